@@ -1,0 +1,1 @@
+//! Replication of any state machine over raft-rs with a durable log

@@ -1,0 +1,1 @@
+//! Seed, chain, extend, pair, mapping quality

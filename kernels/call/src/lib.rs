@@ -1,0 +1,1 @@
+//! Active regions, assembly, pair-HMM, genotypes, gVCF blocks

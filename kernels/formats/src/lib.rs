@@ -1,0 +1,1 @@
+//! FASTQ, FASTA, BAM, CRAM and VCF at the borders of the kernels

@@ -1,0 +1,1 @@
+//! The reference index: layout, builder, zero-copy view

@@ -1,0 +1,1 @@
+//! Joint genotyping of a cohort from gVCFs

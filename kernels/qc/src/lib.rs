@@ -1,0 +1,1 @@
+//! Quality metrics in the shapes MultiQC reads

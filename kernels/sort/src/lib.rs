@@ -1,0 +1,1 @@
+//! Sorted runs, spill, merge, duplicate marking

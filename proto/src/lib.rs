@@ -1,0 +1,54 @@
+//! The wire and log messages of `kumi.v1`, and the identifiers they carry.
+//!
+//! Everything that crosses a socket or enters the raft log is defined in `proto/kumi/v1`; this
+//! crate holds what is generated from it. It never validates, decides or does I/O.
+
+#[allow(missing_docs, unreachable_pub, clippy::all)]
+/// Package `kumi.v1`, generated.
+pub mod v1 {
+    tonic::include_proto!("kumi.v1");
+}
+
+pub mod ids;
+
+/// The encoded `FileDescriptorSet` of the package, for gRPC server reflection.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// The stages of a cohort in the order in which reads flow through them.
+pub const STAGES: [v1::Stage; 6] = [
+    v1::Stage::Index,
+    v1::Stage::Align,
+    v1::Stage::Call,
+    v1::Stage::Gvcf,
+    v1::Stage::Joint,
+    v1::Stage::Release,
+];
+
+impl v1::Stage {
+    /// The name used on the command line, in metrics labels and in outputs: `align`, `call`, ….
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::Index => "index",
+            Self::Align => "align",
+            Self::Call => "call",
+            Self::Gvcf => "gvcf",
+            Self::Joint => "joint",
+            Self::Release => "release",
+        }
+    }
+}
+
+impl v1::Priority {
+    /// The name used on the command line and in metrics labels.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Unspecified | Self::Normal => "normal",
+            Self::Urgent => "urgent",
+            Self::High => "high",
+            Self::Bulk => "bulk",
+        }
+    }
+}

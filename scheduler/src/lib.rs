@@ -1,0 +1,1 @@
+//! The replicated state machine: cohorts, task grids, leases, ledger, policy, targets

@@ -1,0 +1,1 @@
+//! The scheduler daemon: gRPC services in, proposals out, soft state, metrics

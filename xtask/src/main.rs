@@ -1,0 +1,2 @@
+//! What a person or CI runs besides cargo.
+fn main() {}
