@@ -1,0 +1,301 @@
+//! What a worker does next, decided purely: `step(now, input) -> actions`.
+//!
+//! The agent knows no socket, thread, file or clock. It keeps these promises: an attempt is started
+//! at most once; a result is repeated in every report until the scheduler has acknowledged it; a
+//! broken session stops nothing that computes; the tasks that run never take more cores or memory
+//! than the worker offers, except one task alone that wants more than there is.
+
+mod tasks;
+#[cfg(test)]
+mod tests;
+
+use kumi_proto::v1::{Orders, Report, Start, WorkerHello};
+
+pub use crate::agent::tasks::TaskResult;
+use crate::agent::tasks::Tasks;
+use crate::endpoint::Endpoints;
+
+/// First pause after a broken session, in milliseconds; it doubles up to [`BACKOFF_MS_MAX`].
+const BACKOFF_MS_MIN: u64 = 100;
+/// Longest pause between two dials, in milliseconds.
+const BACKOFF_MS_MAX: u64 = 5_000;
+/// A scheduler may ask for reports no more often than this, in milliseconds.
+const REPORT_MS_MIN: u64 = 20;
+/// … and no less often than this.
+const REPORT_MS_MAX: u64 = 60_000;
+/// How long a shutdown waits for tasks to stop and results to be acknowledged, in milliseconds.
+const SHUTDOWN_MS_MAX: u64 = 5_000;
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The scheduler accepted the stream.
+    Connected,
+    /// The scheduler spoke.
+    Orders(Orders),
+    /// The stream or the dial failed; `leader` when the refusal named one.
+    SessionBroken {
+        /// Address of the leader.
+        leader: Option<String>,
+    },
+    /// A task got further: 0..1.
+    TaskProgress {
+        /// Which attempt.
+        attempt: u64,
+        /// How far.
+        progress: f32,
+    },
+    /// A task ended.
+    TaskFinished {
+        /// Which attempt.
+        attempt: u64,
+        /// With what.
+        result: TaskResult,
+    },
+    /// Time passed.
+    Tick,
+    /// Finish what runs, take nothing new, then exit.
+    Drain,
+    /// Stop what runs, then exit.
+    Shutdown,
+}
+
+/// What to do about it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Open a session with the first report; whatever session there was is over.
+    Dial {
+        /// `host:port`, or a URI.
+        endpoint: String,
+        /// The first message; it carries the hello.
+        report: Report,
+    },
+    /// Send on the open session.
+    Send(Report),
+    /// Run a task. Its `spec` is there and asks for no more than the worker has.
+    StartTask(Start),
+    /// Tell a running attempt to stop; it still reports how it ended.
+    StopTask(u64),
+    /// The worker is done.
+    Exit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Down { dial_at_ms: u64 },
+    Dialing,
+    Up { reported_at_ms: u64 },
+}
+
+/// The deciding half of a worker.
+#[derive(Debug)]
+pub struct Agent {
+    hello: WorkerHello,
+    report_interval_ms: u64,
+    /// The pause between reports that holds now: ours, or what the scheduler asked for.
+    pause_ms: u64,
+    endpoints: Endpoints,
+    link: Link,
+    failures: u32,
+    tasks: Tasks,
+    /// Something worth telling happened since the last report.
+    news: bool,
+    draining: bool,
+    drain_ordered: bool,
+    shutdown_by_ms: Option<u64>,
+    exited: bool,
+}
+
+impl Agent {
+    /// An agent that has not dialled yet; its first `Tick` does.
+    #[must_use]
+    pub fn new(hello: WorkerHello, endpoints: Vec<String>, report_interval_ms: u64) -> Self {
+        Self {
+            tasks: Tasks::new(hello.cores, hello.memory_bytes),
+            hello,
+            report_interval_ms: report_interval_ms.clamp(REPORT_MS_MIN, REPORT_MS_MAX),
+            pause_ms: report_interval_ms.clamp(REPORT_MS_MIN, REPORT_MS_MAX),
+            endpoints: Endpoints::new(endpoints),
+            link: Link::Down { dial_at_ms: 0 },
+            failures: 0,
+            news: false,
+            draining: false,
+            drain_ordered: false,
+            shutdown_by_ms: None,
+            exited: false,
+        }
+    }
+
+    /// Takes one input and says what to do, in order. `now_ms` is any clock that only grows.
+    pub fn step(&mut self, now_ms: u64, input: Input) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if self.exited {
+            return actions;
+        }
+        match input {
+            Input::Connected => self.connected(now_ms),
+            Input::Orders(orders) => self.obey(orders, &mut actions),
+            Input::SessionBroken { leader } => self.broken(now_ms, leader.as_deref()),
+            Input::TaskProgress { attempt, progress } => self.tasks.progress(attempt, progress),
+            Input::TaskFinished { attempt, result } => {
+                self.news |= self.tasks.finish(attempt, result);
+            }
+            Input::Tick => {}
+            Input::Drain => {
+                self.draining = true;
+                self.news = true;
+            }
+            Input::Shutdown => self.shut_down(now_ms, &mut actions),
+        }
+        self.settle(now_ms, &mut actions);
+        actions
+    }
+
+    /// When the agent wants its next `Tick`, on the clock of `step`.
+    #[must_use]
+    pub fn wake_at_ms(&self) -> Option<u64> {
+        let link = match self.link {
+            Link::Down { dial_at_ms } => Some(dial_at_ms),
+            Link::Dialing => None,
+            Link::Up { reported_at_ms } => Some(reported_at_ms + self.pause_ms),
+        };
+        link.into_iter().chain(self.shutdown_by_ms).min()
+    }
+
+    /// Cores that no task holds.
+    #[must_use]
+    pub fn free_cores(&self) -> u32 {
+        self.tasks.free_cores()
+    }
+
+    /// Bytes that no task holds.
+    #[must_use]
+    pub fn free_memory(&self) -> u64 {
+        self.tasks.free_memory()
+    }
+
+    fn takes_nothing_new(&self) -> bool {
+        self.draining || self.drain_ordered || self.shutdown_by_ms.is_some()
+    }
+
+    fn connected(&mut self, now_ms: u64) {
+        if self.link == Link::Dialing {
+            self.pause_ms = self.report_interval_ms;
+            self.link = Link::Up {
+                reported_at_ms: now_ms,
+            };
+        }
+    }
+
+    fn obey(&mut self, orders: Orders, actions: &mut Vec<Action>) {
+        self.failures = 0;
+        self.endpoints.settled();
+        self.drain_ordered = orders.drain;
+        if orders.report_in_ms > 0 {
+            self.pause_ms = u64::from(orders.report_in_ms).clamp(REPORT_MS_MIN, REPORT_MS_MAX);
+        }
+        for attempt in orders.acknowledged {
+            self.tasks.acknowledge(attempt);
+        }
+        for start in orders.start {
+            self.news |= self.tasks.accept(start);
+        }
+        for attempt in orders.stop {
+            let stop = self.tasks.stop(attempt);
+            self.news |= stop.settled;
+            actions.extend(stop.running.then_some(Action::StopTask(attempt)));
+        }
+    }
+
+    fn broken(&mut self, now_ms: u64, leader: Option<&str>) {
+        let at_once = leader.is_some_and(|leader| self.endpoints.redirect(leader));
+        let pause = if at_once { 0 } else { self.backoff_ms() };
+        self.link = Link::Down {
+            dial_at_ms: now_ms + pause,
+        };
+    }
+
+    /// Doubles from the least to the largest pause; every worker waits its own share of it, so that
+    /// a thousand workers do not fall upon a new leader in the same millisecond.
+    fn backoff_ms(&mut self) -> u64 {
+        let full = (BACKOFF_MS_MIN << self.failures.min(16)).min(BACKOFF_MS_MAX);
+        self.failures = self.failures.saturating_add(1);
+        let share = fnv1a(self.hello.incarnation.as_bytes(), self.failures) % (full / 2 + 1);
+        full / 2 + share
+    }
+
+    fn shut_down(&mut self, now_ms: u64, actions: &mut Vec<Action>) {
+        if self.shutdown_by_ms.is_some() {
+            return;
+        }
+        self.shutdown_by_ms = Some(now_ms + SHUTDOWN_MS_MAX);
+        self.news = true;
+        actions.extend(self.tasks.stop_all().into_iter().map(Action::StopTask));
+    }
+
+    /// What follows from the state after any input.
+    fn settle(&mut self, now_ms: u64, actions: &mut Vec<Action>) {
+        if self.takes_nothing_new() {
+            self.news |= self.tasks.give_back_waiting();
+        }
+        actions.extend(self.tasks.startable().into_iter().map(Action::StartTask));
+        self.speak(now_ms, actions);
+        if self.is_over(now_ms) {
+            self.exited = true;
+            actions.push(Action::Exit);
+        }
+    }
+
+    fn speak(&mut self, now_ms: u64, actions: &mut Vec<Action>) {
+        match self.link {
+            Link::Down { dial_at_ms } if now_ms >= dial_at_ms && !self.endpoints.is_empty() => {
+                let endpoint = self.endpoints.choose();
+                let mut report = self.report();
+                report.hello = Some(self.hello.clone());
+                self.link = Link::Dialing;
+                actions.push(Action::Dial { endpoint, report });
+            }
+            Link::Up { reported_at_ms }
+                if self.news || now_ms >= reported_at_ms + self.pause_ms =>
+            {
+                self.link = Link::Up {
+                    reported_at_ms: now_ms,
+                };
+                self.news = false;
+                actions.push(Action::Send(self.report()));
+            }
+            _ => {}
+        }
+    }
+
+    fn is_over(&self, now_ms: u64) -> bool {
+        let nothing_left = self.tasks.is_idle() && self.tasks.all_acknowledged();
+        match self.shutdown_by_ms {
+            Some(by_ms) => nothing_left || now_ms >= by_ms,
+            None => self.draining && nothing_left,
+        }
+    }
+
+    /// `draining` tells the worker's own wish only: what the scheduler ordered it knows, and saying
+    /// it back would undo a `resume`.
+    fn report(&self) -> Report {
+        let open = !self.takes_nothing_new();
+        Report {
+            hello: None,
+            free_cores: if open { self.tasks.free_cores() } else { 0 },
+            free_memory_bytes: if open { self.tasks.free_memory() } else { 0 },
+            running: self.tasks.running(),
+            finished: self.tasks.finished(),
+            draining: self.draining || self.shutdown_by_ms.is_some(),
+        }
+    }
+}
+
+fn fnv1a(bytes: &[u8], salt: u32) -> u64 {
+    bytes
+        .iter()
+        .chain(&salt.to_le_bytes())
+        .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+}

@@ -1,0 +1,73 @@
+//! What this build and this machine can do.
+
+use kumi_proto::v1::WorkerHello;
+use kumi_simd::level::Level;
+
+/// The version of everything that decides what the kernels compute. It is part of every content
+/// address: raise it whenever the same input may give other bytes than before.
+pub const KERNEL_VERSION: &str = "1";
+
+/// The software version of this build.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Bytes of memory assumed where the machine does not tell.
+const MEMORY_FALLBACK_BYTES: u64 = 4 << 30;
+
+/// The widest vector instructions of this machine: `avx512`, `avx2`, `sse4.1`, `neon` or `scalar`.
+#[must_use]
+pub fn cpu() -> String {
+    Level::detect().to_string()
+}
+
+/// Cores this process may use.
+#[must_use]
+pub fn machine_cores() -> u32 {
+    std::thread::available_parallelism()
+        .ok()
+        .and_then(|cores| u32::try_from(cores.get()).ok())
+        .unwrap_or(1)
+}
+
+/// Physical memory in bytes (`MemTotal`).
+#[must_use]
+pub fn machine_memory() -> u64 {
+    std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| kibibytes(&text, "MemTotal:"))
+        .unwrap_or(MEMORY_FALLBACK_BYTES)
+}
+
+/// The bytes that a `Name:   123 kB` line of a `/proc` file tells.
+pub(crate) fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    let number = line[name.len()..].split_whitespace().next()?;
+    number.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// What a worker says of itself when a session opens. `cores` and `memory_bytes` are what it offers,
+/// not what the machine has.
+#[must_use]
+pub fn capabilities(name: &str, incarnation: &str, cores: u32, memory_bytes: u64) -> WorkerHello {
+    WorkerHello {
+        name: name.to_owned(),
+        incarnation: incarnation.to_owned(),
+        cores,
+        memory_bytes,
+        version: VERSION.to_owned(),
+        cpu: cpu(),
+        kernel_version: KERNEL_VERSION.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{kibibytes, machine_memory};
+
+    #[test]
+    fn proc_lines_are_read_in_kibibytes() {
+        let text = "Name:\tkumi\nVmHWM:\t   2048 kB\nVmRSS: 7 kB\n";
+        assert_eq!(kibibytes(text, "VmHWM:"), Some(2 << 20));
+        assert_eq!(kibibytes(text, "VmSwap:"), None);
+        assert!(machine_memory() > 0);
+    }
+}

@@ -1,0 +1,36 @@
+//! SHA-256 of files.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// Size in bytes and SHA-256 (64 lower-case hex digits) of a file.
+pub fn sha256_file(path: &Path) -> io::Result<(u64, String)> {
+    sha256(File::open(path)?)
+}
+
+pub(super) fn sha256(mut file: impl Read) -> io::Result<(u64, String)> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut size = 0;
+    loop {
+        let read = match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        hasher.update(&buffer[..read]);
+        size += read as u64;
+    }
+    let mut hex = String::with_capacity(64);
+    for byte in hasher.finalize() {
+        let _ = write!(hex, "{byte:02x}");
+    }
+    Ok((size, hex))
+}
