@@ -1,0 +1,150 @@
+//! What a node must be told before it starts, and what is wrong with it when it cannot.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::limits;
+
+/// Who a node is, who its peers are, where its data lies, and its clockwork.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Name of the cluster; nodes and data directories of another cluster are refused.
+    pub cluster: String,
+    /// This node, not 0.
+    pub id: u64,
+    /// Node id to `host:port` of its gRPC endpoint, this node included. Empty, or this node
+    /// alone: a one-node cluster, which elects itself at once. All nodes must be given the same
+    /// ids; they are fixed when the data directory is created, addresses may change.
+    pub peers: BTreeMap<u64, String>,
+    /// Folder of the log and snapshots; created if absent.
+    pub data_dir: PathBuf,
+    /// Length of a tick.
+    pub tick: Duration,
+    /// Ticks without a leader before the first node campaigns; the others wait longer, by rank.
+    pub election_ticks: usize,
+    /// Ticks between a leader's heartbeats.
+    pub heartbeat_ticks: usize,
+    /// Log entries applied between two snapshots.
+    pub snapshot_every: u64,
+}
+
+impl Config {
+    /// A one-node cluster with the defaults: tick 100 ms, election after 10, heartbeat every 2,
+    /// snapshot every 10,000 entries.
+    pub fn new(id: u64, data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            cluster: "kumi".to_owned(),
+            id,
+            peers: BTreeMap::new(),
+            data_dir: data_dir.into(),
+            tick: Duration::from_millis(100),
+            election_ticks: 10,
+            heartbeat_ticks: 2,
+            snapshot_every: 10_000,
+        }
+    }
+
+    /// The ids that vote, ascending.
+    pub fn voters(&self) -> Vec<u64> {
+        if self.peers.is_empty() {
+            vec![self.id]
+        } else {
+            self.peers.keys().copied().collect()
+        }
+    }
+
+    /// Ticks after which this node campaigns: `election_ticks` for the lowest id, then later by a
+    /// fixed step, so that elections are decided by rank and never by chance.
+    pub(crate) fn campaign_ticks(&self) -> usize {
+        let voters = self.voters();
+        let rank = voters.iter().take_while(|id| **id < self.id).count();
+        let step = (self.election_ticks / voters.len()).max(1);
+        self.election_ticks + rank * step
+    }
+
+    /// Checks what can be checked without touching the disk.
+    ///
+    /// # Errors
+    /// The first field that is wrong.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.cluster.is_empty() || self.cluster.len() > limits::CLUSTER_NAME_BYTES_MAX {
+            return Err(ConfigError::ClusterName {
+                bytes: self.cluster.len(),
+            });
+        }
+        if self.id == 0 {
+            return Err(ConfigError::ZeroId);
+        }
+        if !self.peers.is_empty() && !self.peers.contains_key(&self.id) {
+            return Err(ConfigError::NotAPeer { id: self.id });
+        }
+        if self.peers.contains_key(&0) {
+            return Err(ConfigError::ZeroId);
+        }
+        if self.peers.len() > limits::PEERS_MAX {
+            return Err(ConfigError::TooManyPeers {
+                peers: self.peers.len(),
+            });
+        }
+        if self.tick.is_zero() || self.heartbeat_ticks == 0 {
+            return Err(ConfigError::NoTick);
+        }
+        if self.election_ticks <= self.heartbeat_ticks {
+            return Err(ConfigError::ElectionTooShort {
+                election: self.election_ticks,
+                heartbeat: self.heartbeat_ticks,
+            });
+        }
+        if self.snapshot_every == 0 {
+            return Err(ConfigError::NoSnapshots);
+        }
+        Ok(())
+    }
+}
+
+/// Why a configuration cannot work.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The cluster's name is empty or too long.
+    #[error(
+        "the cluster name has {bytes} bytes; give it 1 to {}",
+        limits::CLUSTER_NAME_BYTES_MAX
+    )]
+    ClusterName {
+        /// Its length.
+        bytes: usize,
+    },
+    /// Node id 0 means "nobody".
+    #[error("a node id is 0; number the nodes from 1")]
+    ZeroId,
+    /// The node is absent from its own peer list.
+    #[error("node {id} is not in its own peer list; add its id and address to the peers")]
+    NotAPeer {
+        /// The node.
+        id: u64,
+    },
+    /// More nodes than a raft cluster should have.
+    #[error(
+        "{peers} peers are too many; a cluster has at most {}",
+        limits::PEERS_MAX
+    )]
+    TooManyPeers {
+        /// How many were given.
+        peers: usize,
+    },
+    /// The tick or the heartbeat interval is zero.
+    #[error("the tick and the heartbeat interval must be longer than zero")]
+    NoTick,
+    /// An election would start before a heartbeat can arrive.
+    #[error("election_ticks ({election}) must be larger than heartbeat_ticks ({heartbeat})")]
+    ElectionTooShort {
+        /// Ticks before an election.
+        election: usize,
+        /// Ticks between heartbeats.
+        heartbeat: usize,
+    },
+    /// The log would grow for ever.
+    #[error("snapshot_every is 0; the log would never be compacted")]
+    NoSnapshots,
+}

@@ -1,0 +1,145 @@
+//! What can go wrong, by operation: starting, proposing, reading; and why a node stops.
+
+use std::sync::Arc;
+
+use crate::config::ConfigError;
+use crate::entry::UnpackError;
+use crate::envelope::EnvelopeError;
+use crate::machine::RestoreError;
+use crate::store::StoreError;
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration cannot work.
+    #[error("the cluster configuration is wrong")]
+    Config(#[from] ConfigError),
+    /// A peer's address is not one.
+    #[error("the address {address:?} of node {id} is not host:port")]
+    Address {
+        /// The peer.
+        id: u64,
+        /// As configured.
+        address: String,
+    },
+    /// The data folder cannot be used.
+    #[error("the data folder cannot be used")]
+    Store(#[from] StoreError),
+    /// The state on disk cannot be restored.
+    #[error("the state on disk cannot be restored")]
+    State(#[source] Failure),
+    /// The node's thread could not be started.
+    #[error("the node's thread could not be started")]
+    Thread(#[source] std::io::Error),
+}
+
+/// Why a proposal has no outcome.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// Nothing was proposed: another node leads, or none does.
+    #[error("{}", not_leader(.leader.as_ref()))]
+    NotLeader {
+        /// The leader's id and address, if this node knows one.
+        leader: Option<(u64, String)>,
+    },
+    /// Leadership changed while the command was under way: it may or may not be applied.
+    #[error("leadership changed before the command was applied; ask whether it was, then retry")]
+    Lost,
+    /// The node has stopped. A command under way may or may not be applied.
+    #[error("this node has stopped; ask another one")]
+    Stopped,
+    /// The command is larger than a log entry may be.
+    #[error(
+        "the command has {bytes} bytes, at most {} are possible; split it",
+        crate::limits::COMMAND_BYTES_MAX
+    )]
+    TooLarge {
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+fn not_leader(leader: Option<&(u64, String)>) -> String {
+    match leader {
+        Some((id, address)) => {
+            format!("this node does not lead; ask node {id} at {address}")
+        }
+        None => "the cluster has no leader now; retry in a moment".to_owned(),
+    }
+}
+
+/// Why a linearizable read was not possible.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// No leader confirmed the read in time.
+    #[error("no leader confirmed the read in time; retry, or read the local replica as stale")]
+    NoLeader,
+    /// The node has stopped.
+    #[error("this node has stopped; ask another one")]
+    Stopped,
+}
+
+/// Why a running node had to stop by itself.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Failure {
+    /// The durable log failed: nothing can be acknowledged any more.
+    #[error("the durable log failed")]
+    Store(#[source] Arc<StoreError>),
+    /// A committed entry cannot be applied.
+    #[error("log entry {index} cannot be applied")]
+    Entry {
+        /// Its index.
+        index: u64,
+        /// Why.
+        #[source]
+        source: Arc<UnpackError>,
+    },
+    /// A committed entry changes the membership, which this version does not do.
+    #[error("log entry {index} changes the membership, which this version cannot; upgrade it")]
+    Membership {
+        /// Its index.
+        index: u64,
+    },
+    /// A snapshot is damaged or of an unknown version.
+    #[error("the snapshot at index {index} is unusable")]
+    Snapshot {
+        /// Its index.
+        index: u64,
+        /// Why.
+        #[source]
+        source: Arc<EnvelopeError>,
+    },
+    /// The state machine does not understand a snapshot.
+    #[error("the snapshot at index {index} was refused")]
+    Restore {
+        /// Its index.
+        index: u64,
+        /// Why.
+        #[source]
+        source: Arc<RestoreError>,
+    },
+    /// The state has outgrown what a snapshot may hold.
+    #[error("the state machine's snapshot has {bytes} bytes, more than a message may have")]
+    SnapshotTooLarge {
+        /// Its length.
+        bytes: usize,
+    },
+    /// raft-rs refused its own state.
+    #[error("raft refused: {reason}")]
+    Raft {
+        /// In its words.
+        reason: String,
+    },
+    /// A broken invariant, in the state machine or in raft.
+    #[error("an invariant is broken: {message}; the node stopped before doing harm")]
+    Panicked {
+        /// The panic's message.
+        message: String,
+    },
+}
+
+impl From<StoreError> for Failure {
+    fn from(source: StoreError) -> Self {
+        Self::Store(Arc::new(source))
+    }
+}

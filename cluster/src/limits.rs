@@ -1,0 +1,85 @@
+//! Every limit of this crate, units last; what must hold between them is checked when it compiles.
+
+/// Largest payload of one proposal.
+pub const COMMAND_BYTES_MAX: usize = 32 << 20;
+/// A log entry is closed once its packed proposals reach this size (one larger proposal fits alone).
+pub const ENTRY_PACK_BYTES: usize = 1 << 20;
+/// Most proposals packed into one log entry.
+pub const ENTRY_COMMANDS_MAX: usize = 4096;
+/// Largest log entry: one command of the largest size with its framing.
+pub const ENTRY_BYTES_MAX: usize = COMMAND_BYTES_MAX + (64 << 10);
+/// Proposals accepted and not yet answered; further `propose` calls wait.
+pub const PROPOSALS_IN_FLIGHT_MAX: usize = 65_536;
+/// Bytes of proposals accepted and not yet answered; further `propose` calls wait.
+pub const PROPOSALS_IN_FLIGHT_BYTES_MAX: usize = 128 << 20;
+/// Linearizable reads waiting; further `read` calls wait.
+pub const READS_IN_FLIGHT_MAX: usize = 65_536;
+
+/// Events taken off the queue in one turn of the node loop.
+pub const TURN_EVENTS_MAX: usize = 8192;
+/// Bytes of entries raft puts into one append message.
+pub const APPEND_BYTES_MAX: u64 = 1 << 20;
+/// Append messages sent to a follower and not yet answered.
+pub const APPENDS_IN_FLIGHT_MAX: usize = 256;
+/// Bytes of committed entries applied in one turn.
+pub const APPLY_BYTES_MAX: u64 = 8 << 20;
+
+/// Received messages waiting for the node loop; beyond it they are dropped (raft repeats them).
+pub const INBOUND_MESSAGES_MAX: usize = 16_384;
+/// Bytes of received messages waiting for the node loop (a single larger one is let through alone).
+pub const INBOUND_BYTES_MAX: usize = 256 << 20;
+/// Messages waiting for one peer's stream; beyond it they are dropped.
+pub const OUTBOUND_MESSAGES_MAX: usize = 4096;
+/// Bytes of raft messages in one frame, and of one piece of a larger message.
+pub const FRAME_PAYLOAD_BYTES_MAX: usize = 1 << 20;
+/// Messages in one frame.
+pub const FRAME_MESSAGES_MAX: usize = 256;
+/// Frames handed to the HTTP/2 stream ahead of its flow control.
+pub const FRAMES_AHEAD_MAX: usize = 4;
+/// Largest gRPC message accepted: a full frame with its own framing.
+pub const FRAME_BYTES_MAX: usize = 4 << 20;
+/// Largest raft message that is put together from pieces: a snapshot.
+pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
+/// Wait before the first reconnection to a peer; doubles up to the maximum.
+pub const RECONNECT_MS_MIN: u64 = 50;
+/// Longest wait between two reconnections to a peer.
+pub const RECONNECT_MS_MAX: u64 = 1000;
+/// Longest wait for a peer to accept a connection.
+pub const CONNECT_MS_MAX: u64 = 2000;
+/// A peer's connection without an answer to an HTTP/2 ping for this long is broken.
+pub const KEEP_ALIVE_MS: u64 = 5000;
+
+/// Bytes of the newest entries kept in memory beside the store.
+pub const LOG_CACHE_BYTES_MAX: usize = 64 << 20;
+/// Bytes of redb's own page cache.
+pub const STORE_CACHE_BYTES: usize = 64 << 20;
+/// One value of the stored snapshot.
+pub const SNAPSHOT_CHUNK_BYTES: usize = 1 << 20;
+/// Entries kept behind a snapshot, so that a follower slightly behind needs no snapshot.
+pub const LOG_TAIL_ENTRIES: u64 = 1024;
+/// A snapshot is also taken once the entries applied since the last one reach this size.
+pub const LOG_BYTES_BETWEEN_SNAPSHOTS: u64 = 256 << 20;
+/// Largest snapshot of a state machine: it travels as one raft message.
+pub const SNAPSHOT_BYTES_MAX: usize = MESSAGE_BYTES_MAX - (1 << 20);
+
+/// A read is asked again of the leader after this many heartbeat intervals without an answer.
+pub const READ_RETRY_HEARTBEATS: u64 = 3;
+/// A read fails after this many election timeouts without an answer.
+pub const READ_TIMEOUT_ELECTIONS: u64 = 4;
+/// Most nodes of a cluster.
+pub const PEERS_MAX: usize = 15;
+/// Longest name of a cluster.
+pub const CLUSTER_NAME_BYTES_MAX: usize = 128;
+
+const _: () = {
+    assert!(ENTRY_PACK_BYTES <= COMMAND_BYTES_MAX);
+    assert!(ENTRY_BYTES_MAX < MESSAGE_BYTES_MAX);
+    assert!(ENTRY_BYTES_MAX - COMMAND_BYTES_MAX > 16);
+    assert!(COMMAND_BYTES_MAX <= PROPOSALS_IN_FLIGHT_BYTES_MAX);
+    assert!(PROPOSALS_IN_FLIGHT_BYTES_MAX <= u32::MAX as usize);
+    assert!(INBOUND_BYTES_MAX <= u32::MAX as usize);
+    assert!(ENTRY_BYTES_MAX + APPEND_BYTES_MAX as usize <= INBOUND_BYTES_MAX);
+    assert!(2 * FRAME_PAYLOAD_BYTES_MAX + FRAME_MESSAGES_MAX * 16 < FRAME_BYTES_MAX);
+    assert!(RECONNECT_MS_MIN < RECONNECT_MS_MAX);
+    assert!(SNAPSHOT_BYTES_MAX < MESSAGE_BYTES_MAX);
+};

@@ -1,0 +1,96 @@
+//! What a node counts. Plain numbers: turning them into an exposition format is the caller's.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Upper bounds of the fsync histogram's buckets in seconds; a last bucket holds what is longer.
+pub const FSYNC_BOUNDS_SECONDS: [f64; 14] = [
+    0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096,
+    8.192,
+];
+
+/// How long durable writes took, fsync included.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Histogram {
+    /// Observations by bucket, not cumulative; one more than [`FSYNC_BOUNDS_SECONDS`].
+    pub buckets: [u64; FSYNC_BOUNDS_SECONDS.len() + 1],
+    /// Sum of all observations, seconds.
+    pub sum_seconds: f64,
+    /// Number of observations.
+    pub count: u64,
+}
+
+/// A node's counters at one moment. Counters start at zero with the process.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Metrics {
+    /// Proposals applied here since the start, replayed ones included.
+    pub proposals_committed: u64,
+    /// Log entries applied here since the start, replayed ones included.
+    pub entries_applied: u64,
+    /// Proposals refused or lost here because leadership was elsewhere or changed.
+    pub proposals_failed: u64,
+    /// Changes from one known leader (or none) to another known one.
+    pub leader_changes: u64,
+    /// Durable writes.
+    pub fsync: Histogram,
+    /// Snapshots taken or installed here.
+    pub snapshots: u64,
+    /// Size of the newest snapshot, bytes.
+    pub snapshot_bytes: u64,
+    /// Size of the store's file (log and snapshot), bytes.
+    pub wal_bytes: u64,
+    /// Messages dropped because a queue was full.
+    pub messages_dropped: u64,
+}
+
+/// The live counters behind [`Metrics`].
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) proposals_committed: AtomicU64,
+    pub(crate) entries_applied: AtomicU64,
+    pub(crate) proposals_failed: AtomicU64,
+    pub(crate) leader_changes: AtomicU64,
+    pub(crate) snapshots: AtomicU64,
+    pub(crate) snapshot_bytes: AtomicU64,
+    pub(crate) wal_bytes: AtomicU64,
+    pub(crate) messages_dropped: AtomicU64,
+    fsync: Mutex<Histogram>,
+}
+
+impl Counters {
+    pub(crate) fn add(counter: &AtomicU64, by: u64) {
+        counter.fetch_add(by, Ordering::Relaxed);
+    }
+
+    pub(crate) fn observe_fsync(&self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        let bucket = FSYNC_BOUNDS_SECONDS.partition_point(|bound| *bound < seconds);
+        let mut fsync = self
+            .fsync
+            .lock()
+            .expect("nothing panics while it holds this");
+        fsync.buckets[bucket] += 1;
+        fsync.sum_seconds += seconds;
+        fsync.count += 1;
+    }
+
+    pub(crate) fn read(&self) -> Metrics {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Metrics {
+            proposals_committed: get(&self.proposals_committed),
+            entries_applied: get(&self.entries_applied),
+            proposals_failed: get(&self.proposals_failed),
+            leader_changes: get(&self.leader_changes),
+            fsync: self
+                .fsync
+                .lock()
+                .expect("nothing panics while it holds this")
+                .clone(),
+            snapshots: get(&self.snapshots),
+            snapshot_bytes: get(&self.snapshot_bytes),
+            wal_bytes: get(&self.wal_bytes),
+            messages_dropped: get(&self.messages_dropped),
+        }
+    }
+}

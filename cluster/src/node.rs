@@ -1,0 +1,350 @@
+//! The node: a handle for the async world around a replica that runs on a thread of its own.
+//!
+//! Writes to disk block, so the replica never runs on the async runtime. Everything reaches it
+//! through one queue; queues are bounded by permits that travel with what waits in them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Instant;
+
+use tokio::sync::{Semaphore, oneshot, watch};
+
+use crate::config::Config;
+use crate::error::{Failure, ProposeError, ReadError, StartError};
+use crate::event::{Event, Proposal, Reader, Waiter};
+use crate::limits;
+use crate::machine::StateMachine;
+use crate::metrics::{Counters, Metrics};
+use crate::replica::{POISONED, Replica, Shared};
+use crate::status::Status;
+use crate::store::LogStore;
+use crate::store::disk::DiskLog;
+use crate::store::records::Identity;
+use crate::transport::inbox::Inbox;
+use crate::transport::outbox::Outbox;
+
+/// How a node ended: `None` while it runs, then by request or by a failure.
+type End = Option<Result<(), Failure>>;
+
+/// A handle of a running node; clones share it. When the last one is dropped, the node stops.
+pub struct Node<S: StateMachine> {
+    inner: Arc<Inner<S>>,
+}
+
+impl<S: StateMachine> Clone for Node<S> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<S: StateMachine> std::fmt::Debug for Node<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node")
+            .field("status", &*self.inner.status.borrow())
+            .finish()
+    }
+}
+
+struct Inner<S: StateMachine> {
+    events: Sender<Event<S::Outcome>>,
+    inbox: Inbox<S::Outcome>,
+    shared: Shared<S>,
+    status: watch::Receiver<Status>,
+    applied: watch::Receiver<u64>,
+    end: watch::Receiver<End>,
+    proposals: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
+    counters: Arc<Counters>,
+}
+
+impl<S: StateMachine> Drop for Inner<S> {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.events.send(Event::Stop);
+    }
+}
+
+impl<S: StateMachine> Node<S> {
+    /// Opens the data folder, restores `machine` from the snapshot in it and starts to replicate.
+    ///
+    /// `machine` must be in its initial state. Entries after the snapshot are applied again as
+    /// soon as raft knows that they are committed. Peers reach this node through
+    /// [`crate::service`]; it may be mounted before or after.
+    ///
+    /// # Errors
+    /// When the configuration is wrong, the folder is another node's, in use, damaged or of
+    /// another version, or the state machine refuses the snapshot.
+    pub async fn start(config: Config, machine: S) -> Result<Self, StartError> {
+        config.validate()?;
+        let counters = Arc::new(Counters::default());
+        let (events, queue) = channel();
+        let outbox = Outbox::connect(&config, &events, &counters)?;
+        let inbox = Inbox::new(&config, events.clone(), Arc::clone(&counters));
+        let opened = tokio::task::spawn_blocking({
+            let (config, counters) = (config.clone(), Arc::clone(&counters));
+            move || open(config, machine, counters)
+        });
+        let replica = opened.await.map_err(|error| {
+            StartError::State(Failure::Panicked {
+                message: error.to_string(),
+            })
+        })??;
+        let shared = replica.shared();
+        let (status_out, status) = watch::channel(replica.status());
+        let (applied_out, applied) = watch::channel(status.borrow().applied_index);
+        let (end_out, end) = watch::channel(None);
+        let proposals = Arc::new(Semaphore::new(limits::PROPOSALS_IN_FLIGHT_BYTES_MAX));
+        let reads = Arc::new(Semaphore::new(limits::READS_IN_FLIGHT_MAX));
+        let node_loop = Loop {
+            replica,
+            queue,
+            outbox,
+            status: status_out,
+            applied: applied_out,
+            config: config.clone(),
+        };
+        let closing = (Arc::clone(&proposals), Arc::clone(&reads));
+        std::thread::Builder::new()
+            .name(format!("raft-{}", config.id))
+            .spawn(move || {
+                let ended = guarded(node_loop);
+                closing.0.close();
+                closing.1.close();
+                end_out.send_replace(Some(ended));
+            })
+            .map_err(StartError::Thread)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                events,
+                inbox,
+                shared,
+                status,
+                applied,
+                end,
+                proposals,
+                reads,
+                counters,
+            }),
+        })
+    }
+
+    /// Replicates a command; answers with its outcome once it is durable on a majority and
+    /// applied here. Commands that wait together share one log entry and one fsync.
+    ///
+    /// # Errors
+    /// [`ProposeError::NotLeader`] and [`ProposeError::TooLarge`]: nothing happened.
+    /// [`ProposeError::Lost`] and [`ProposeError::Stopped`]: the command may still be applied.
+    pub async fn propose(&self, command: Vec<u8>) -> Result<S::Outcome, ProposeError> {
+        let bytes = command.len();
+        if bytes > limits::COMMAND_BYTES_MAX {
+            return Err(ProposeError::TooLarge { bytes });
+        }
+        const COST_MIN: usize =
+            limits::PROPOSALS_IN_FLIGHT_BYTES_MAX / limits::PROPOSALS_IN_FLIGHT_MAX;
+        let cost = u32::try_from(bytes.max(COST_MIN)).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.inner.proposals)
+            .acquire_many_owned(cost)
+            .await
+            .map_err(|_| ProposeError::Stopped)?;
+        let (reply, outcome) = oneshot::channel();
+        let waiter = Waiter {
+            reply,
+            permit: Some(permit),
+        };
+        self.inner
+            .events
+            .send(Event::Propose(Proposal { command, waiter }))
+            .map_err(|_| ProposeError::Stopped)?;
+        outcome.await.unwrap_or(Err(ProposeError::Stopped))
+    }
+
+    /// Reads the state machine such that everything answered anywhere before this call is seen.
+    /// Works on every node: a follower asks the leader for its commit index and catches up.
+    ///
+    /// `f` runs under the state machine's lock: keep it short.
+    ///
+    /// # Errors
+    /// When no leader confirmed in time, or the node has stopped.
+    pub async fn read<R>(&self, f: impl FnOnce(&S) -> R) -> Result<R, ReadError> {
+        let permit = Arc::clone(&self.inner.reads)
+            .acquire_owned()
+            .await
+            .map_err(|_| ReadError::Stopped)?;
+        let (reply, confirmed) = oneshot::channel();
+        self.inner
+            .events
+            .send(Event::Read(Reader {
+                reply,
+                permit: Some(permit),
+            }))
+            .map_err(|_| ReadError::Stopped)?;
+        confirmed.await.unwrap_or(Err(ReadError::Stopped))?;
+        let shared = self.inner.shared.read().map_err(|_| ReadError::Stopped)?;
+        Ok(f(&shared.machine))
+    }
+
+    /// Reads the local replica and the index up to which it has been applied. It may lag behind.
+    ///
+    /// `f` runs under the state machine's lock: keep it short.
+    ///
+    /// # Panics
+    /// When the state machine panicked in `apply`; the node has stopped then.
+    pub fn stale<R>(&self, f: impl FnOnce(&S, u64) -> R) -> R {
+        let shared = self.inner.shared.read().expect(POISONED);
+        f(&shared.machine, shared.index)
+    }
+
+    /// This node's view of the cluster, renewed after every turn of its loop that changed it.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.inner.status.clone()
+    }
+
+    /// The applied index: changes with every batch of applied entries.
+    pub fn applied(&self) -> watch::Receiver<u64> {
+        self.inner.applied.clone()
+    }
+
+    /// What this node has counted so far.
+    pub fn metrics(&self) -> Metrics {
+        self.inner.counters.read()
+    }
+
+    /// Waits until the node has stopped, by request or by itself.
+    ///
+    /// # Errors
+    /// Why it stopped by itself.
+    pub async fn stopped(&self) -> Result<(), Failure> {
+        let mut end = self.inner.end.clone();
+        match end.wait_for(Option::is_some).await {
+            Ok(ended) => ended.clone().unwrap_or(Ok(())),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Stops the node and waits until its data folder is released. Nothing is lost: what was
+    /// answered is durable anyway.
+    pub async fn shutdown(&self) {
+        // It may have ended by itself.
+        let _ = self.inner.events.send(Event::Stop);
+        let _ = self.stopped().await;
+    }
+
+    pub(crate) fn inbox(&self) -> Inbox<S::Outcome> {
+        self.inner.inbox.clone()
+    }
+}
+
+fn open<S: StateMachine>(
+    config: Config,
+    machine: S,
+    counters: Arc<Counters>,
+) -> Result<Replica<S, DiskLog>, StartError> {
+    let identity = Identity {
+        cluster: config.cluster.clone(),
+        node: config.id,
+        voters: config.voters(),
+    };
+    let log = DiskLog::open_counted(&config.data_dir, &identity, Arc::clone(&counters))?;
+    let boot = log.boots();
+    Replica::new(config, boot, log, machine, counters)
+}
+
+struct Loop<S: StateMachine, L: LogStore> {
+    replica: Replica<S, L>,
+    queue: Receiver<Event<S::Outcome>>,
+    outbox: Outbox<S::Outcome>,
+    status: watch::Sender<Status>,
+    applied: watch::Sender<u64>,
+    config: Config,
+}
+
+/// Runs the loop to its end; by then the store is closed. A panic ends it like a failure.
+fn guarded<S: StateMachine, L: LogStore>(node_loop: Loop<S, L>) -> Result<(), Failure> {
+    let ended = catch_unwind(AssertUnwindSafe(move || node_loop.run())).unwrap_or_else(|panic| {
+        let message = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_else(|| "no message".to_owned());
+        Err(Failure::Panicked { message })
+    });
+    if let Err(failure) = &ended {
+        tracing::error!(
+            error = failure as &dyn std::error::Error,
+            "the node stopped"
+        );
+    }
+    ended
+}
+
+impl<S: StateMachine, L: LogStore> Loop<S, L> {
+    fn run(mut self) -> Result<(), Failure> {
+        let mut next_tick = Instant::now() + self.config.tick;
+        loop {
+            self.turn_end()?;
+            let wait = next_tick.saturating_duration_since(Instant::now());
+            let first = match self.queue.recv_timeout(wait) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            if !self.take(first) {
+                return Ok(());
+            }
+            let now = Instant::now();
+            if now >= next_tick {
+                self.replica.tick();
+                // Time lost in a slow write is not made up: a burst of ticks would look like
+                // silence of the leader.
+                next_tick = (next_tick + self.config.tick).max(now);
+            }
+        }
+    }
+
+    /// Feeds what waits to the replica; false when the node is asked to stop.
+    fn take(&mut self, first: Option<Event<S::Outcome>>) -> bool {
+        let mut proposals = Vec::new();
+        let mut readers = Vec::new();
+        let waiting = first
+            .into_iter()
+            .chain(std::iter::from_fn(|| self.queue.try_recv().ok()))
+            .take(limits::TURN_EVENTS_MAX);
+        for event in waiting {
+            match event {
+                Event::Message(message, permit) => {
+                    self.replica.receive(*message);
+                    drop(permit);
+                }
+                Event::Propose(proposal) => proposals.push(proposal),
+                Event::Read(reader) => readers.push(reader),
+                Event::Unreachable(peer) => self.replica.unreachable(peer),
+                Event::SnapshotSent { to, sent } => self.replica.snapshot_sent(to, sent),
+                Event::Stop => return false,
+            }
+        }
+        self.replica.propose(proposals);
+        self.replica.read(readers);
+        true
+    }
+
+    fn turn_end(&mut self) -> Result<(), Failure> {
+        let outbox = &mut self.outbox;
+        self.replica.settle(&mut |message| outbox.send(message))?;
+        let status = self.replica.status();
+        let applied = status.applied_index;
+        self.status.send_if_modified(|old| {
+            let changed = *old != status;
+            *old = status;
+            changed
+        });
+        self.applied.send_if_modified(|old| {
+            let changed = *old != applied;
+            *old = applied;
+            changed
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,438 @@
+//! One raft replica as a step function: messages, ticks, proposals and reads in; messages to
+//! send, durable writes and applied commands out.
+//!
+//! It holds no clock, thread or socket. Order within a step: messages a leader may send early,
+//! then entries and hard state to disk, then the messages that promise them, then the committed
+//! commands to the state machine. Nothing is answered before it is durable.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+
+use raft::eraftpb::{Entry, EntryType, Message, MessageType, Snapshot};
+use raft::{RawNode, ReadOnlyOption, SnapshotStatus, StateRole, Storage};
+
+use crate::config::Config;
+use crate::entry::{Packer, unpack};
+use crate::envelope;
+use crate::error::{Failure, ProposeError, StartError};
+use crate::event::{Proposal, Reader, Waiter};
+use crate::limits;
+use crate::log_bridge;
+use crate::machine::StateMachine;
+use crate::metrics::Counters;
+use crate::pending::Pending;
+use crate::reads::Reads;
+use crate::status::{Role, Status};
+use crate::storage::RaftStorage;
+use crate::store::LogStore;
+
+/// The state machine and the index up to which it has been applied.
+#[derive(Debug)]
+pub(crate) struct Applied<S> {
+    pub(crate) machine: S,
+    pub(crate) index: u64,
+}
+
+/// Shared with readers; written only by the replica.
+pub(crate) type Shared<S> = Arc<RwLock<Applied<S>>>;
+
+/// See the module.
+pub(crate) struct Replica<S: StateMachine, L: LogStore> {
+    raw: RawNode<RaftStorage<L>>,
+    config: Config,
+    shared: Shared<S>,
+    applied: u64,
+    pending: Pending<S::Outcome>,
+    reads: Reads,
+    counters: Arc<Counters>,
+    /// Role and term at the last look.
+    seen: (StateRole, u64),
+    leader_seen: u64,
+    term_start: Option<u64>,
+    entries_since_snapshot: u64,
+    bytes_since_snapshot: u64,
+}
+
+impl<S: StateMachine, L: LogStore> Replica<S, L> {
+    /// Restores the state machine from the store's snapshot; the committed entries after it are
+    /// applied by the first [`Replica::settle`]. `boot` is a number no earlier life has used.
+    pub(crate) fn new(
+        config: Config,
+        boot: u64,
+        log: L,
+        machine: S,
+        counters: Arc<Counters>,
+    ) -> Result<Self, StartError> {
+        let storage = RaftStorage::new(log)?;
+        let mut applied = Applied { machine, index: 0 };
+        if let Some(snapshot) = storage.stored_snapshot()? {
+            restore(&mut applied, &snapshot).map_err(StartError::State)?;
+        }
+        let index = applied.index;
+        let raft_config = raft_config(&config, index);
+        let raw = RawNode::new(&raft_config, storage, &log_bridge::logger()).map_err(|error| {
+            StartError::State(Failure::Raft {
+                reason: error.to_string(),
+            })
+        })?;
+        let reads = Reads::new(
+            config.id,
+            boot,
+            limits::READ_RETRY_HEARTBEATS * config.heartbeat_ticks as u64,
+            limits::READ_TIMEOUT_ELECTIONS * config.election_ticks as u64,
+        );
+        let mut replica = Self {
+            seen: (raw.raft.state, raw.raft.term),
+            raw,
+            shared: Arc::new(RwLock::new(applied)),
+            applied: index,
+            pending: Pending::default(),
+            reads,
+            counters,
+            leader_seen: 0,
+            term_start: None,
+            entries_since_snapshot: 0,
+            bytes_since_snapshot: 0,
+            config,
+        };
+        if replica.raw.raft.prs().is_singleton() {
+            // Nobody else could win: no need to wait for a timeout. It cannot fail either.
+            let _ = replica.raw.campaign();
+            replica.look();
+        }
+        Ok(replica)
+    }
+
+    pub(crate) fn shared(&self) -> Shared<S> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Time passes.
+    pub(crate) fn tick(&mut self) {
+        self.raw.tick();
+        self.look();
+        for context in self.reads.tick() {
+            self.raw.read_index(context);
+        }
+    }
+
+    /// A peer's message. What raft refuses is dropped, as if the network had lost it.
+    pub(crate) fn receive(&mut self, message: Message) {
+        if matches!(message.get_msg_type(), MessageType::MsgPropose) {
+            return;
+        }
+        if let Err(error) = self.raw.step(message) {
+            tracing::debug!(%error, "raft ignored a message");
+        }
+        self.look();
+    }
+
+    /// A peer did not take a message.
+    pub(crate) fn unreachable(&mut self, peer: u64) {
+        self.raw.report_unreachable(peer);
+    }
+
+    /// A snapshot left for a peer, or did not.
+    pub(crate) fn snapshot_sent(&mut self, peer: u64, sent: bool) {
+        let status = if sent {
+            SnapshotStatus::Finish
+        } else {
+            SnapshotStatus::Failure
+        };
+        self.raw.report_snapshot(peer, status);
+    }
+
+    /// Packs proposals into log entries; refuses them when this node does not lead.
+    pub(crate) fn propose(&mut self, proposals: Vec<Proposal<S::Outcome>>) {
+        if self.raw.raft.state != StateRole::Leader {
+            self.refuse(proposals.into_iter().map(|p| p.waiter).collect());
+            return;
+        }
+        let mut packer = Packer::default();
+        let mut waiters = Vec::new();
+        for Proposal { command, waiter } in proposals {
+            let full = packer.bytes() + command.len() > limits::ENTRY_PACK_BYTES
+                || packer.count() >= limits::ENTRY_COMMANDS_MAX;
+            if full && packer.count() > 0 {
+                self.append(std::mem::take(&mut packer), std::mem::take(&mut waiters));
+            }
+            packer.push(&command);
+            waiters.push(waiter);
+        }
+        if packer.count() > 0 {
+            self.append(packer, waiters);
+        }
+    }
+
+    fn append(&mut self, packer: Packer, waiters: Vec<Waiter<S::Outcome>>) {
+        match self.raw.propose(Vec::new(), packer.finish()) {
+            Ok(()) => {
+                let index = self.raw.raft.raft_log.last_index();
+                self.pending.push(index, self.raw.raft.term, waiters);
+            }
+            Err(error) => {
+                tracing::debug!(%error, "raft refused a proposal");
+                self.refuse(waiters);
+            }
+        }
+    }
+
+    fn refuse(&mut self, waiters: Vec<Waiter<S::Outcome>>) {
+        let leader = self.leader().filter(|(id, _)| *id != self.config.id);
+        Counters::add(&self.counters.proposals_failed, waiters.len() as u64);
+        for Waiter { reply, permit } in waiters {
+            let leader = leader.clone();
+            // A proposer that went away needs no answer.
+            let _ = reply.send(Err(ProposeError::NotLeader { leader }));
+            drop(permit);
+        }
+    }
+
+    /// Asks the leader for a read index on behalf of all these readers.
+    pub(crate) fn read(&mut self, readers: Vec<Reader>) {
+        if !readers.is_empty() {
+            let context = self.reads.begin(readers);
+            self.raw.read_index(context);
+        }
+    }
+
+    /// Does everything raft has ready: sends, persists, applies.
+    ///
+    /// # Errors
+    /// When the node must not go on.
+    pub(crate) fn settle(&mut self, send: &mut dyn FnMut(Message)) -> Result<(), Failure> {
+        while self.raw.has_ready() {
+            let mut ready = self.raw.ready();
+            ready.take_messages().into_iter().for_each(&mut *send);
+            if !ready.snapshot().is_empty() {
+                self.install(ready.snapshot(), ready.hs())?;
+            }
+            let entries = ready.take_entries();
+            let storage = self.raw.mut_store();
+            if ready.must_sync() {
+                storage.append(ready.hs(), entries)?;
+            } else if let Some(hard_state) = ready.hs() {
+                storage.note_commit(hard_state.commit);
+            }
+            ready
+                .take_persisted_messages()
+                .into_iter()
+                .for_each(&mut *send);
+            for state in ready.take_read_states() {
+                self.reads.answer(&state.request_ctx, state.index);
+            }
+            let mut committed = ready.take_committed_entries();
+            let mut light = self.raw.advance_append(ready);
+            if let Some(commit) = light.commit_index() {
+                self.raw.mut_store().note_commit(commit);
+            }
+            light.take_messages().into_iter().for_each(&mut *send);
+            committed.append(&mut light.take_committed_entries());
+            self.apply(committed)?;
+            self.raw.advance_apply();
+            self.snapshot_if_due()?;
+            self.look();
+        }
+        self.reads.release(self.applied);
+        Ok(())
+    }
+
+    fn apply(&mut self, entries: Vec<Entry>) -> Result<(), Failure> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let before = self.applied;
+        let mut outcomes = Vec::new();
+        {
+            let mut shared = self.shared.write().expect(POISONED);
+            for entry in &entries {
+                if entry.get_entry_type() != EntryType::EntryNormal {
+                    return Err(Failure::Membership { index: entry.index });
+                }
+                let waiters = self.pending.take(entry.index, entry.term);
+                let results = apply_entry(&mut shared.machine, entry)?;
+                Counters::add(&self.counters.proposals_committed, results.len() as u64);
+                outcomes.extend(waiters.into_iter().zip(results));
+                shared.index = entry.index;
+                self.applied = entry.index;
+                self.bytes_since_snapshot += entry.data.len() as u64;
+            }
+        }
+        self.entries_since_snapshot += entries.len() as u64;
+        Counters::add(&self.counters.entries_applied, entries.len() as u64);
+        for (Waiter { reply, permit }, outcome) in outcomes {
+            // A proposer that went away needs no answer.
+            let _ = reply.send(Ok(outcome));
+            drop(permit);
+        }
+        if self
+            .term_start
+            .is_some_and(|start| before < start && start <= self.applied)
+        {
+            // Until now raft dropped every read: a leader knows what is committed only from here.
+            for context in self.reads.ask_all() {
+                self.raw.read_index(context);
+            }
+        }
+        Ok(())
+    }
+
+    fn install(
+        &mut self,
+        snapshot: &Snapshot,
+        hard_state: Option<&raft::eraftpb::HardState>,
+    ) -> Result<(), Failure> {
+        {
+            let mut shared = self.shared.write().expect(POISONED);
+            restore(&mut shared, snapshot)?;
+            self.applied = shared.index;
+        }
+        self.raw.mut_store().install(snapshot, hard_state)?;
+        self.entries_since_snapshot = 0;
+        self.bytes_since_snapshot = 0;
+        Ok(())
+    }
+
+    fn snapshot_if_due(&mut self) -> Result<(), Failure> {
+        if self.entries_since_snapshot < self.config.snapshot_every
+            && self.bytes_since_snapshot < limits::LOG_BYTES_BETWEEN_SNAPSHOTS
+        {
+            return Ok(());
+        }
+        let data = envelope::seal(&self.shared.read().expect(POISONED).machine.snapshot());
+        if data.len() > limits::SNAPSHOT_BYTES_MAX {
+            return Err(Failure::SnapshotTooLarge { bytes: data.len() });
+        }
+        let index = self.applied;
+        let storage = self.raw.mut_store();
+        let mut snapshot = Snapshot {
+            data: data.into(),
+            ..Snapshot::default()
+        };
+        let metadata = snapshot.mut_metadata();
+        metadata.index = index;
+        metadata.term = storage.term(index).map_err(|error| Failure::Raft {
+            reason: error.to_string(),
+        })?;
+        *metadata.mut_conf_state() = storage.conf_state().clone();
+        let tail = limits::LOG_TAIL_ENTRIES.min(self.config.snapshot_every);
+        let first = (index + 1).saturating_sub(tail).max(storage.first());
+        storage.compact(&snapshot, first)?;
+        self.entries_since_snapshot = 0;
+        self.bytes_since_snapshot = 0;
+        Ok(())
+    }
+
+    /// Notices changes of role, term and leader. Called after everything that may cause one and
+    /// before the next proposal, so that the entry that begins a term is the last one here.
+    fn look(&mut self) {
+        let now = (self.raw.raft.state, self.raw.raft.term);
+        if now != self.seen {
+            let lost = self.pending.lose_all();
+            Counters::add(&self.counters.proposals_failed, lost);
+            self.term_start =
+                (now.0 == StateRole::Leader).then(|| self.raw.raft.raft_log.last_index());
+            self.seen = now;
+        }
+        let leader = self.raw.raft.leader_id;
+        if leader != 0 && leader != self.leader_seen {
+            self.leader_seen = leader;
+            Counters::add(&self.counters.leader_changes, 1);
+        }
+    }
+
+    fn leader(&self) -> Option<(u64, String)> {
+        let id = self.raw.raft.leader_id;
+        let address = self.config.peers.get(&id).cloned().unwrap_or_default();
+        (id != 0).then_some((id, address))
+    }
+
+    /// What this node knows now.
+    pub(crate) fn status(&self) -> Status {
+        let raft = &self.raw.raft;
+        let role = match raft.state {
+            StateRole::Leader => Role::Leader,
+            StateRole::Candidate | StateRole::PreCandidate => Role::Candidate,
+            StateRole::Follower if raft.promotable() => Role::Follower,
+            StateRole::Follower => Role::Learner,
+        };
+        let match_index = if role == Role::Leader {
+            raft.prs().iter().map(|(id, p)| (*id, p.matched)).collect()
+        } else {
+            BTreeMap::new()
+        };
+        let mut peers = self.config.peers.clone();
+        peers.entry(self.config.id).or_default();
+        Status {
+            id: self.config.id,
+            role,
+            term: raft.term,
+            leader: self.leader(),
+            commit_index: self.raw.store().hard_state().commit.max(self.applied),
+            applied_index: self.applied,
+            term_start: self.term_start,
+            snapshot_index: self.raw.store().snapshot_index(),
+            peers,
+            match_index,
+        }
+    }
+}
+
+/// Why a lock may be poisoned at all: the node has stopped then.
+pub(crate) const POISONED: &str = "the state machine panicked earlier; this node has stopped";
+
+fn apply_entry<S: StateMachine>(
+    machine: &mut S,
+    entry: &Entry,
+) -> Result<Vec<S::Outcome>, Failure> {
+    if entry.data.is_empty() {
+        // The entry with which a leader begins its term.
+        return Ok(Vec::new());
+    }
+    let commands = unpack(&entry.data).map_err(|source| Failure::Entry {
+        index: entry.index,
+        source: Arc::new(source),
+    })?;
+    Ok(commands
+        .into_iter()
+        .map(|command| machine.apply(entry.index, command))
+        .collect())
+}
+
+fn restore<S: StateMachine>(applied: &mut Applied<S>, snapshot: &Snapshot) -> Result<(), Failure> {
+    let index = snapshot.get_metadata().index;
+    let state = envelope::open(&snapshot.data).map_err(|source| Failure::Snapshot {
+        index,
+        source: Arc::new(source),
+    })?;
+    applied
+        .machine
+        .restore(state)
+        .map_err(|source| Failure::Restore {
+            index,
+            source: Arc::new(source),
+        })?;
+    applied.index = index;
+    Ok(())
+}
+
+fn raft_config(config: &Config, applied: u64) -> raft::Config {
+    let campaign = config.campaign_ticks();
+    raft::Config {
+        id: config.id,
+        election_tick: config.election_ticks,
+        heartbeat_tick: config.heartbeat_ticks,
+        // raft-rs would draw the timeout at random otherwise.
+        min_election_tick: campaign,
+        max_election_tick: campaign + 1,
+        applied,
+        max_size_per_msg: limits::APPEND_BYTES_MAX,
+        max_inflight_msgs: limits::APPENDS_IN_FLIGHT_MAX,
+        max_committed_size_per_ready: limits::APPLY_BYTES_MAX,
+        check_quorum: true,
+        pre_vote: true,
+        batch_append: true,
+        read_only_option: ReadOnlyOption::Safe,
+        ..raft::Config::default()
+    }
+}

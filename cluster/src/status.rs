@@ -1,0 +1,66 @@
+//! What a node knows of itself and its cluster at one moment.
+
+use std::collections::BTreeMap;
+
+/// A node's part in the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Follows a leader, or waits for one.
+    Follower,
+    /// Asks for votes (or whether it would get them).
+    Candidate,
+    /// Leads.
+    Leader,
+    /// Applies without voting.
+    Learner,
+}
+
+impl Role {
+    /// The name used in messages and metrics labels.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Follower => "follower",
+            Self::Candidate => "candidate",
+            Self::Leader => "leader",
+            Self::Learner => "learner",
+        }
+    }
+}
+
+/// A node's view. Every field is what this node knew at the end of one turn of its loop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// This node.
+    pub id: u64,
+    /// Its part.
+    pub role: Role,
+    /// The raft term.
+    pub term: u64,
+    /// The leader it knows: id and `host:port` (empty in a one-node cluster without an address).
+    pub leader: Option<(u64, String)>,
+    /// Highest index known to be committed.
+    pub commit_index: u64,
+    /// Highest index applied to the state machine.
+    pub applied_index: u64,
+    /// On the leader, the index of the entry that began its term. Once `applied_index` has
+    /// reached it, the leader's state holds everything of earlier terms.
+    pub term_start: Option<u64>,
+    /// Index of the newest snapshot, 0 without one.
+    pub snapshot_index: u64,
+    /// All voters and their addresses.
+    pub peers: BTreeMap<u64, String>,
+    /// On the leader, the highest index each voter is known to hold; empty elsewhere.
+    pub match_index: BTreeMap<u64, u64>,
+}
+
+impl Status {
+    /// Whether this node leads and has applied everything of earlier terms.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.role == Role::Leader
+            && self
+                .term_start
+                .is_some_and(|start| start <= self.applied_index)
+    }
+}

@@ -1,0 +1,142 @@
+//! The task that keeps one peer's stream open and feeds it.
+//!
+//! While there is no connection, messages are dropped: raft repeats what matters, and what is old
+//! by the time the peer is back would only be in the way.
+
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use kumi_proto::v1::RaftFrame;
+use kumi_proto::v1::raft_service_client::RaftServiceClient;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Endpoint;
+
+use crate::event::Event;
+use crate::limits;
+use crate::transport::frame::{Framer, Outgoing, Route};
+
+/// Runs until the node's end of `queue` is dropped.
+pub(crate) async fn run<O: Send + 'static>(
+    endpoint: Endpoint,
+    route: Route,
+    mut queue: mpsc::Receiver<Outgoing>,
+    events: Sender<Event<O>>,
+) {
+    let to = route.to;
+    let mut wait = Duration::from_millis(limits::RECONNECT_MS_MIN);
+    let mut connected_before = true;
+    while !queue.is_closed() {
+        let begun = Instant::now();
+        let broken = stream(&endpoint, &route, &mut queue, &events).await;
+        if queue.is_closed() {
+            return;
+        }
+        if begun.elapsed() >= Duration::from_millis(limits::RECONNECT_MS_MAX) {
+            wait = Duration::from_millis(limits::RECONNECT_MS_MIN);
+            connected_before = true;
+        }
+        if std::mem::take(&mut connected_before) {
+            tracing::warn!(peer = to, error = %broken, "no connection to a peer; retrying");
+        }
+        // The loop may be gone already.
+        let _ = events.send(Event::Unreachable(to));
+        drop_for(wait, to, &mut queue, &events).await;
+        wait = (wait * 2).min(Duration::from_millis(limits::RECONNECT_MS_MAX));
+    }
+}
+
+/// Connects and feeds one stream until it breaks; returns why.
+async fn stream<O>(
+    endpoint: &Endpoint,
+    route: &Route,
+    queue: &mut mpsc::Receiver<Outgoing>,
+    events: &Sender<Event<O>>,
+) -> String {
+    let channel = match endpoint.connect().await {
+        Ok(channel) => channel,
+        Err(error) => return chain(&error),
+    };
+    tracing::debug!(peer = route.to, "connected to a peer");
+    let mut client =
+        RaftServiceClient::new(channel).max_encoding_message_size(limits::FRAME_BYTES_MAX);
+    let (frames, outgoing) = mpsc::channel(limits::FRAMES_AHEAD_MAX);
+    let mut framer = Framer::new(route.clone());
+    let broken = {
+        let call = client.send(ReceiverStream::new(outgoing));
+        tokio::select! {
+            biased;
+            answer = call => match answer {
+                Ok(_) => "the peer closed the stream".to_owned(),
+                Err(status) => format!("{}: {}", status.code(), status.message()),
+            },
+            () = feed(&mut framer, route.to, queue, &frames, events) => "stopped".to_owned(),
+        }
+    };
+    for _ in 0..framer.snapshots_waiting() {
+        let _ = events.send(Event::SnapshotSent {
+            to: route.to,
+            sent: false,
+        });
+    }
+    broken
+}
+
+/// Turns messages into frames until either end is gone.
+async fn feed<O>(
+    framer: &mut Framer,
+    to: u64,
+    queue: &mut mpsc::Receiver<Outgoing>,
+    frames: &mpsc::Sender<RaftFrame>,
+    events: &Sender<Event<O>>,
+) {
+    loop {
+        // Room first: what is taken off the queue must not be lost when the stream breaks here.
+        let Ok(room) = frames.reserve().await else {
+            // The call has ended and tells why.
+            return std::future::pending().await;
+        };
+        let mut first = None;
+        if !framer.has_parts() {
+            first = queue.recv().await;
+            if first.is_none() {
+                return;
+            }
+        }
+        let next = framer.next(|| first.take().or_else(|| queue.try_recv().ok()));
+        let Some(framed) = next else {
+            continue;
+        };
+        room.send(framed.frame);
+        if framed.snapshot_done {
+            let _ = events.send(Event::SnapshotSent { to, sent: true });
+        }
+    }
+}
+
+/// Waits while dropping what the node sends; ends early when the node has gone.
+async fn drop_for<O>(
+    wait: Duration,
+    to: u64,
+    queue: &mut mpsc::Receiver<Outgoing>,
+    events: &Sender<Event<O>>,
+) {
+    let until = Instant::now() + wait;
+    while let Ok(Some(message)) = tokio::time::timeout_at(until, queue.recv()).await {
+        if message.snapshot {
+            let _ = events.send(Event::SnapshotSent { to, sent: false });
+        }
+    }
+}
+
+/// An error with its sources: tonic's own text is only "transport error".
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
