@@ -34,8 +34,10 @@ pub struct Metrics {
     pub leader_changes: u64,
     /// Durable writes.
     pub fsync: Histogram,
-    /// Snapshots taken or installed here.
-    pub snapshots: u64,
+    /// Snapshots of its own state this node has taken.
+    pub snapshots_taken: u64,
+    /// Snapshots of a leader this node has installed.
+    pub snapshots_installed: u64,
     /// Size of the newest snapshot, bytes.
     pub snapshot_bytes: u64,
     /// Size of the store's file (log and snapshot), bytes.
@@ -51,7 +53,8 @@ pub(crate) struct Counters {
     pub(crate) entries_applied: AtomicU64,
     pub(crate) proposals_failed: AtomicU64,
     pub(crate) leader_changes: AtomicU64,
-    pub(crate) snapshots: AtomicU64,
+    pub(crate) snapshots_taken: AtomicU64,
+    pub(crate) snapshots_installed: AtomicU64,
     pub(crate) snapshot_bytes: AtomicU64,
     pub(crate) wal_bytes: AtomicU64,
     pub(crate) messages_dropped: AtomicU64,
@@ -87,7 +90,8 @@ impl Counters {
                 .lock()
                 .expect("nothing panics while it holds this")
                 .clone(),
-            snapshots: get(&self.snapshots),
+            snapshots_taken: get(&self.snapshots_taken),
+            snapshots_installed: get(&self.snapshots_installed),
             snapshot_bytes: get(&self.snapshot_bytes),
             wal_bytes: get(&self.wal_bytes),
             messages_dropped: get(&self.messages_dropped),

@@ -288,6 +288,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             self.applied = shared.index;
         }
         self.raw.mut_store().install(snapshot, hard_state)?;
+        Counters::add(&self.counters.snapshots_installed, 1);
         self.entries_since_snapshot = 0;
         self.bytes_since_snapshot = 0;
         Ok(())
@@ -318,6 +319,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         let tail = limits::LOG_TAIL_ENTRIES.min(self.config.snapshot_every);
         let first = (index + 1).saturating_sub(tail).max(storage.first());
         storage.compact(&snapshot, first)?;
+        Counters::add(&self.counters.snapshots_taken, 1);
         self.entries_since_snapshot = 0;
         self.bytes_since_snapshot = 0;
         Ok(())
@@ -431,8 +433,14 @@ fn raft_config(config: &Config, applied: u64) -> raft::Config {
         max_committed_size_per_ready: limits::APPLY_BYTES_MAX,
         check_quorum: true,
         pre_vote: true,
-        batch_append: true,
+        // raft-rs 0.7 adds entries to a queued empty append without comparing indices; when the
+        // follower's position went back in the same turn, the follower then confirms entries it
+        // does not hold. Proposals are packed here anyway.
+        batch_append: false,
         read_only_option: ReadOnlyOption::Safe,
         ..raft::Config::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -333,6 +333,5 @@ impl DiskLog {
         self.counters
             .snapshot_bytes
             .store(self.state.snapshot_bytes, Ordering::Relaxed);
-        Counters::add(&self.counters.snapshots, 1);
     }
 }

@@ -1,0 +1,391 @@
+//! Three replicas on a seeded network that loses, doubles, delays and partitions, with replicas
+//! that crash and restart. Without threads or clocks: the same seed is the same run.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use protobuf::Message as _;
+use raft::eraftpb::{Entry, HardState, Message, Snapshot};
+use tokio::sync::oneshot;
+
+use crate::config::Config;
+use crate::error::{ProposeError, ReadError};
+use crate::event::{Proposal, Reader, Waiter};
+use crate::machine::{RestoreError, StateMachine};
+use crate::replica::Replica;
+use crate::status::Role;
+use crate::store::memory::MemoryLog;
+use crate::store::{LogStore, StoreError, StoredState};
+
+/// Remembers numbers; its outcome is the position of the number.
+#[derive(Debug, Default)]
+struct Numbers(Vec<u64>);
+
+impl StateMachine for Numbers {
+    type Outcome = usize;
+
+    fn apply(&mut self, _index: u64, command: &[u8]) -> usize {
+        self.0.push(u64::from_le_bytes(command.try_into().unwrap()));
+        self.0.len() - 1
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|n| n.to_le_bytes()).collect()
+    }
+
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), RestoreError> {
+        self.0 = snapshot
+            .as_chunks::<8>()
+            .0
+            .iter()
+            .map(|n| u64::from_le_bytes(*n))
+            .collect();
+        Ok(())
+    }
+}
+
+/// A log that outlives the replica, as a disk does.
+#[derive(Clone)]
+struct Kept(Arc<Mutex<MemoryLog>>);
+
+impl LogStore for Kept {
+    fn state(&self) -> Result<StoredState, StoreError> {
+        self.0.lock().unwrap().state()
+    }
+    fn entries(&self, low: u64, high: u64, bytes_max: u64) -> Result<Vec<Entry>, StoreError> {
+        self.0.lock().unwrap().entries(low, high, bytes_max)
+    }
+    fn term(&self, index: u64) -> Result<Option<u64>, StoreError> {
+        self.0.lock().unwrap().term(index)
+    }
+    fn snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
+        self.0.lock().unwrap().snapshot()
+    }
+    fn append(&mut self, hard: Option<&HardState>, entries: &[Entry]) -> Result<(), StoreError> {
+        self.0.lock().unwrap().append(hard, entries)
+    }
+    fn compact(&mut self, s: &Snapshot, hard: &HardState, first: u64) -> Result<(), StoreError> {
+        self.0.lock().unwrap().compact(s, hard, first)
+    }
+    fn install(&mut self, snapshot: &Snapshot, hard: &HardState) -> Result<(), StoreError> {
+        self.0.lock().unwrap().install(snapshot, hard)
+    }
+    fn bytes(&self) -> u64 {
+        self.0.lock().unwrap().bytes()
+    }
+}
+
+/// SplitMix64: enough to choose faults.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end
+    }
+}
+
+type Outcome = oneshot::Receiver<Result<usize, ProposeError>>;
+
+struct WaitingRead {
+    node: u64,
+    /// Acknowledged before the read began.
+    must_see: BTreeSet<u64>,
+    confirmed: oneshot::Receiver<Result<(), ReadError>>,
+}
+
+struct World {
+    chance: Chance,
+    logs: BTreeMap<u64, Kept>,
+    replicas: BTreeMap<u64, Replica<Numbers, Kept>>,
+    boots: u64,
+    network: Vec<(u64, Message)>,
+    isolated: u64,
+    faults: bool,
+    now: u64,
+    next_command: u64,
+    proposed: Vec<(u64, Outcome)>,
+    reads: Vec<WaitingRead>,
+    acknowledged: BTreeMap<u64, usize>,
+    reads_served: usize,
+    snapshots_installed: usize,
+    trace: crc32fast::Hasher,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let log = || Kept(Arc::new(Mutex::new(MemoryLog::new(vec![1, 2, 3]))));
+        let mut world = Self {
+            chance: Chance(seed),
+            logs: (1..=3).map(|id| (id, log())).collect(),
+            replicas: BTreeMap::new(),
+            boots: 0,
+            network: Vec::new(),
+            isolated: 0,
+            faults: true,
+            now: 0,
+            next_command: 0,
+            proposed: Vec::new(),
+            reads: Vec::new(),
+            acknowledged: BTreeMap::new(),
+            reads_served: 0,
+            snapshots_installed: 0,
+            trace: crc32fast::Hasher::new(),
+        };
+        (1..=3).for_each(|id| world.boot(id));
+        world
+    }
+
+    fn boot(&mut self, id: u64) {
+        self.boots += 1;
+        let config = Config {
+            peers: (1..=3).map(|id| (id, format!("n{id}:1"))).collect(),
+            snapshot_every: 20,
+            ..Config::new(id, "")
+        };
+        let log = self.logs[&id].clone();
+        let machine = Numbers::default();
+        let replica = Replica::new(config, self.boots, log, machine, Arc::default()).unwrap();
+        self.replicas.insert(id, replica);
+    }
+
+    fn step(&mut self) {
+        self.now += 1;
+        self.fault();
+        self.deliver();
+        let ids: Vec<u64> = self.replicas.keys().copied().collect();
+        for id in ids {
+            self.work(id);
+        }
+        self.collect();
+        self.check();
+    }
+
+    fn fault(&mut self) {
+        if !self.faults {
+            self.isolated = 0;
+            (1..=3)
+                .filter(|id| !self.replicas.contains_key(id))
+                .collect::<Vec<_>>()
+                .into_iter()
+                .for_each(|id| self.boot(id));
+            return;
+        }
+        match self.chance.below(300) {
+            0..=1 => self.isolated = self.chance.below(4),
+            2 => self.isolated = 0,
+            3 => {
+                let id = 1 + self.chance.below(3);
+                if let Some(replica) = self.replicas.remove(&id) {
+                    let installed = &replica.counters.snapshots_installed;
+                    self.snapshots_installed +=
+                        installed.load(std::sync::atomic::Ordering::Relaxed) as usize;
+                }
+            }
+            4..=6 => {
+                let id = 1 + self.chance.below(3);
+                if !self.replicas.contains_key(&id) {
+                    self.boot(id);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn deliver(&mut self) {
+        for (due, message) in std::mem::take(&mut self.network) {
+            let cut = [message.from, message.to].contains(&self.isolated);
+            if due > self.now {
+                self.network.push((due, message));
+            } else if !cut && let Some(replica) = self.replicas.get_mut(&message.to) {
+                replica.receive(message);
+            }
+        }
+    }
+
+    fn work(&mut self, id: u64) {
+        if self.chance.below(3) == 0 {
+            self.replicas.get_mut(&id).unwrap().tick();
+        }
+        if self.chance.below(4) == 0 {
+            let mut proposals = Vec::new();
+            for _ in 0..self.chance.below(4) {
+                let (reply, outcome) = oneshot::channel();
+                let command = self.next_command.to_le_bytes().to_vec();
+                self.proposed.push((self.next_command, outcome));
+                self.next_command += 1;
+                let permit = None;
+                let waiter = Waiter { reply, permit };
+                proposals.push(Proposal { command, waiter });
+            }
+            self.replicas.get_mut(&id).unwrap().propose(proposals);
+        }
+        if self.chance.below(10) == 0 {
+            let (reply, confirmed) = oneshot::channel();
+            self.reads.push(WaitingRead {
+                node: id,
+                must_see: self.acknowledged.keys().copied().collect(),
+                confirmed,
+            });
+            let reader = Reader {
+                reply,
+                permit: None,
+            };
+            self.replicas.get_mut(&id).unwrap().read(vec![reader]);
+        }
+        let mut sent = Vec::new();
+        let replica = self.replicas.get_mut(&id).unwrap();
+        replica.settle(&mut |message| sent.push(message)).unwrap();
+        for message in sent {
+            self.trace.update(&message.write_to_bytes().unwrap());
+            if message.get_msg_type() == raft::eraftpb::MessageType::MsgSnapshot {
+                let done = self.chance.below(4) != 0;
+                let replica = self.replicas.get_mut(&id).unwrap();
+                replica.snapshot_sent(message.to, done);
+            }
+            let copies = match self.chance.below(if self.faults { 20 } else { 1 }) {
+                1 => 0,
+                2 => 2,
+                _ => 1,
+            };
+            for _ in 0..copies {
+                let due = self.now + 1 + self.chance.below(6);
+                self.network.push((due, message.clone()));
+            }
+        }
+    }
+
+    /// Takes in outcomes and confirmed reads.
+    fn collect(&mut self) {
+        let Self {
+            proposed,
+            acknowledged,
+            ..
+        } = self;
+        proposed.retain_mut(|(number, outcome)| match outcome.try_recv() {
+            Ok(Ok(position)) => {
+                acknowledged.insert(*number, position);
+                false
+            }
+            Err(oneshot::error::TryRecvError::Empty) => true,
+            _ => false,
+        });
+        let mut reads = std::mem::take(&mut self.reads);
+        reads.retain_mut(|read| match read.confirmed.try_recv() {
+            Ok(Ok(())) => {
+                let shared = self.replicas[&read.node].shared();
+                let shared = shared.read().unwrap();
+                let seen: BTreeSet<u64> = shared.machine.0.iter().copied().collect();
+                assert!(
+                    read.must_see.is_subset(&seen),
+                    "a confirmed read on node {} misses what was acknowledged before it",
+                    read.node
+                );
+                self.reads_served += 1;
+                false
+            }
+            Err(oneshot::error::TryRecvError::Empty) => true,
+            _ => false,
+        });
+        self.reads = reads;
+    }
+
+    /// One history: every replica holds a prefix of it, every outcome is its place in it, no
+    /// command is there twice, and a term has one leader.
+    fn check(&self) {
+        let journals: Vec<Vec<u64>> = self
+            .replicas
+            .values()
+            .map(|replica| replica.shared().read().unwrap().machine.0.clone())
+            .collect();
+        let longest = journals.iter().max_by_key(|j| j.len());
+        let Some(longest) = longest else { return };
+        for journal in &journals {
+            assert!(longest.starts_with(journal), "the replicas differ");
+        }
+        for (number, position) in &self.acknowledged {
+            if let Some(found) = longest.get(*position) {
+                assert_eq!(found, number, "an acknowledged command was replaced");
+            }
+        }
+        let unique: BTreeSet<&u64> = longest.iter().collect();
+        assert_eq!(unique.len(), longest.len(), "a command was applied twice");
+        self.check_matches();
+        let mut leaders = BTreeSet::new();
+        for replica in self.replicas.values() {
+            let status = replica.status();
+            if status.role == Role::Leader {
+                assert!(leaders.insert(status.term), "two leaders of one term");
+            }
+        }
+    }
+
+    /// A leader never believes that a follower holds more than it holds.
+    fn check_matches(&self) {
+        let statuses = self.replicas.values().map(Replica::status);
+        let newest = statuses.max_by_key(|status| (status.term, status.role == Role::Leader));
+        for (id, matched) in newest.into_iter().flat_map(|status| status.match_index) {
+            let last = self.logs[&id].state().unwrap().last_index;
+            assert!(
+                matched <= last,
+                "node {id} holds {last} entries, not {matched}"
+            );
+        }
+    }
+
+    /// Heals everything and waits until all agree on all that was acknowledged.
+    fn heal(&mut self) {
+        self.faults = false;
+        let target = self.acknowledged.values().max().map_or(0, |last| last + 1);
+        for _ in 0..20_000 {
+            self.step();
+            let done = self.replicas.len() == 3
+                && self
+                    .replicas
+                    .values()
+                    .all(|replica| replica.shared().read().unwrap().machine.0.len() >= target);
+            if done {
+                return;
+            }
+        }
+        panic!("three healthy nodes did not catch up");
+    }
+}
+
+fn run(seed: u64) -> (World, u32) {
+    let mut world = World::new(seed);
+    for _ in 0..6000 {
+        world.step();
+    }
+    world.heal();
+    let hash = world.trace.clone().finalize();
+    (world, hash)
+}
+
+#[test]
+fn faults_never_break_the_history() {
+    let mut acknowledged = 0;
+    let mut reads = 0;
+    let mut installed = 0;
+    for seed in 0..12 {
+        let (world, _) = run(seed);
+        acknowledged += world.acknowledged.len();
+        reads += world.reads_served;
+        installed += world.snapshots_installed;
+    }
+    // The runs must have done something.
+    assert!(acknowledged > 5000, "{acknowledged}");
+    assert!(reads > 500, "{reads}");
+    assert!(installed > 0, "{installed}");
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    let (first, second, other) = (run(77), run(77), run(78));
+    assert_eq!(first.1, second.1);
+    assert_eq!(first.0.acknowledged, second.0.acknowledged);
+    assert_ne!(first.1, other.1);
+}

@@ -1,0 +1,220 @@
+//! A journal as the state machine, and a cluster of nodes that can be killed and revived.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use kumi_cluster::{Config, Node, RestoreError, StateMachine, service};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+
+/// Long enough for a machine under load; only a hang reaches it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Remembers every command; its outcome is how many there are.
+#[derive(Debug, Default)]
+pub(crate) struct Journal {
+    commands: Vec<Vec<u8>>,
+    last_index: u64,
+}
+
+impl Journal {
+    pub(crate) const PANIC: &[u8] = b"panic";
+
+    pub(crate) fn commands(&self) -> Vec<Vec<u8>> {
+        self.commands.clone()
+    }
+}
+
+impl StateMachine for Journal {
+    type Outcome = usize;
+
+    fn apply(&mut self, index: u64, command: &[u8]) -> usize {
+        assert!(index >= self.last_index, "an index went backwards");
+        assert_ne!(command, Self::PANIC, "told to panic");
+        self.last_index = index;
+        self.commands.push(command.to_vec());
+        self.commands.len()
+    }
+
+    fn snapshot(&self) -> Vec<u8> {
+        let mut bytes = self.last_index.to_le_bytes().to_vec();
+        for command in &self.commands {
+            bytes.extend_from_slice(&(command.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(command);
+        }
+        bytes
+    }
+
+    fn restore(&mut self, snapshot: &[u8]) -> Result<(), RestoreError> {
+        let short = || RestoreError::new("too short");
+        let (index, mut rest) = snapshot.split_first_chunk::<8>().ok_or_else(short)?;
+        let mut commands = Vec::new();
+        while let Some((length, after)) = rest.split_first_chunk::<8>() {
+            let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| short())?;
+            let (command, after) = after.split_at_checked(length).ok_or_else(short)?;
+            commands.push(command.to_vec());
+            rest = after;
+        }
+        self.last_index = u64::from_le_bytes(*index);
+        self.commands = commands;
+        Ok(())
+    }
+}
+
+/// A one-node cluster in `folder`.
+pub(crate) fn solo(folder: &Path) -> Config {
+    Config {
+        tick: Duration::from_millis(20),
+        ..Config::new(1, folder)
+    }
+}
+
+struct Member {
+    node: Node<Journal>,
+    server: JoinHandle<()>,
+}
+
+pub(crate) struct Cluster {
+    folder: TempDir,
+    peers: BTreeMap<u64, String>,
+    snapshot_every: u64,
+    members: BTreeMap<u64, Member>,
+}
+
+impl Cluster {
+    pub(crate) async fn start(nodes: u64, snapshot_every: u64) -> Self {
+        let mut cluster = Self {
+            folder: tempfile::tempdir().unwrap(),
+            peers: BTreeMap::new(),
+            snapshot_every,
+            members: BTreeMap::new(),
+        };
+        let mut listeners = BTreeMap::new();
+        for id in 1..=nodes {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            cluster
+                .peers
+                .insert(id, listener.local_addr().unwrap().to_string());
+            listeners.insert(id, listener);
+        }
+        for (id, listener) in listeners {
+            cluster.serve(id, listener).await;
+        }
+        cluster
+    }
+
+    async fn serve(&mut self, id: u64, listener: TcpListener) {
+        let config = Config {
+            peers: self.peers.clone(),
+            tick: Duration::from_millis(20),
+            snapshot_every: self.snapshot_every,
+            ..Config::new(id, self.folder.path().join(id.to_string()))
+        };
+        let node = Node::start(config, Journal::default()).await.unwrap();
+        let server = Server::builder()
+            .add_service(service(&node))
+            .serve_with_incoming(TcpListenerStream::new(listener));
+        let server = tokio::spawn(async move { server.await.unwrap() });
+        self.members.insert(id, Member { node, server });
+    }
+
+    pub(crate) fn node(&self, id: u64) -> Node<Journal> {
+        self.members[&id].node.clone()
+    }
+
+    pub(crate) fn address(&self, id: u64) -> String {
+        self.peers[&id].clone()
+    }
+
+    /// Ends a node. Nothing is written on the way out, so its disk is as after a kill.
+    pub(crate) async fn kill(&mut self, id: u64) {
+        let member = self.members.remove(&id).unwrap();
+        member.server.abort();
+        member.node.shutdown().await;
+        let _ = member.server.await;
+    }
+
+    pub(crate) async fn revive(&mut self, id: u64) {
+        let listener = eventually("the port to be free", async || {
+            TcpListener::bind(&self.peers[&id]).await.ok()
+        })
+        .await;
+        self.serve(id, listener).await;
+    }
+
+    pub(crate) async fn leader(&self) -> u64 {
+        eventually("a leader", async || {
+            self.members
+                .iter()
+                .find(|(_, member)| member.node.status().borrow().leads())
+                .map(|(id, _)| *id)
+        })
+        .await
+    }
+
+    pub(crate) async fn follower(&self) -> u64 {
+        let leader = self.leader().await;
+        *self.members.keys().find(|id| **id != leader).unwrap()
+    }
+
+    /// Proposes until some leader has answered; commands are distinct, so a retry that doubles
+    /// one is visible in the journal and left to the caller's comparison as a set.
+    pub(crate) async fn propose(&self, command: Vec<u8>) -> Vec<u8> {
+        eventually("an answer", async || {
+            let leader = self.leader().await;
+            self.node(leader).propose(command.clone()).await.ok()
+        })
+        .await;
+        command
+    }
+
+    pub(crate) async fn propose_all(&self, range: std::ops::Range<usize>) -> Vec<Vec<u8>> {
+        let mut done = Vec::new();
+        for at in range {
+            done.push(self.propose(format!("command {at}").into_bytes()).await);
+        }
+        done
+    }
+
+    /// Waits until every node holds the same journal with everything that was acknowledged.
+    pub(crate) async fn settled(&self, acknowledged: &[Vec<u8>]) {
+        eventually("all nodes to agree", async || {
+            let mut journals: Vec<_> = self
+                .members
+                .values()
+                .map(|member| member.node.stale(|journal, _| journal.commands()))
+                .collect();
+            journals.dedup();
+            let all = acknowledged
+                .iter()
+                .all(|command| journals[0].contains(command));
+            (journals.len() == 1 && all).then_some(())
+        })
+        .await;
+    }
+
+    pub(crate) async fn stop(mut self) {
+        let ids: Vec<u64> = self.members.keys().copied().collect();
+        for id in ids {
+            self.kill(id).await;
+        }
+    }
+}
+
+async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+    let search = async {
+        loop {
+            if let Some(found) = probe().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, search)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
