@@ -1,0 +1,18 @@
+//! The one call that maps a file.
+#![allow(
+    unsafe_code,
+    reason = "mapping a file is the one unsafe call of this crate"
+)]
+
+use std::fs::File;
+use std::io;
+
+use memmap2::Mmap;
+
+/// Maps a whole file for reading.
+pub(crate) fn read_only(file: &File) -> io::Result<Mmap> {
+    // SAFETY: an index is immutable once it has its name: it is written beside, synced and renamed, and
+    // nothing opens it for writing. Whoever truncates it under a running process gets SIGBUS, as with
+    // every mapped file; every access is inside bounds that were checked at open.
+    unsafe { Mmap::map(file) }
+}

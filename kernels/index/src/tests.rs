@@ -1,0 +1,163 @@
+//! An index holds what it was built from, and nothing else is taken for one.
+
+use kumi_seq::base;
+use kumi_seq::contig::{Contig, ContigId};
+use kumi_seq::interval::Interval;
+use proptest::prelude::*;
+
+use crate::minimizer::{K, minimizers};
+use crate::{Index, OpenError, build};
+
+/// Bases from a multiplicative generator, with a run of N every now and then.
+fn bases(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed | 1;
+    (0..length)
+        .map(|at| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            if at % 997 < 13 {
+                b'N'
+            } else {
+                base::ASCII[(state >> 62) as usize]
+            }
+        })
+        .collect()
+}
+
+fn reference() -> Vec<(Contig, Vec<u8>)> {
+    [("c1", 5000), ("tiny", 7), ("c2", 3001)]
+        .into_iter()
+        .map(|(name, length)| {
+            let bases = bases(length as u64, length);
+            (Contig::describe(name, &bases), bases)
+        })
+        .collect()
+}
+
+fn built() -> (tempfile::TempDir, std::path::PathBuf) {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("r.kidx");
+    build(&reference(), "r.fa", &path).expect("built");
+    (dir, path)
+}
+
+#[test]
+fn bases_and_seeds_come_back() {
+    let (_dir, path) = built();
+    let index = Index::open(&path).expect("opened");
+    index.verify().expect("whole");
+    assert_eq!(index.name(), "r.fa");
+    let view = index.view();
+    for (id, (contig, bases)) in (0..).map(ContigId).zip(reference()) {
+        assert_eq!(index.contigs().get(id), Some(&contig));
+        for (start, end) in [
+            (0, contig.length),
+            (3, contig.length),
+            (contig.length / 2, contig.length / 2 + 1),
+        ] {
+            let mut found = Vec::new();
+            view.bases(
+                Interval {
+                    contig: id,
+                    start,
+                    end,
+                },
+                &mut found,
+            );
+            assert_eq!(found, &bases[start as usize..end as usize]);
+        }
+        minimizers(bases.iter().map(|&b| base::code(b)), |m| {
+            let place = view.offset(id) + u64::from(m.position);
+            assert!(
+                view.hits(m.hash)
+                    .any(|hit| hit.position == place && hit.reverse == m.reverse)
+            );
+            assert_eq!(view.locate(place), (id, u64::from(m.position)));
+        });
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_byte() {
+    let bytes = |threads| {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("r.kidx");
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .expect("a pool");
+        pool.install(|| build(&reference(), "r.fa", &path))
+            .expect("built");
+        std::fs::read(path).expect("read")
+    };
+    assert_eq!(bytes(1), bytes(4));
+}
+
+#[test]
+fn a_strand_has_the_seeds_of_the_other() {
+    let forward = bases(5, 900);
+    let backward = base::reverse_complement(&forward);
+    let seeds = |bases: &[u8]| {
+        let mut all = Vec::new();
+        minimizers(bases.iter().map(|&b| base::code(b)), |m| {
+            all.push((m.hash, m.position, m.reverse))
+        });
+        all
+    };
+    let mut mirrored: Vec<_> = seeds(&backward)
+        .into_iter()
+        .map(|(hash, position, reverse)| (hash, (900 - K) as u32 - position, !reverse))
+        .collect();
+    mirrored.reverse();
+    assert_eq!(seeds(&forward), mirrored);
+    assert!(mirrored.len() > 200, "{}", mirrored.len());
+}
+
+#[test]
+fn what_is_no_index_is_told_apart() {
+    let (dir, path) = built();
+    let bytes = std::fs::read(&path).expect("read");
+    let open = |bytes: &[u8]| {
+        let path = dir.path().join("x.kidx");
+        std::fs::write(&path, bytes).expect("written");
+        Index::open(&path)
+    };
+    assert!(matches!(open(b"hello"), Err(OpenError::Foreign { .. })));
+    assert!(matches!(
+        open(&bytes[..100]),
+        Err(OpenError::Damaged { .. })
+    ));
+    assert!(matches!(
+        open(&bytes[..bytes.len() - 1]),
+        Err(OpenError::Damaged { .. })
+    ));
+    let mut newer = bytes.clone();
+    newer[8] = 9;
+    assert!(matches!(
+        open(&newer),
+        Err(OpenError::Version { found: 9, .. })
+    ));
+    let mut flipped = bytes.clone();
+    *flipped.last_mut().expect("bytes") ^= 1;
+    assert!(matches!(
+        open(&flipped).and_then(|index| index.verify()),
+        Err(OpenError::Damaged { .. })
+    ));
+}
+
+proptest! {
+    #[test]
+    fn damage_never_panics(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let (_dir, path) = built();
+        let mut bytes = std::fs::read(&path).expect("read");
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        std::fs::write(&path, &bytes).expect("written");
+        if let Ok(index) = Index::open(&path) {
+            let _ = index.verify();
+            let view = index.view();
+            (0..1000u64).for_each(|hash| { let _ = view.hits(hash * 274_877_906).count(); });
+        }
+    }
+}
