@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use harness::{Cluster, Journal, solo};
 use kumi_cluster::{Config, Node, ProposeError, ReadError, Role, StartError, limits};
+use kumi_proto::v1::raft_service_client::RaftServiceClient;
+use kumi_proto::v1::{RaftFrame, RaftPart};
+use tonic::Code;
 
 fn text(at: usize) -> Vec<u8> {
     format!("command {at}").into_bytes()
@@ -216,4 +219,72 @@ async fn without_a_majority_nothing_is_answered() {
     tokio::time::timeout(Duration::from_secs(60), cluster.stop())
         .await
         .unwrap();
+}
+
+/// Frames of another cluster, for another node, of a stranger, or of garbage end their stream
+/// with the reason; the node goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_that_are_not_for_this_node_are_refused() {
+    let cluster = Cluster::start(3, 1000).await;
+    cluster.propose_all(0..3).await;
+    let good = RaftFrame {
+        cluster: "kumi".to_owned(),
+        from: 2,
+        to: 1,
+        messages: Vec::new(),
+        part: None,
+    };
+    let with = |change: &dyn Fn(&mut RaftFrame)| {
+        let mut frame = good.clone();
+        change(&mut frame);
+        frame
+    };
+    let huge = RaftPart {
+        offset: 0,
+        total: u64::MAX,
+        data: vec![1],
+    };
+    let nested = [0xfb, 0x01].repeat(400_000);
+    let cases = [
+        (good.clone(), Code::Ok),
+        (
+            with(&|f| f.cluster = "other".to_owned()),
+            Code::FailedPrecondition,
+        ),
+        (with(&|f| f.to = 3), Code::FailedPrecondition),
+        (with(&|f| f.from = 9), Code::PermissionDenied),
+        (with(&|f| f.from = 1), Code::PermissionDenied),
+        (
+            with(&|f| f.messages = vec![vec![0xff; 9]]),
+            Code::InvalidArgument,
+        ),
+        (
+            with(&|f| f.messages = vec![Vec::new()]),
+            Code::InvalidArgument,
+        ),
+        (
+            with(&|f| f.messages = vec![nested.clone()]),
+            Code::InvalidArgument,
+        ),
+        (
+            with(&|f| f.part = Some(huge.clone())),
+            Code::InvalidArgument,
+        ),
+        (
+            with(&|f| f.messages = vec![vec![0; limits::FRAME_BYTES_MAX + 1]]),
+            Code::OutOfRange,
+        ),
+    ];
+    let address = format!("http://{}", cluster.address(1));
+    for (frame, expected) in cases {
+        let mut client = RaftServiceClient::connect(address.clone()).await.unwrap();
+        let answer = client.send(tokio_stream::once(frame)).await;
+        let code = answer
+            .as_ref()
+            .map_or_else(|status| status.code(), |_| Code::Ok);
+        assert_eq!(code, expected, "{answer:?}");
+    }
+    cluster.propose_all(3..6).await;
+    assert_eq!(cluster.node(1).read(|_| ()).await, Ok(()));
+    cluster.stop().await;
 }
