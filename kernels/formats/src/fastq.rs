@@ -1,0 +1,196 @@
+//! FASTQ, four lines a record.
+
+use std::io::{self, BufRead};
+use std::path::{Path, PathBuf};
+
+use crate::open;
+use crate::reads::ReadsError;
+
+/// Longer lines are refused: short reads have hundreds of bases, and a damaged file has no line ends.
+const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// One record; buffers are used again.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    /// The header without `@`, whole.
+    pub title: Vec<u8>,
+    /// Bases, upper-case ASCII.
+    pub bases: Vec<u8>,
+    /// Phred qualities, 0 to 93.
+    pub qualities: Vec<u8>,
+}
+
+impl Record {
+    /// The name: up to white space, without `/1` or `/2`.
+    pub(crate) fn name(&self) -> &[u8] {
+        let end = self
+            .title
+            .iter()
+            .position(u8::is_ascii_whitespace)
+            .unwrap_or(self.title.len());
+        let name = &self.title[..end];
+        name.strip_suffix(b"/1")
+            .or_else(|| name.strip_suffix(b"/2"))
+            .unwrap_or(name)
+    }
+
+    /// The UMI: an `RX:Z:` tag after the name, or the eighth field of an Illumina name.
+    pub(crate) fn umi(&self) -> Option<Vec<u8>> {
+        let tag = self
+            .title
+            .split(u8::is_ascii_whitespace)
+            .find_map(|word| word.strip_prefix(b"RX:Z:"));
+        let field = || self.name().split(|&byte| byte == b':').nth(7);
+        let umi = tag.or_else(field)?;
+        let is_umi = !umi.is_empty() && umi.iter().all(|byte| b"ACGTN+-".contains(byte));
+        is_umi.then(|| umi.to_vec())
+    }
+}
+
+/// Reads the records of a file.
+pub(crate) struct Reader {
+    path: PathBuf,
+    input: Box<dyn BufRead + Send>,
+    line: u64,
+}
+
+impl Reader {
+    /// Opens a plain, gzip or BGZF file.
+    pub(crate) fn open(path: &Path) -> Result<Self, ReadsError> {
+        let io = |source| ReadsError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        if std::fs::metadata(path).map_err(io)?.len() == 0 {
+            return Err(ReadsError::Empty {
+                path: path.to_owned(),
+            });
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            input: open::text(path).map_err(io)?,
+            line: 0,
+        })
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The line that was read last, from 1.
+    pub(crate) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Reads the next record; false at the end of the file.
+    pub(crate) fn read(&mut self, record: &mut Record) -> Result<bool, ReadsError> {
+        if !self.read_line(&mut record.title)? {
+            if self.line == 1 {
+                return Err(ReadsError::Empty {
+                    path: self.path.clone(),
+                });
+            }
+            return Ok(false);
+        }
+        if record.title.first() != Some(&b'@') {
+            return Err(
+                self.wrong("a record begins with `@`; is this FASTQ with four lines a record?")
+            );
+        }
+        record.title.remove(0);
+        if record.name().is_empty() || record.name().len() > 254 {
+            return Err(self.wrong("a read name has 1 to 254 characters"));
+        }
+        self.expect_line(&mut record.bases)?;
+        record.bases.make_ascii_uppercase();
+        if record
+            .bases
+            .iter()
+            .any(|base| !base.is_ascii_alphabetic() && *base != b'.')
+        {
+            return Err(self.wrong("the sequence holds what is no base"));
+        }
+        let mut plus = std::mem::take(&mut record.qualities);
+        self.expect_line(&mut plus)?;
+        if plus.first() != Some(&b'+') {
+            return Err(self.wrong("the third line of a record begins with `+`"));
+        }
+        record.qualities = plus;
+        self.expect_line(&mut record.qualities)?;
+        if record.qualities.len() != record.bases.len() {
+            let what = format!(
+                "{} qualities for {} bases",
+                record.qualities.len(),
+                record.bases.len()
+            );
+            return Err(self.wrong(&what));
+        }
+        for quality in &mut record.qualities {
+            if !(33..=126).contains(quality) {
+                return Err(ReadsError::Fastq {
+                    path: self.path.clone(),
+                    line: self.line,
+                    what: "a quality outside `!` to `~`".to_owned(),
+                });
+            }
+            *quality -= 33;
+        }
+        Ok(true)
+    }
+
+    fn expect_line(&mut self, into: &mut Vec<u8>) -> Result<(), ReadsError> {
+        if self.read_line(into)? {
+            return Ok(());
+        }
+        Err(self.wrong("the file ends inside a record; it is truncated, fetch it again"))
+    }
+
+    /// Reads a line without its end; false at the end of the file.
+    fn read_line(&mut self, into: &mut Vec<u8>) -> Result<bool, ReadsError> {
+        into.clear();
+        self.line += 1;
+        loop {
+            let available = match self.input.fill_buf() {
+                Ok(available) => available,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Err(ReadsError::Truncated {
+                        path: self.path.clone(),
+                        record: self.line / 4,
+                    });
+                }
+                Err(source) => {
+                    return Err(ReadsError::Io {
+                        path: self.path.clone(),
+                        source,
+                    });
+                }
+            };
+            if available.is_empty() {
+                return Ok(!into.is_empty());
+            }
+            let end = available.iter().position(|&byte| byte == b'\n');
+            into.extend_from_slice(&available[..end.unwrap_or(available.len())]);
+            let used = end.map_or(available.len(), |end| end + 1);
+            self.input.consume(used);
+            if into.len() > LINE_BYTES_MAX {
+                return Err(self.wrong("a line of more than 1 MiB; is this FASTQ?"));
+            }
+            if end.is_some() {
+                if into.last() == Some(&b'\r') {
+                    into.pop();
+                }
+                return Ok(true);
+            }
+        }
+    }
+
+    fn wrong(&self, what: &str) -> ReadsError {
+        ReadsError::Fastq {
+            path: self.path.clone(),
+            line: self.line,
+            what: what.to_owned(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Files that may be compressed, opened by what they are and not by what they are called.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+/// What the first bytes of a file say it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Text.
+    None,
+    /// gzip, possibly of several members.
+    Gzip,
+    /// BGZF: gzip in blocks, with an end-of-file marker (SAM 4.1).
+    Bgzf,
+}
+
+/// The empty block that ends every BGZF file (SAM 4.1.2).
+pub const BGZF_EOF: [u8; 28] = [
+    0x1f, 0x8b, 0x08, 0x04, 0, 0, 0, 0, 0, 0xff, 0x06, 0, 0x42, 0x43, 0x02, 0, 0x1b, 0, 0x03, 0, 0,
+    0, 0, 0, 0, 0, 0, 0,
+];
+
+const BUFFER: usize = 256 << 10;
+
+/// Tells the compression of a file from its first bytes.
+///
+/// # Errors
+/// Those of opening and reading it.
+pub fn compression(path: &Path) -> io::Result<Compression> {
+    let mut head = Vec::new();
+    File::open(path)?.take(18).read_to_end(&mut head)?;
+    Ok(if !head.starts_with(&[0x1f, 0x8b]) {
+        Compression::None
+    } else if head.len() >= 18 && head[3] & 4 != 0 && head[12..14] == *b"BC" {
+        Compression::Bgzf
+    } else {
+        Compression::Gzip
+    })
+}
+
+/// Opens a file to read its text. A gzip file that ends too early gives `UnexpectedEof` at its end.
+///
+/// # Errors
+/// Those of opening it.
+pub fn text(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
+    let file = File::open(path)?;
+    Ok(match compression(path)? {
+        Compression::None => Box::new(BufReader::with_capacity(BUFFER, file)),
+        Compression::Gzip | Compression::Bgzf => {
+            let decoder =
+                flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BUFFER, file));
+            Box::new(BufReader::with_capacity(BUFFER, decoder))
+        }
+    })
+}
+
+/// True when a BGZF file ends with its end-of-file marker.
+///
+/// # Errors
+/// Those of opening and reading it.
+pub fn has_bgzf_eof(path: &Path) -> io::Result<bool> {
+    let mut file = File::open(path)?;
+    let size = file.metadata()?.len();
+    if size < BGZF_EOF.len() as u64 {
+        return Ok(false);
+    }
+    file.seek(SeekFrom::End(-(BGZF_EOF.len() as i64)))?;
+    let mut tail = [0; BGZF_EOF.len()];
+    file.read_exact(&mut tail)?;
+    Ok(tail == BGZF_EOF)
+}

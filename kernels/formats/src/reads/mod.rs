@@ -1,0 +1,171 @@
+//! Where reads come from: FASTQ files and pairs, unaligned BAM, and aligned BAM or CRAM that is taken
+//! apart again.
+//!
+//! Whatever the input, out come templates in a fixed order: one or two segments as the sequencer read
+//! them, with a read group. Aligned input gives a template when its last segment was seen; what has no
+//! mate comes at the end, by name.
+
+mod apart;
+mod error;
+mod pair;
+mod probe;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::header::ReadGroup;
+use crate::reference::ReferenceSource;
+pub use error::ReadsError;
+pub use probe::{Probe, probe};
+
+use apart::Apart;
+use pair::FastqPair;
+
+/// One segment of a template, as the sequencer read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Segment {
+    /// Bases, upper-case ASCII.
+    pub bases: Vec<u8>,
+    /// Phred qualities, one a base; 255 throughout when not known.
+    pub qualities: Vec<u8>,
+}
+
+/// A template: a single read or a pair.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Template {
+    /// Name, without `/1` or `/2`.
+    pub name: Vec<u8>,
+    /// Which of [`TemplateReader::read_groups`].
+    pub read_group: u16,
+    /// Unique molecular identifier (RX), when there is one.
+    pub umi: Option<Vec<u8>>,
+    /// One or two segments.
+    pub segments: Vec<Segment>,
+}
+
+/// An input of a sample.
+#[derive(Clone)]
+pub enum Source {
+    /// A FASTQ file, or a pair.
+    Fastq {
+        /// First segments.
+        first: PathBuf,
+        /// Second segments.
+        second: Option<PathBuf>,
+        /// The read group of all of them.
+        read_group: ReadGroup,
+    },
+    /// A BAM or CRAM file; its own read groups are kept.
+    Alignment {
+        /// The file.
+        path: PathBuf,
+        /// The read group of reads that name none.
+        read_group: ReadGroup,
+        /// The reference, for CRAM.
+        reference: Option<Arc<dyn ReferenceSource>>,
+    },
+}
+
+enum Open {
+    Fastq(FastqPair),
+    Alignment(Box<Apart>),
+}
+
+/// Reads the templates of all inputs of a sample, one input after the other.
+pub struct TemplateReader {
+    waiting: VecDeque<Open>,
+    read_groups: Vec<ReadGroup>,
+}
+
+impl TemplateReader {
+    /// Opens every input and gathers the read groups, whose sample becomes `sample`.
+    ///
+    /// # Errors
+    /// The file that cannot be used and why.
+    pub fn open(sources: Vec<Source>, sample: &str) -> Result<Self, ReadsError> {
+        let mut waiting = VecDeque::new();
+        let mut read_groups: Vec<ReadGroup> = Vec::new();
+        let mut add = |group: &ReadGroup| -> u16 {
+            let group = ReadGroup {
+                sample: sample.to_owned(),
+                ..group.clone()
+            };
+            let at = read_groups
+                .iter()
+                .position(|other| *other == group)
+                .unwrap_or_else(|| {
+                    let clash = read_groups.iter().any(|other| other.id == group.id);
+                    let id = if clash {
+                        format!("{}.{}", group.id, read_groups.len())
+                    } else {
+                        group.id.clone()
+                    };
+                    read_groups.push(ReadGroup {
+                        id,
+                        ..group.clone()
+                    });
+                    read_groups.len() - 1
+                });
+            u16::try_from(at).unwrap_or(u16::MAX)
+        };
+        for source in sources {
+            waiting.push_back(match source {
+                Source::Fastq {
+                    first,
+                    second,
+                    read_group,
+                } => Open::Fastq(FastqPair::open(
+                    &first,
+                    second.as_deref(),
+                    add(&read_group),
+                )?),
+                Source::Alignment {
+                    path,
+                    read_group,
+                    reference,
+                } => {
+                    let mut apart = Apart::open(&path, reference.as_deref())?;
+                    apart.name_read_groups(&read_group, &mut add);
+                    Open::Alignment(Box::new(apart))
+                }
+            });
+        }
+        Ok(Self {
+            waiting,
+            read_groups,
+        })
+    }
+
+    /// The read groups of all inputs, in order; a template's `read_group` is an index into them.
+    #[must_use]
+    pub fn read_groups(&self) -> &[ReadGroup] {
+        &self.read_groups
+    }
+
+    /// Appends up to `max` templates to `into`; false when nothing is left.
+    ///
+    /// # Errors
+    /// The file and record that is wrong.
+    pub fn next_batch(&mut self, into: &mut Vec<Template>, max: usize) -> Result<bool, ReadsError> {
+        let end = into.len() + max;
+        while into.len() < end {
+            let Some(current) = self.waiting.front_mut() else {
+                return Ok(into.len() + max > end);
+            };
+            let next = match current {
+                Open::Fastq(pair) => pair.next()?,
+                Open::Alignment(apart) => apart.next()?,
+            };
+            match next {
+                Some(template) => into.push(template),
+                None => {
+                    self.waiting.pop_front();
+                }
+            }
+        }
+        Ok(true)
+    }
+}
