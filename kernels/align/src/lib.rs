@@ -1,1 +1,24 @@
-//! Seed, chain, extend, pair, mapping quality
+//! Alignment of short reads: seeds, chains, extension, pairing, mapping quality.
+//!
+//! A template goes in, BAM records come out, in the order of the input whatever the threads. Scores and the
+//! meaning of tags are bwa mem's, so that what reads its output reads ours.
+
+mod chain;
+mod extend;
+mod gapped;
+mod insert_size;
+mod mapq;
+mod pair;
+mod params;
+mod pipeline;
+mod read;
+mod record;
+mod seed;
+mod template;
+#[cfg(test)]
+mod tests;
+
+pub use insert_size::{InsertSize, InsertSizes};
+pub use params::Params;
+pub use pipeline::{AlignError, align_all};
+pub use template::{Scratch, Stats, align_template};

@@ -4,3 +4,4 @@
 //! fixed order and floating point is never fused. This crate knows vectors, not genomes.
 
 pub mod level;
+pub mod mismatch;

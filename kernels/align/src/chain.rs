@@ -1,0 +1,117 @@
+//! Anchors that lie on one alignment (colinear chaining as in Li 2018, for short reads).
+
+use kumi_index::minimizer::K;
+
+use crate::seed::Anchor;
+
+/// Anchors farther apart in the reference belong to different alignments.
+const DISTANCE_MAX: u64 = 500;
+/// Diagonals farther apart belong to different alignments.
+const DRIFT_MAX: u64 = 120;
+/// Predecessors looked at.
+const LOOK_BACK: usize = 40;
+
+/// A chain of anchors, as the box around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Chain {
+    /// Bases covered by seeds, less what gaps cost.
+    pub score: i32,
+    /// The read lies on the reverse strand.
+    pub reverse: bool,
+    /// Smallest and largest diagonal (reference minus query).
+    pub diagonals: (i64, i64),
+    /// First and one past the last query base, on that strand.
+    pub query: (u32, u32),
+}
+
+/// Buffers of [`chains`].
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    score: Vec<i32>,
+    previous: Vec<usize>,
+    order: Vec<usize>,
+    used: Vec<bool>,
+}
+
+/// Chains sorted anchors; the best chains first, at most `max`. Ties go by place, so that the result is a
+/// function of the anchors alone.
+pub(crate) fn chains(anchors: &[Anchor], max: usize, buffers: &mut Buffers, into: &mut Vec<Chain>) {
+    into.clear();
+    score(anchors, buffers);
+    let Buffers {
+        score,
+        previous,
+        order,
+        used,
+    } = buffers;
+    order.clear();
+    order.extend(0..anchors.len());
+    order.sort_unstable_by_key(|&at| (-score[at], at));
+    used.clear();
+    used.resize(anchors.len(), false);
+    for &end in order.iter() {
+        if used[end] || into.len() >= max {
+            continue;
+        }
+        let mut chain = Chain {
+            score: score[end],
+            reverse: anchors[end].reverse,
+            diagonals: (i64::MAX, i64::MIN),
+            query: (u32::MAX, 0),
+        };
+        let mut at = end;
+        while at != usize::MAX && !used[at] {
+            used[at] = true;
+            let anchor = anchors[at];
+            let diagonal = anchor.reference as i64 - i64::from(anchor.query);
+            chain.diagonals = (
+                chain.diagonals.0.min(diagonal),
+                chain.diagonals.1.max(diagonal),
+            );
+            chain.query = (
+                chain.query.0.min(anchor.query),
+                chain.query.1.max(anchor.query + K as u32),
+            );
+            at = previous[at];
+        }
+        if at != usize::MAX {
+            chain.score -= score[at];
+        }
+        into.push(chain);
+    }
+    into.sort_by_key(|chain| (-chain.score, chain.diagonals, chain.reverse));
+}
+
+/// The best score of a chain that ends in each anchor, and the anchor before it.
+fn score(anchors: &[Anchor], buffers: &mut Buffers) {
+    let Buffers {
+        score, previous, ..
+    } = buffers;
+    score.clear();
+    previous.clear();
+    for (at, anchor) in anchors.iter().enumerate() {
+        let (mut best, mut from) = (K as i32, usize::MAX);
+        for before in (at.saturating_sub(LOOK_BACK)..at).rev() {
+            let other = anchors[before];
+            let distance = anchor.reference - other.reference.min(anchor.reference);
+            if other.reverse != anchor.reverse || distance > DISTANCE_MAX {
+                break;
+            }
+            if other.query >= anchor.query || distance == 0 {
+                continue;
+            }
+            let step = u64::from(anchor.query - other.query);
+            let drift = step.abs_diff(distance);
+            if drift > DRIFT_MAX {
+                continue;
+            }
+            let gap = if drift == 0 { 0 } else { 2 + drift as i32 / 8 };
+            let gained = (K as u64).min(step).min(distance) as i32 - gap;
+            if score[before] + gained > best {
+                (best, from) = (score[before] + gained, before);
+            }
+        }
+        score.push(best);
+        previous.push(from);
+    }
+}

@@ -1,0 +1,211 @@
+//! From a chain to an alignment: without gaps where that is good, banded where it is not.
+
+use kumi_index::View;
+use kumi_seq::cigar::{self, Kind, Op};
+use kumi_seq::contig::ContigId;
+use kumi_seq::interval::Interval;
+use kumi_simd::level::Level;
+use kumi_simd::mismatch;
+
+use crate::chain::Chain;
+use crate::gapped::{self, Extension, left_align};
+use crate::params::Params;
+use crate::read::Read;
+
+/// An alignment of a read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Alignment {
+    /// Score, with a bonus for neither end.
+    pub score: i32,
+    /// On the reverse strand.
+    pub reverse: bool,
+    /// The contig.
+    pub contig: ContigId,
+    /// First aligned base, 0-based.
+    pub start: u32,
+    /// One past the last aligned base.
+    pub end: u32,
+    /// First and one past the last aligned base of the read, on its strand.
+    pub query: (u32, u32),
+    /// Operations between the clips.
+    pub cigar: Vec<Op>,
+}
+
+/// Buffers of an extension.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    window: Vec<u8>,
+    mismatches: Vec<u32>,
+    gapped: gapped::Buffers,
+}
+
+/// Mismatches of an alignment without gaps that is taken as it is, for each this many bases.
+const BASES_PER_MISMATCH: usize = 24;
+
+/// Extends a chain over the whole read; `None` when nothing is worth it.
+pub(crate) fn extend(
+    view: View<'_>,
+    params: &Params,
+    level: Level,
+    read: &Read,
+    chain: &Chain,
+    buffers: &mut Buffers,
+) -> Option<Alignment> {
+    let query = read.codes(chain.reverse);
+    let middle = (chain.diagonals.0 + i64::from(chain.query.0)).max(0) as u64;
+    let (contig, _) = view.locate(middle);
+    let offset = view.offset(contig) as i64;
+    let length = i64::from(view.contigs().get(contig)?.length);
+    let diagonals = (chain.diagonals.0 - offset, chain.diagonals.1 - offset);
+    if diagonals.0 == diagonals.1 {
+        let found = ungapped(
+            view,
+            params,
+            level,
+            query,
+            contig,
+            diagonals.0,
+            length,
+            buffers,
+        );
+        if let Some(extension) = found {
+            return Some(place(
+                extension,
+                chain.reverse,
+                contig,
+                diagonals.0.max(0) as u32,
+            ));
+        }
+    }
+    let band = i64::from(params.band);
+    let wide = (diagonals.0 - band, diagonals.1 + band);
+    let start = wide.0.clamp(0, length);
+    let end = (wide.1 + query.len() as i64).clamp(start, length);
+    banded(
+        view,
+        params,
+        query,
+        chain.reverse,
+        contig,
+        (start as u32, end as u32),
+        wide,
+        buffers,
+    )
+}
+
+/// Aligns a read to a window of a contig, looking at the given diagonals (position minus query).
+#[allow(clippy::too_many_arguments, reason = "what to align, where, and how")]
+pub(crate) fn banded(
+    view: View<'_>,
+    params: &Params,
+    query: &[u8],
+    reverse: bool,
+    contig: ContigId,
+    window: (u32, u32),
+    diagonals: (i64, i64),
+    buffers: &mut Buffers,
+) -> Option<Alignment> {
+    if window.0 >= window.1 {
+        return None;
+    }
+    buffers.window.clear();
+    view.codes(
+        Interval {
+            contig,
+            start: window.0,
+            end: window.1,
+        },
+        &mut buffers.window,
+    );
+    let shifted = (
+        diagonals.0 - i64::from(window.0),
+        diagonals.1 - i64::from(window.0),
+    );
+    let mut found = gapped::align(params, query, &buffers.window, shifted, &mut buffers.gapped)?;
+    let aligned_query = &query[found.query.0 as usize..found.query.1 as usize];
+    let aligned_window = &buffers.window[found.reference.0 as usize..found.reference.1 as usize];
+    left_align(&mut found.cigar, aligned_query, aligned_window);
+    Some(place(found, reverse, contig, window.0))
+}
+
+fn place(extension: Extension, reverse: bool, contig: ContigId, origin: u32) -> Alignment {
+    Alignment {
+        score: extension.score,
+        reverse,
+        contig,
+        start: origin + extension.reference.0,
+        end: origin + extension.reference.1,
+        query: extension.query,
+        cigar: extension.cigar,
+    }
+}
+
+/// The best alignment on one diagonal, when it reaches both ends of the read with few mismatches: a gap then
+/// cannot score better by more than it costs.
+#[allow(clippy::too_many_arguments, reason = "what to align, where, and how")]
+fn ungapped(
+    view: View<'_>,
+    params: &Params,
+    level: Level,
+    query: &[u8],
+    contig: ContigId,
+    diagonal: i64,
+    length: i64,
+    buffers: &mut Buffers,
+) -> Option<Extension> {
+    let end = diagonal + query.len() as i64;
+    if diagonal < 0 || end > length {
+        return None;
+    }
+    buffers.window.clear();
+    view.codes(
+        Interval {
+            contig,
+            start: diagonal as u32,
+            end: end as u32,
+        },
+        &mut buffers.window,
+    );
+    buffers.mismatches.clear();
+    mismatch::positions(level, query, &buffers.window, &mut buffers.mismatches);
+    if buffers.mismatches.len() > query.len() / BASES_PER_MISMATCH {
+        return None;
+    }
+    // A mismatch close to an end may be the edge of a gap or a clip: leave those to the banded alignment.
+    let cost = |count: usize| count as i32 * (params.mismatch + params.match_score);
+    let near = (params.clip + params.mismatch + params.gap_open) as u32;
+    let last = query.len() as u32 - 1;
+    let at_ends = buffers
+        .mismatches
+        .iter()
+        .filter(|&&at| at < near || last - at < near)
+        .count();
+    if at_ends > 1 || query.contains(&4) {
+        return None;
+    }
+    let score = query.len() as i32 * params.match_score - cost(buffers.mismatches.len());
+    let clipped_is_better = buffers
+        .mismatches
+        .first()
+        .is_some_and(|&at| gains(params, at))
+        || buffers
+            .mismatches
+            .last()
+            .is_some_and(|&at| gains(params, last - at));
+    if clipped_is_better {
+        return None;
+    }
+    let mut cigar = Vec::new();
+    cigar::push(&mut cigar, Kind::Match, query.len() as u32);
+    Some(Extension {
+        score,
+        query: (0, query.len() as u32),
+        reference: (0, query.len() as u32),
+        cigar,
+    })
+}
+
+/// True when clipping the bases beyond a mismatch, `outside` of them, scores better than keeping them.
+fn gains(params: &Params, outside: u32) -> bool {
+    outside as i32 * params.match_score - params.mismatch < -params.clip
+}
