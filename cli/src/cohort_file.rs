@@ -1,0 +1,409 @@
+//! `cohort.toml`: what a cohort is, on one page.
+//!
+//! The shape is documented in `docs/cohort-file.md`. Unknown keys are errors; paths are relative to the
+//! file.
+
+use std::path::{Path, PathBuf};
+
+use kumi_proto::v1;
+use serde::Deserialize;
+
+use crate::problem::{Place, Problems};
+use crate::sheet::{Input, ReadInput, SheetSample, group, is_name, read};
+
+/// The file as written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CohortFile {
+    /// `[cohort]`.
+    pub cohort: CohortSection,
+    /// `[reference]`.
+    pub reference: ReferenceSection,
+    /// `[params]`.
+    #[serde(default)]
+    pub params: ParamsSection,
+    /// `[[sample]]`, instead of or beside a sheet.
+    #[serde(default)]
+    pub sample: Vec<SampleSection>,
+}
+
+/// Who submits what.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CohortSection {
+    /// The cohort's name, also in paths.
+    pub name: String,
+    /// The programme it counts for.
+    #[serde(default = "default_name")]
+    pub programme: String,
+    /// The centre that submits it.
+    #[serde(default = "default_name")]
+    pub centre: String,
+    /// urgent, high, normal or bulk.
+    #[serde(default)]
+    pub priority: PrioritySetting,
+    /// Sample sheet.
+    pub sheet: Option<PathBuf>,
+}
+
+fn default_name() -> String {
+    "default".to_owned()
+}
+
+/// Priority classes.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrioritySetting {
+    /// Before everything.
+    Urgent,
+    /// Before normal work.
+    High,
+    /// The default.
+    #[default]
+    Normal,
+    /// When nothing else waits.
+    Bulk,
+}
+
+impl PrioritySetting {
+    /// The wire value.
+    #[must_use]
+    pub fn to_proto(self) -> v1::Priority {
+        match self {
+            Self::Urgent => v1::Priority::Urgent,
+            Self::High => v1::Priority::High,
+            Self::Normal => v1::Priority::Normal,
+            Self::Bulk => v1::Priority::Bulk,
+        }
+    }
+}
+
+/// The reference: a FASTA file, from which the index is built once, or an index.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceSection {
+    /// FASTA, plain, gzip or BGZF.
+    pub fasta: Option<PathBuf>,
+    /// `.kidx` made by `kumi reference build`.
+    pub index: Option<PathBuf>,
+}
+
+/// How to compute; every setting has a default.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ParamsSection {
+    /// Ploidy of the whole genome: 2, or 1 for a haploid organism.
+    pub ploidy: Option<u8>,
+    /// BED file: call only here.
+    pub targets: Option<PathBuf>,
+    /// Call shards a sample; by genome size when not given. Results do not depend on it.
+    pub call_shards: Option<u32>,
+    /// Joint genotyping shards; by genome size when not given. Results do not depend on it.
+    pub joint_shards: Option<u32>,
+    /// Cores an alignment task asks for.
+    pub cores_per_align: Option<u32>,
+    /// What becomes of the cohort when a sample's data are bad: fail (default) or quarantine.
+    pub on_bad_sample: OnBadSampleSetting,
+}
+
+/// What becomes of a cohort with a bad sample.
+#[derive(Clone, Copy, Debug, Default, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum OnBadSampleSetting {
+    /// The cohort fails.
+    #[default]
+    Fail,
+    /// The sample is set aside, the others finish.
+    Quarantine,
+}
+
+impl OnBadSampleSetting {
+    /// The wire value.
+    #[must_use]
+    pub fn to_proto(self) -> v1::OnBadSample {
+        match self {
+            Self::Fail => v1::OnBadSample::Fail,
+            Self::Quarantine => v1::OnBadSample::Quarantine,
+        }
+    }
+}
+
+/// A sample written out in the cohort file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SampleSection {
+    /// The sample's name.
+    pub name: String,
+    /// The person; the sample's name when not given.
+    pub patient: Option<String>,
+    /// XX or XY.
+    pub sex: Option<SexSetting>,
+    /// Case, for targets that count cases.
+    #[serde(default)]
+    pub case_id: String,
+    /// Family.
+    #[serde(default)]
+    pub family_id: String,
+    /// A gVCF instead of reads.
+    pub gvcf: Option<PathBuf>,
+    /// Its reads.
+    #[serde(default)]
+    pub reads: Vec<ReadsSection>,
+}
+
+/// Sex chromosomes.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum SexSetting {
+    /// XX.
+    Xx,
+    /// XY.
+    Xy,
+}
+
+/// One lane, or one alignment file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadsSection {
+    /// First FASTQ file.
+    pub fastq_1: Option<PathBuf>,
+    /// Second FASTQ file; single end without it.
+    pub fastq_2: Option<PathBuf>,
+    /// BAM, unaligned or aligned.
+    pub bam: Option<PathBuf>,
+    /// CRAM.
+    pub cram: Option<PathBuf>,
+    /// Lane.
+    pub lane: Option<String>,
+    /// Library.
+    pub library: Option<String>,
+    /// Platform unit.
+    pub platform_unit: Option<String>,
+}
+
+/// A cohort file, read, with its samples; `base` is the directory its paths are relative to.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Where the file is.
+    pub path: PathBuf,
+    /// Directory of the file.
+    pub base: PathBuf,
+    /// The file.
+    pub file: CohortFile,
+    /// Samples of the sheet and of the file, in that order.
+    pub samples: Vec<SheetSample>,
+}
+
+/// Reads a cohort file and its sheet. Everything wrong goes to `problems`; `None` when nothing can be
+/// read at all.
+pub fn load(path: &Path, problems: &mut Problems) -> Option<Loaded> {
+    let whole = Place {
+        file: path.to_owned(),
+        line: 0,
+        sample: String::new(),
+    };
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) => {
+            problems.push(whole.missing("", format!("{error}; check the path of the cohort file")));
+            return None;
+        }
+    };
+    let file: CohortFile = match toml::from_str(&text) {
+        Ok(file) => file,
+        Err(error) => {
+            let line = error.span().map_or(0, |span| {
+                1 + text[..span.start].matches('\n').count() as u64
+            });
+            let what = format!("{}; see docs/cohort-file.md", error.message());
+            problems.push(Place { line, ..whole }.wrong("", what));
+            return None;
+        }
+    };
+    for (key, name) in [
+        ("name", &file.cohort.name),
+        ("programme", &file.cohort.programme),
+        ("centre", &file.cohort.centre),
+    ] {
+        if !is_name(name) {
+            let what = format!(
+                "`{name}` is not a usable name: up to 128 letters, digits, `.`, `_` and `-`"
+            );
+            problems.push(whole.wrong(&format!("cohort.{key}"), what));
+        }
+    }
+    if file
+        .params
+        .ploidy
+        .is_some_and(|ploidy| !(1..=2).contains(&ploidy))
+    {
+        problems.push(whole.wrong("params.ploidy", "only 1 and 2 are supported"));
+    }
+    let base = path.parent().unwrap_or(Path::new("")).to_owned();
+    let samples = samples(&whole, &base, &file, problems);
+    Some(Loaded {
+        path: path.to_owned(),
+        base,
+        file,
+        samples,
+    })
+}
+
+fn samples(
+    whole: &Place,
+    base: &Path,
+    file: &CohortFile,
+    problems: &mut Problems,
+) -> Vec<SheetSample> {
+    let mut samples = Vec::new();
+    if let Some(sheet) = &file.cohort.sheet {
+        let path = base.join(sheet);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => samples = group(read(&path, &text, problems), problems),
+            Err(error) => {
+                let what = format!(
+                    "{}: {error}; check the path of the sample sheet",
+                    path.display()
+                );
+                problems.push(whole.missing("cohort.sheet", what));
+            }
+        }
+    }
+    for section in &file.sample {
+        let place = Place {
+            sample: section.name.clone(),
+            ..whole.clone()
+        };
+        if !is_name(&section.name) || samples.iter().any(|sample| sample.name == section.name) {
+            problems.push(place.wrong(
+                "sample.name",
+                "not a usable name, or named twice; names must be unique",
+            ));
+            continue;
+        }
+        samples.extend(written_out(&place, base, section, problems));
+    }
+    if samples.is_empty() && problems.is_empty() {
+        problems.push(whole.wrong(
+            "cohort.sheet",
+            "the cohort has no samples; give a sheet or [[sample]] sections",
+        ));
+    }
+    samples
+}
+
+fn written_out(
+    place: &Place,
+    base: &Path,
+    section: &SampleSection,
+    problems: &mut Problems,
+) -> Option<SheetSample> {
+    let mut inputs = Vec::new();
+    for (lane, reads) in (1u32..).zip(&section.reads) {
+        let input = match (&reads.fastq_1, &reads.fastq_2, &reads.bam, &reads.cram) {
+            (Some(first), second, None, None) => Input::Fastq(
+                base.join(first),
+                second.as_ref().map(|path| base.join(path)),
+            ),
+            (None, None, Some(path), None) => Input::Alignment(base.join(path), "bam"),
+            (None, None, None, Some(path)) => Input::Alignment(base.join(path), "cram"),
+            _ => {
+                problems.push(place.wrong(
+                    "sample.reads",
+                    "give either fastq_1 (and fastq_2), or bam, or cram",
+                ));
+                continue;
+            }
+        };
+        let id = format!(
+            "{}.{}",
+            section.name,
+            reads.lane.clone().unwrap_or_else(|| lane.to_string())
+        );
+        inputs.push(ReadInput {
+            place: place.clone(),
+            input,
+            library: reads
+                .library
+                .clone()
+                .unwrap_or_else(|| section.name.clone()),
+            platform_unit: reads.platform_unit.clone().unwrap_or_else(|| id.clone()),
+            id,
+            md5: Default::default(),
+        });
+    }
+    if let Some(gvcf) = &section.gvcf {
+        inputs.push(ReadInput {
+            place: place.clone(),
+            input: Input::Gvcf(base.join(gvcf)),
+            id: String::new(),
+            library: String::new(),
+            platform_unit: String::new(),
+            md5: Default::default(),
+        });
+    }
+    if inputs.is_empty() || (section.gvcf.is_some() && inputs.len() > 1) {
+        problems.push(place.wrong("sample", "give [[sample.reads]] or gvcf, one of them"));
+        return None;
+    }
+    Some(SheetSample {
+        place: place.clone(),
+        name: section.name.clone(),
+        patient: section
+            .patient
+            .clone()
+            .unwrap_or_else(|| section.name.clone()),
+        case_id: section.case_id.clone(),
+        family_id: section.family_id.clone(),
+        centre: String::new(),
+        sex: match section.sex {
+            None => v1::Sex::Unspecified,
+            Some(SexSetting::Xx) => v1::Sex::Xx,
+            Some(SexSetting::Xy) => v1::Sex::Xy,
+        },
+        tumour: false,
+        inputs,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::load;
+    use crate::problem::Problems;
+
+    fn findings(toml: &str) -> Vec<String> {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let path = dir.path().join("cohort.toml");
+        std::fs::write(&path, toml).expect("written");
+        let mut problems = Problems::default();
+        load(&path, &mut problems);
+        problems
+            .sorted()
+            .iter()
+            .map(|p| format!("{} {} {}", p.line, p.column, p.what))
+            .collect()
+    }
+
+    #[test]
+    fn a_sample_can_be_written_out() {
+        let good = "[cohort]\nname='c'\n[reference]\nfasta='r.fa'\n[[sample]]\nname='S'\nsex='XY'\n[[sample.reads]]\nbam='s.bam'\n";
+        assert_eq!(findings(good), Vec::<String>::new());
+    }
+
+    #[test]
+    fn unknown_keys_and_bad_values_are_named() {
+        let unknown = findings("[cohort]\nname='c'\ncolour='red'\n[reference]\nfasta='r'\n");
+        assert!(
+            unknown[0].starts_with("3  unknown field `colour`"),
+            "{unknown:?}"
+        );
+        let bad = findings(
+            "[cohort]\nname='a/b'\nsheet='none.csv'\n[reference]\nfasta='r'\n[params]\nploidy=3\n",
+        );
+        assert_eq!(bad.len(), 3, "{bad:?}");
+        assert!(
+            bad[1].contains("params.ploidy") && bad[2].contains("none.csv"),
+            "{bad:?}"
+        );
+    }
+}

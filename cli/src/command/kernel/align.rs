@@ -1,0 +1,306 @@
+//! `kumi kernel align`: reads to alignments, sorted and duplicate-marked, or in the order of the input.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kumi_align::{AlignError, Params, Stats, align_all};
+use kumi_formats::alignments::AlignmentFile;
+use kumi_formats::bam::{self, Record};
+use kumi_formats::cram;
+use kumi_formats::header::{Header, ReadGroup, SortOrder};
+use kumi_formats::reads::{ReadsError, Source, TemplateReader};
+use kumi_formats::sam;
+use kumi_index::Index;
+use kumi_sort::library::Libraries;
+use kumi_sort::sorter::{SortError, Sorter};
+
+use crate::args::AlignArgs;
+use crate::command::reference;
+use crate::exit::{Code, Exit};
+use crate::indexed::Indexed;
+use crate::sheet::is_name;
+use crate::table::count;
+use crate::threads;
+
+/// Distance at which duplicates on a tile are optical, for patterned and unpatterned flow cells alike: Picard's
+/// default.
+const OPTICAL_DISTANCE: u32 = 100;
+
+/// Runs the command.
+///
+/// # Errors
+/// See [`crate::command::kernel::run`].
+pub(crate) fn run(args: &AlignArgs) -> anyhow::Result<()> {
+    if !is_name(&args.sample) {
+        return Err(Exit::new(
+            Code::Usage,
+            format!("--sample: `{}` is not a usable name", args.sample),
+        )
+        .into());
+    }
+    let index = Arc::new(reference::open(&args.reference)?);
+    let mut reader = TemplateReader::open(sources(args, &index)?, &args.sample)
+        .map_err(|error| bad_reads(&error))?;
+    let order = if args.unsorted {
+        SortOrder::Unsorted
+    } else {
+        SortOrder::Coordinate
+    };
+    let header = Header::build(
+        index.contigs(),
+        reader.read_groups(),
+        env!("CARGO_PKG_VERSION"),
+        order,
+    );
+    let output = Output {
+        path: &args.output,
+        header: &header,
+        index: &index,
+    };
+    let pool = threads::pool(args.threads)?;
+    let stats = if args.unsorted {
+        let mut writer = output.create()?;
+        let stats = pool.install(|| in_order(&index, &mut reader, &mut writer))?;
+        output.publish(writer)?;
+        stats
+    } else {
+        let scratch = args
+            .output
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let mut sorter = Sorter::new(kumi_sort::sorter::Params {
+            memory_bytes: args.memory as usize,
+            scratch: scratch.to_owned(),
+            libraries: Libraries::new(reader.read_groups()),
+            optical_distance: OPTICAL_DISTANCE,
+        });
+        let stats =
+            pool.install(|| align(&index, &mut reader, |records| sorter.push_batch(records)))?;
+        let mut writer = output.create()?;
+        for record in sorter.finish().map_err(bad_sort)? {
+            writer
+                .write(&record.map_err(bad_sort)?)
+                .map_err(|error| output.failed(&error))?;
+        }
+        output.publish(writer)?;
+        stats
+    };
+    eprintln!(
+        "{} reads, {} mapped, {} properly paired",
+        count(stats.reads),
+        count(stats.mapped),
+        count(stats.properly_paired)
+    );
+    Ok(())
+}
+
+fn sources(args: &AlignArgs, index: &Arc<Index>) -> anyhow::Result<Vec<Source>> {
+    let read_group = ReadGroup {
+        id: args
+            .read_group
+            .clone()
+            .unwrap_or_else(|| args.sample.clone()),
+        sample: args.sample.clone(),
+        library: args.library.clone().unwrap_or_else(|| args.sample.clone()),
+        platform: "ILLUMINA".to_owned(),
+        platform_unit: args
+            .read_group
+            .clone()
+            .unwrap_or_else(|| args.sample.clone()),
+    };
+    let first = args.reads[0].clone();
+    let missing = |path: &Path, error: io::Error| {
+        Exit::new(Code::MissingInput, format!("{}: {error}", path.display()))
+    };
+    let kind = AlignmentFile::kind(&first).map_err(|error| missing(&first, error))?;
+    if kind.is_none() {
+        return Ok(vec![Source::Fastq {
+            first,
+            second: args.reads.get(1).cloned(),
+            read_group,
+        }]);
+    }
+    if let Some(other) = args.reads.get(1) {
+        let message = format!("{}: one BAM or CRAM file at a time", other.display());
+        return Err(Exit::new(Code::Usage, message).into());
+    }
+    let reference: Arc<dyn kumi_formats::reference::ReferenceSource> =
+        Arc::new(Indexed(Arc::clone(index)));
+    Ok(vec![Source::Alignment {
+        path: first,
+        read_group,
+        reference: Some(reference),
+    }])
+}
+
+fn bad_reads(error: &ReadsError) -> Exit {
+    let source = std::error::Error::source(error)
+        .map(|source| format!(": {source}"))
+        .unwrap_or_default();
+    Exit::new(
+        if error.is_io() {
+            Code::MissingInput
+        } else {
+            Code::BadInput
+        },
+        format!("{error}{source}"),
+    )
+}
+
+fn bad_sort(error: SortError) -> Exit {
+    let source = std::error::Error::source(&error)
+        .map(|source| format!(": {source}"))
+        .unwrap_or_default();
+    Exit::new(Code::Io, format!("{error}{source}"))
+}
+
+fn in_order(
+    index: &Index,
+    reader: &mut TemplateReader,
+    writer: &mut Writer<'_>,
+) -> anyhow::Result<Stats> {
+    let result = align_all(index, &Params::default(), reader, |records| {
+        records.iter().try_for_each(|record| writer.write(record))
+    });
+    result.map_err(|error| match error {
+        AlignError::Reads(error) => bad_reads(&error).into(),
+        AlignError::Sink(error) => {
+            anyhow::Error::new(error).context("the output cannot be written")
+        }
+    })
+}
+
+fn align(
+    index: &Index,
+    reader: &mut TemplateReader,
+    sink: impl FnMut(Vec<Record>) -> Result<(), SortError>,
+) -> anyhow::Result<Stats> {
+    align_all(index, &Params::default(), reader, sink).map_err(|error| match error {
+        AlignError::Reads(error) => bad_reads(&error).into(),
+        AlignError::Sink(error) => bad_sort(error).into(),
+    })
+}
+
+/// Where the records go and in which format, told by the file's ending.
+struct Output<'a> {
+    path: &'a Path,
+    header: &'a Header,
+    index: &'a Arc<Index>,
+}
+
+enum Writer<'a> {
+    Sam(sam::Writer<Box<dyn Write + Send + 'a>>),
+    Bam(Box<bam::Writer<BufWriter<File>>>),
+    Cram(Box<cram::Writer<BufWriter<File>>>),
+}
+
+impl Writer<'_> {
+    fn write(&mut self, record: &Record) -> io::Result<()> {
+        match self {
+            Self::Sam(writer) => writer.write(record),
+            Self::Bam(writer) => writer.write(record),
+            Self::Cram(writer) => writer.write(record),
+        }
+    }
+}
+
+impl<'a> Output<'a> {
+    /// The file is written under another name and gets its own when it is complete.
+    fn partial(&self) -> PathBuf {
+        let name = self
+            .path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        self.path.with_file_name(format!(".{name}.partial"))
+    }
+
+    fn failed(&self, error: &io::Error) -> Exit {
+        Exit::new(Code::Io, format!("{}: {error}", self.path.display()))
+    }
+
+    fn create(&self) -> Result<Writer<'a>, Exit> {
+        let cannot = |error: io::Error| {
+            Exit::new(
+                Code::CannotCreate,
+                format!("{}: {error}", self.path.display()),
+            )
+        };
+        if self.path == Path::new("-") {
+            let stdout: Box<dyn Write + Send> =
+                Box::new(BufWriter::with_capacity(1 << 20, io::stdout()));
+            return Ok(Writer::Sam(
+                sam::Writer::new(stdout, self.header).map_err(cannot)?,
+            ));
+        }
+        let file =
+            || File::create(self.partial()).map(|file| BufWriter::with_capacity(1 << 20, file));
+        match self
+            .path
+            .extension()
+            .and_then(|extension| extension.to_str())
+        {
+            Some("sam") => {
+                let file: Box<dyn Write + Send> = Box::new(file().map_err(cannot)?);
+                Ok(Writer::Sam(
+                    sam::Writer::new(file, self.header).map_err(cannot)?,
+                ))
+            }
+            Some("bam") => Ok(Writer::Bam(Box::new(
+                bam::Writer::new(file().map_err(cannot)?, self.header).map_err(cannot)?,
+            ))),
+            Some("cram") => {
+                let reference = Indexed(Arc::clone(self.index));
+                let writer = cram::Writer::new(file().map_err(cannot)?, self.header, &reference)
+                    .map_err(cannot)?;
+                Ok(Writer::Cram(Box::new(writer)))
+            }
+            _ => {
+                let message = format!(
+                    "--output: {} must end in .cram, .bam or .sam, or be -",
+                    self.path.display()
+                );
+                Err(Exit::new(Code::Usage, message))
+            }
+        }
+    }
+
+    /// Completes the file, writes its index beside it and gives it its name.
+    fn publish(&self, writer: Writer<'_>) -> Result<(), Exit> {
+        let failed = |error: io::Error| self.failed(&error);
+        let file = match writer {
+            Writer::Sam(writer) => {
+                writer.finish().map_err(failed)?.flush().map_err(failed)?;
+                if self.path == Path::new("-") {
+                    return Ok(());
+                }
+                File::open(self.partial()).map_err(failed)?
+            }
+            Writer::Bam(writer) => into_file(writer.finish().map_err(failed)?).map_err(failed)?,
+            Writer::Cram(writer) => into_file(writer.finish().map_err(failed)?).map_err(failed)?,
+        };
+        file.sync_all().map_err(failed)?;
+        let sorted = self.header.is_coordinate_sorted();
+        let index = match self
+            .path
+            .extension()
+            .and_then(|extension| extension.to_str())
+        {
+            Some("cram") if sorted => Some(("crai", cram::index(&self.partial()).map_err(failed)?)),
+            Some("bam") if sorted => Some(("bai", bam::index(&self.partial()).map_err(failed)?)),
+            _ => None,
+        };
+        if let Some((ending, bytes)) = index {
+            let name = format!("{}.{ending}", self.path.display());
+            std::fs::write(name, bytes).map_err(failed)?;
+        }
+        std::fs::rename(self.partial(), self.path).map_err(failed)
+    }
+}
+
+fn into_file(writer: BufWriter<File>) -> io::Result<File> {
+    writer.into_inner().map_err(io::IntoInnerError::into_error)
+}

@@ -1,0 +1,180 @@
+//! Lines of a sheet, gathered into samples and checked against each other.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use kumi_proto::v1;
+
+use crate::problem::{Place, Problems};
+use crate::sheet::entry::{Entry, Input};
+
+/// Reads of one lane of a sample.
+#[derive(Clone, Debug)]
+pub struct ReadInput {
+    /// The line it comes from.
+    pub place: Place,
+    /// Where the reads are.
+    pub input: Input,
+    /// Read group: id, library, platform unit.
+    pub id: String,
+    /// Library (LB); the sample's name when the sheet gives none.
+    pub library: String,
+    /// Platform unit (PU).
+    pub platform_unit: String,
+    /// Expected MD5 of the first and second file; empty when not given.
+    pub md5: [String; 2],
+}
+
+/// One sample with everything it is made from.
+#[derive(Clone, Debug)]
+pub struct SheetSample {
+    /// The first line that names it.
+    pub place: Place,
+    /// The name.
+    pub name: String,
+    /// The person.
+    pub patient: String,
+    /// The case; empty when not given.
+    pub case_id: String,
+    /// The family; empty when not given.
+    pub family_id: String,
+    /// The centre; empty when not given.
+    pub centre: String,
+    /// Sex chromosomes.
+    pub sex: v1::Sex,
+    /// A tumour sample.
+    pub tumour: bool,
+    /// Its reads, in the order of the sheet; a single gVCF instead of them is possible.
+    pub inputs: Vec<ReadInput>,
+}
+
+/// True for names that are safe in paths, headers and on a command line.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphanumeric())
+        && name.len() <= 128
+        && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+/// Gathers lines into samples, in the order in which they first occur.
+pub fn group(entries: Vec<Entry>, problems: &mut Problems) -> Vec<SheetSample> {
+    let mut samples: Vec<SheetSample> = Vec::new();
+    let mut lanes: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let mut files: BTreeMap<PathBuf, Place> = BTreeMap::new();
+    for entry in entries {
+        if !is_name(&entry.sample) {
+            let what = format!(
+                "`{}` is not a usable name: up to 128 letters, digits, `.`, `_` and `-`, starting with a letter or digit",
+                entry.sample
+            );
+            problems.push(entry.place.wrong("sample", what));
+            continue;
+        }
+        if let Some(first) =
+            lanes.insert((entry.sample.clone(), entry.lane.clone()), entry.place.line)
+        {
+            let what = format!(
+                "lane {} of this sample is on line {first} already; lanes must differ",
+                entry.lane
+            );
+            problems.push(entry.place.wrong("lane", what));
+        }
+        check_files(&entry, &mut files, problems);
+        match samples
+            .iter_mut()
+            .find(|sample| sample.name == entry.sample)
+        {
+            Some(sample) => join(sample, entry, problems),
+            None => samples.push(start(entry)),
+        }
+    }
+    samples
+}
+
+fn paths(input: &Input) -> Vec<(&Path, &'static str)> {
+    match input {
+        Input::Fastq(first, second) => {
+            let mut paths = vec![(first.as_path(), "fastq_1")];
+            paths.extend(second.as_deref().map(|path| (path, "fastq_2")));
+            paths
+        }
+        Input::Alignment(path, column) => vec![(path, column)],
+        Input::Gvcf(path) => vec![(path, "gvcf")],
+    }
+}
+
+/// No file may be read twice, by one sample or by two.
+fn check_files(entry: &Entry, files: &mut BTreeMap<PathBuf, Place>, problems: &mut Problems) {
+    for (path, column) in paths(&entry.input) {
+        if let Some(first) = files.get(path) {
+            let what = format!(
+                "{} is used on line {} already (sample {}); a file belongs to one lane of one sample",
+                path.display(),
+                first.line,
+                first.sample
+            );
+            problems.push(entry.place.wrong(column, what));
+        } else {
+            files.insert(path.to_owned(), entry.place.clone());
+        }
+    }
+}
+
+fn start(entry: Entry) -> SheetSample {
+    let fact = |column: &str| entry.facts.get(column).cloned().unwrap_or_default();
+    SheetSample {
+        place: entry.place.clone(),
+        name: entry.sample.clone(),
+        patient: entry.patient.clone(),
+        case_id: fact("case_id"),
+        family_id: fact("family_id"),
+        centre: fact("centre"),
+        sex: entry.sex,
+        tumour: entry.tumour,
+        inputs: vec![read_input(entry)],
+    }
+}
+
+fn read_input(entry: Entry) -> ReadInput {
+    let or = |cell: String, other: &str| {
+        if cell.is_empty() {
+            other.to_owned()
+        } else {
+            cell
+        }
+    };
+    let lane_id = format!("{}.{}", entry.sample, entry.lane);
+    ReadInput {
+        id: entry.read_group.unwrap_or_else(|| lane_id.clone()),
+        library: or(entry.library, &entry.sample),
+        platform_unit: or(entry.platform_unit, &lane_id),
+        md5: entry.md5,
+        input: entry.input,
+        place: entry.place,
+    }
+}
+
+/// Adds a further lane; what describes the sample must be the same on all its lines.
+fn join(sample: &mut SheetSample, entry: Entry, problems: &mut Problems) {
+    let fact = |column: &str| entry.facts.get(column).cloned().unwrap_or_default();
+    let first = sample.place.line;
+    let mut same = |column: &str, equal: bool| {
+        if !equal {
+            problems.push(entry.place.wrong(
+                column,
+                format!("differs from line {first} of the same sample"),
+            ));
+        }
+    };
+    same("sex", sample.sex == entry.sex);
+    same("patient", sample.patient == entry.patient);
+    same("status", sample.tumour == entry.tumour);
+    same("family_id", sample.family_id == fact("family_id"));
+    same("case_id", sample.case_id == fact("case_id"));
+    same("centre", sample.centre == fact("centre"));
+    let gvcf =
+        matches!(entry.input, Input::Gvcf(_)) || matches!(sample.inputs[0].input, Input::Gvcf(_));
+    same("gvcf", !gvcf);
+    sample.inputs.push(read_input(entry));
+}

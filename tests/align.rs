@@ -1,0 +1,241 @@
+//! `kumi reference` and `kumi kernel align` on the bundled trio, judged by the tools of others.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use crate::support::{have, kumi, ok, shell, text, trio};
+
+/// An index of the bundled reference; it lives as long as the tests.
+static INDEX: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let index = dir.path().join("r.kidx");
+    ok(kumi()
+        .args(["reference", "build"])
+        .arg(fasta())
+        .arg("--output")
+        .arg(&index));
+    (dir, index)
+});
+
+fn fasta() -> PathBuf {
+    trio().join("reference/b37.20_9995001_11095000.fa.gz")
+}
+
+fn reads(sample: &str, read: u8) -> PathBuf {
+    trio().join(format!("reads/{sample}_R{read}.fastq.gz"))
+}
+
+fn align(output: &Path, more: &[&str]) -> Command {
+    let mut command = kumi();
+    command
+        .args(["kernel", "align", "--sample", "NA12891", "--reference"])
+        .arg(&INDEX.1);
+    command
+        .args([reads("NA12891", 1), reads("NA12891", 2)])
+        .arg("--output")
+        .arg(output)
+        .args(more);
+    command
+}
+
+/// The child's father, aligned as CRAM.
+static CRAM: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let cram = dir.path().join("NA12891.cram");
+    ok(&mut align(&cram, &[]));
+    (dir, cram)
+});
+
+/// A shell script with the reference as `$R` (plain FASTA with `.fai`) and the alignments as `$C`.
+fn on_cram(script: &str) -> String {
+    let (dir, cram) = &*CRAM;
+    static PLAIN: LazyLock<()> = LazyLock::new(|| {
+        let dir = CRAM.0.path().display().to_string();
+        shell(&format!(
+            "zcat '{}' > '{dir}/r.fa' && samtools faidx '{dir}/r.fa'",
+            fasta().display()
+        ));
+    });
+    LazyLock::force(&PLAIN);
+    let dir = dir.path().display();
+    shell(&format!(
+        "R='{dir}/r.fa'; C='{}'; cd '{dir}'; {script}",
+        cram.display()
+    ))
+}
+
+#[test]
+fn an_index_is_checked_and_shown() {
+    ok(kumi().args(["reference", "verify"]).arg(&INDEX.1));
+    let shown = text(
+        &ok(kumi()
+            .args(["reference", "show", "--output", "json"])
+            .arg(&INDEX.1))
+        .stdout,
+    );
+    let value: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(value["contigs"][0]["length"], 1_100_000);
+
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let damaged = dir.path().join("d.kidx");
+    let mut bytes = fs::read(&INDEX.1).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&damaged, &bytes).expect("written");
+    let output = kumi()
+        .args(["reference", "verify"])
+        .arg(&damaged)
+        .output()
+        .expect("kumi runs");
+    assert_eq!(output.status.code(), Some(65), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("damaged"));
+}
+
+#[test]
+fn samtools_reads_what_is_written_and_every_read_is_there_once() {
+    if !have(&["samtools"]) {
+        return;
+    }
+    on_cram(
+        "samtools quickcheck -v $C && samtools view -T $R $C 20_9995001_11095000:5000-6000 > region.sam && test -s region.sam",
+    );
+    let names = |command: &str| on_cram(&format!("{command} | sort | sha256sum"));
+    let aligned = names("samtools view -T $R -F 0x900 $C | cut -f1");
+    let one = reads("NA12891", 1);
+    let fastq = format!(
+        "zcat '{0}' '{0}' | awk 'NR % 4 == 1 {{ print substr($1, 2) }}'",
+        one.display()
+    );
+    assert_eq!(aligned, names(&fastq));
+    let bases = |command: &str| on_cram(&format!("{command} | sort | sha256sum"));
+    let back =
+        bases("samtools collate -u -O -T $R --reference $R $C x | samtools fastq -n - 2>/dev/null");
+    let input = format!(
+        "zcat '{}' '{}'",
+        one.display(),
+        reads("NA12891", 2).display()
+    );
+    assert_eq!(
+        back,
+        bases(&input),
+        "bases and qualities come back as they were read"
+    );
+}
+
+#[test]
+fn differences_are_those_of_samtools_calmd() {
+    if !have(&["samtools"]) {
+        return;
+    }
+    let lines = |command: &str| {
+        on_cram(&format!(
+            "{command} | awk '{{ t = \"\"; for (i = 12; i <= NF; i++) if ($i ~ /^(NM|MD):/) t = t \" \" $i; print $1, $2, $4, t }}' | sort"
+        ))
+    };
+    let ours = lines("samtools view -T $R -F 4 $C");
+    let theirs = lines(
+        "samtools view -u -T $R -F 4 $C | samtools calmd -Q - $R 2>/dev/null | samtools view",
+    );
+    assert!(ours.lines().count() > 2000);
+    assert_eq!(ours, theirs);
+}
+
+#[test]
+fn duplicates_are_those_of_samtools_markdup() {
+    if !have(&["samtools"]) {
+        return;
+    }
+    let count = |command: &str| on_cram(command).trim().parse::<f64>().expect("a number");
+    let ours = count("samtools view -c -f 1024 -F 0x900 -T $R $C");
+    let theirs = count(
+        "samtools view -u -T $R $C | samtools collate -u -O - x | samtools fixmate -u -m - - | samtools sort -u - | \
+         samtools markdup -c -u - - | samtools view -c -f 1024 -F 0x900 -",
+    );
+    assert!(
+        ours > 300.0 && (ours - theirs).abs() <= (0.005 * theirs).max(2.0),
+        "{ours} and {theirs}"
+    );
+}
+
+#[test]
+fn picard_finds_no_error() {
+    if !have(&["samtools", "PicardCommandLine"]) {
+        return;
+    }
+    on_cram(
+        "samtools view -b -T $R -o v.bam $C && PicardCommandLine CreateSequenceDictionary R=$R O=r.dict QUIET=true 2>/dev/null; \
+         PicardCommandLine ValidateSamFile I=v.bam R=$R MODE=SUMMARY QUIET=true IGNORE=MISSING_TAG_NM > v.txt 2>&1 || \
+         { cat v.txt >&2; exit 1; }",
+    );
+}
+
+#[test]
+fn placements_are_those_of_bwa() {
+    if !have(&["samtools", "bwa"]) {
+        return;
+    }
+    let (one, two) = (reads("NA12891", 1), reads("NA12891", 2));
+    let agree = on_cram(&format!(
+        "bwa index $R 2>/dev/null; bwa mem -v1 $R '{}' '{}' 2>/dev/null | samtools view -F 0x904 -q 30 | \
+         awk '{{ print $1 \"/\" int($2 / 64) % 4, $3, $4 }}' | sort > b; \
+         samtools view -T $R -F 0x904 -q 30 $C | awk '{{ print $1 \"/\" int($2 / 64) % 4, $3, $4 }}' | sort > k; \
+         join b k | awk '{{ n++; d = $3 - $5; if (d < 0) d = -d; if ($2 == $4 && d <= 5) s++ }} END {{ print s, n }}'",
+        one.display(),
+        two.display()
+    ));
+    let numbers: Vec<f64> = agree
+        .split_whitespace()
+        .map(|n| n.parse().expect("a number"))
+        .collect();
+    assert!(
+        numbers[1] > 2400.0 && numbers[0] / numbers[1] > 0.995,
+        "{agree}"
+    );
+}
+
+#[test]
+fn threads_and_memory_change_no_byte() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut outputs = Vec::new();
+    for (name, more) in [
+        ("1", ["--threads", "1", "--memory", "2GiB"]),
+        ("2", ["--threads", "2", "--memory", "64KiB"]),
+        ("4", ["--threads", "4", "--memory", "1GiB"]),
+    ] {
+        let bam = dir.path().join(format!("{name}.bam"));
+        ok(&mut align(&bam, &more));
+        outputs.push((
+            fs::read(&bam).expect("BAM"),
+            fs::read(bam.with_extension("bam.bai")).expect("BAI"),
+        ));
+    }
+    assert!(outputs.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[test]
+fn broken_reads_leave_nothing_that_looks_complete() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let cut = dir.path().join("cut.fastq.gz");
+    let whole = fs::read(reads("NA12891", 2)).expect("read");
+    fs::write(&cut, &whole[..whole.len() / 2]).expect("written");
+    let out = dir.path().join("o.cram");
+    let mut command = kumi();
+    command
+        .args(["kernel", "align", "--sample", "S", "--reference"])
+        .arg(&INDEX.1);
+    let output = command
+        .args([&reads("NA12891", 1), &cut])
+        .arg("--output")
+        .arg(&out)
+        .output()
+        .expect("kumi runs");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(65), "{stderr}");
+    assert!(
+        stderr.contains("cut.fastq.gz") && stderr.contains("truncated"),
+        "{stderr}"
+    );
+    assert!(!out.exists());
+}

@@ -1,0 +1,9 @@
+//! Tests of the whole product: the `kumi` binary on real reads, and the tools of others on what it leaves behind.
+//!
+//! A test that needs a tool which is not installed says so and passes; CI installs all of them and sets
+//! `KUMI_TEST_TOOLS=required`, which turns a missing tool into a failure.
+
+mod align;
+mod cohort;
+mod layers;
+mod support;
