@@ -1,0 +1,278 @@
+//! Records in, template by template; records out, in coordinate order with duplicates flagged.
+
+use std::io;
+use std::path::PathBuf;
+
+use kumi_formats::bam::{InvalidRecord, Record, flag};
+
+use crate::decide::{self, Duplicates};
+use crate::external::{ExternalSort, Merge};
+use crate::library::Libraries;
+use crate::metrics::DuplicationMetrics;
+use crate::order::{Coordinate, TEMPLATE_BYTES};
+use crate::signature::{self, Bytes, End, Identity, Source};
+
+/// How to sort.
+#[derive(Clone, Debug)]
+pub struct Params {
+    /// About how much memory to use before spilling, in bytes. No byte of the result depends on it.
+    pub memory_bytes: usize,
+    /// Where runs are spilled: a directory on a fast local disk.
+    pub scratch: PathBuf,
+    /// The libraries of the sample's read groups.
+    pub libraries: Libraries,
+    /// Duplicates at most this far apart on a tile are optical: 100 for unpatterned, 2,500 for patterned flow
+    /// cells (in the units of the read names).
+    pub optical_distance: u32,
+}
+
+/// Why sorting stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum SortError {
+    /// The scratch directory failed.
+    #[error("cannot sort in {directory}; free space there or choose another scratch directory")]
+    Scratch {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// What was spilled came back damaged.
+    #[error("a run spilled to {directory} came back damaged; check that disk")]
+    Damaged {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong.
+        source: InvalidRecord,
+    },
+}
+
+/// Sorts the records of one sample.
+pub struct Sorter {
+    params: Params,
+    records: ExternalSort<Coordinate>,
+    pairs: ExternalSort<Bytes>,
+    fragments: ExternalSort<Bytes>,
+    metrics: Vec<DuplicationMetrics>,
+    /// Reads of mapped pairs by library, to be halved.
+    paired_reads: Vec<u64>,
+    templates: u64,
+    /// The records of the template that may go on.
+    open: Vec<Record>,
+}
+
+impl Sorter {
+    /// Starts.
+    #[must_use]
+    pub fn new(params: Params) -> Self {
+        let metrics: Vec<_> = params
+            .libraries
+            .names()
+            .iter()
+            .map(|name| DuplicationMetrics {
+                library: name.clone(),
+                ..Default::default()
+            })
+            .collect();
+        let part = |eighths: usize| (params.memory_bytes / 8).saturating_mul(eighths);
+        Self {
+            records: ExternalSort::new(part(6), &params.scratch),
+            pairs: ExternalSort::new(part(1), &params.scratch),
+            fragments: ExternalSort::new(part(1), &params.scratch),
+            paired_reads: vec![0; metrics.len()],
+            metrics,
+            templates: 0,
+            open: Vec::new(),
+            params,
+        }
+    }
+
+    /// Takes a record. All records of a template must follow each other, in any order; a record is taken to
+    /// begin another template when its name is another, or when it is a second primary of the same segment.
+    ///
+    /// # Errors
+    /// When the scratch directory fails.
+    pub fn push(&mut self, record: Record) -> Result<(), SortError> {
+        if self
+            .open
+            .first()
+            .is_some_and(|first| !continues(first, &self.open, &record))
+        {
+            self.close().map_err(|source| self.scratch(source))?;
+        }
+        self.open.push(record);
+        Ok(())
+    }
+
+    /// Takes records one after the other; see [`Sorter::push`].
+    ///
+    /// # Errors
+    /// When the scratch directory fails.
+    pub fn push_batch(&mut self, records: Vec<Record>) -> Result<(), SortError> {
+        records.into_iter().try_for_each(|record| self.push(record))
+    }
+
+    /// Decides which templates are duplicates, and gives the records in order.
+    ///
+    /// # Errors
+    /// When the scratch directory fails.
+    pub fn finish(mut self) -> Result<Sorted, SortError> {
+        if !self.open.is_empty() {
+            self.close().map_err(|source| self.scratch(source))?;
+        }
+        let directory = self.params.scratch;
+        let scratch = |source| SortError::Scratch {
+            directory: directory.clone(),
+            source,
+        };
+        let mut metrics = self.metrics;
+        for (library, reads) in metrics.iter_mut().zip(self.paired_reads) {
+            library.read_pairs_examined = reads / 2;
+        }
+        let mut duplicates = Duplicates::new(self.templates);
+        let merge = self.pairs.finish().map_err(scratch)?;
+        let distance = self.params.optical_distance;
+        decide::pairs(merge, distance, &mut duplicates, &mut metrics).map_err(scratch)?;
+        let merge = self.fragments.finish().map_err(scratch)?;
+        decide::fragments(merge, &mut duplicates, &mut metrics).map_err(scratch)?;
+        let records = self.records.finish().map_err(scratch)?;
+        Ok(Sorted {
+            records,
+            duplicates,
+            metrics,
+            directory,
+        })
+    }
+
+    fn scratch(&self, source: io::Error) -> SortError {
+        SortError::Scratch {
+            directory: self.params.scratch.clone(),
+            source,
+        }
+    }
+
+    /// Ends the open template: its signature and its records are filed.
+    fn close(&mut self) -> io::Result<()> {
+        let template = self.templates;
+        self.templates += 1;
+        self.sign(template)?;
+        for mut record in self.open.drain(..) {
+            let flags = record.view().flags();
+            record.set_flags(flags & !flag::DUPLICATE);
+            self.records
+                .push(&[&template.to_le_bytes(), record.as_bytes()])?;
+        }
+        Ok(())
+    }
+
+    fn sign(&mut self, template: u64) -> io::Result<()> {
+        let mut mapped: [Option<&Record>; 2] = [None, None];
+        for record in &self.open {
+            let (view, flags) = (record.view(), record.view().flags());
+            let library = usize::from(self.params.libraries.of(view).library);
+            let metrics = &mut self.metrics[library];
+            if flags & (flag::SECONDARY | flag::SUPPLEMENTARY) != 0 {
+                metrics.secondary_or_supplementary_reads += 1;
+            } else if flags & flag::UNMAPPED != 0 {
+                metrics.unmapped_reads += 1;
+            } else if flags & (flag::PAIRED | flag::MATE_UNMAPPED) == flag::PAIRED {
+                self.paired_reads[library] += 1;
+                mapped[usize::from(flags & flag::LAST != 0)] = Some(record);
+            } else {
+                metrics.unpaired_reads_examined += 1;
+                mapped[usize::from(flags & flag::LAST != 0)] = Some(record);
+            }
+        }
+        let Some(any) = mapped[0].or(mapped[1]) else {
+            return Ok(());
+        };
+        let name = any.view().name();
+        let source = Source::of(self.params.libraries.of(any.view()), any.view());
+        let file = |sort: &mut ExternalSort<Bytes>, bytes: Vec<u8>| sort.push(&[&bytes]);
+        if let [Some(first), Some(last)] = mapped.map(|record| record.map(Record::view)) {
+            let score = signature::score(first).saturating_add(signature::score(last));
+            let ends = [End::of(first), End::of(last)];
+            let who = Identity::new(score, name, template);
+            file(&mut self.pairs, signature::pair(source, ends, who, name))?;
+            for end in ends {
+                file(&mut self.fragments, signature::fragment(source, end, None))?;
+            }
+            return Ok(());
+        }
+        let view = any.view();
+        let alone = view.flags() & (flag::PAIRED | flag::MATE_UNMAPPED) != flag::PAIRED;
+        let who = alone.then(|| Identity::new(signature::score(view), name, template));
+        file(
+            &mut self.fragments,
+            signature::fragment(source, End::of(view), who),
+        )
+    }
+}
+
+/// True when `record` belongs to the template of `open`, whose first record is `first`.
+fn continues(first: &Record, open: &[Record], record: &Record) -> bool {
+    const OTHER: u16 = flag::SECONDARY | flag::SUPPLEMENTARY;
+    let segment = |record: &Record| record.view().flags() & (flag::FIRST | flag::LAST | OTHER);
+    let view = record.view();
+    first.view().name() == view.name()
+        && (view.flags() & OTHER != 0 || open.iter().all(|other| segment(other) != segment(record)))
+}
+
+/// Records in coordinate order: contig, position, strand, then name, FLAG and the bytes themselves; those
+/// without a place last.
+pub struct Sorted {
+    records: Merge<Coordinate>,
+    duplicates: Duplicates,
+    metrics: Vec<DuplicationMetrics>,
+    directory: PathBuf,
+}
+
+impl Sorted {
+    /// The duplicates of each library that has reads, in the order of the read groups.
+    #[must_use]
+    pub fn metrics(&self) -> Vec<DuplicationMetrics> {
+        let has_reads = |library: &&DuplicationMetrics| {
+            **library
+                != DuplicationMetrics {
+                    library: library.library.clone(),
+                    ..Default::default()
+                }
+        };
+        self.metrics.iter().filter(has_reads).cloned().collect()
+    }
+}
+
+impl Iterator for Sorted {
+    type Item = Result<Record, SortError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let damaged = |source| SortError::Damaged {
+            directory: self.directory.clone(),
+            source,
+        };
+        let item = match self.records.next() {
+            Ok(item) => item?,
+            Err(source) => {
+                return Some(Err(SortError::Scratch {
+                    directory: self.directory.clone(),
+                    source,
+                }));
+            }
+        };
+        let Some((template, bytes)) = item.split_first_chunk::<TEMPLATE_BYTES>() else {
+            return Some(Err(damaged(InvalidRecord::Truncated)));
+        };
+        let mut record = match Record::from_bytes(bytes.to_vec()) {
+            Ok(record) => record,
+            Err(source) => return Some(Err(damaged(source))),
+        };
+        let flags = record.view().flags();
+        if flags & flag::UNMAPPED == 0 && self.duplicates.contains(u64::from_le_bytes(*template)) {
+            record.set_flags(flags | flag::DUPLICATE);
+        }
+        Some(Ok(record))
+    }
+}
+
+#[cfg(test)]
+mod tests;
