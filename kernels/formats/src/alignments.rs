@@ -184,7 +184,7 @@ impl AlignmentFile {
     ///
     /// # Errors
     /// What is wrong with the file.
-    pub fn next(&mut self) -> Result<Option<Record>, AlignmentsError> {
+    pub fn read(&mut self) -> Result<Option<Record>, AlignmentsError> {
         let io = |source| AlignmentsError::Io {
             path: self.path.clone(),
             source,

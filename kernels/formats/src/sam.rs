@@ -21,8 +21,16 @@ impl<W: Write> Writer<W> {
     /// Those of `inner`.
     pub fn new(mut inner: W, header: &Header) -> io::Result<Self> {
         inner.write_all(header.to_text().as_bytes())?;
-        let names = header.references().into_iter().map(|(name, _)| name).collect();
-        Ok(Self { inner, names, line: Vec::new() })
+        let names = header
+            .references()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        Ok(Self {
+            inner,
+            names,
+            line: Vec::new(),
+        })
     }
 
     /// Writes a record.
@@ -46,7 +54,10 @@ impl<W: Write> Writer<W> {
 }
 
 fn name(names: &[String], id: i32) -> &str {
-    usize::try_from(id).ok().and_then(|id| names.get(id)).map_or("*", String::as_str)
+    usize::try_from(id)
+        .ok()
+        .and_then(|id| names.get(id))
+        .map_or("*", String::as_str)
 }
 
 fn line(view: &View<'_>, names: &[String], into: &mut Vec<u8>) -> io::Result<()> {
@@ -106,14 +117,28 @@ fn write_tag(tag: [u8; 2], value: Value<'_>, into: &mut Vec<u8>) -> io::Result<(
 
 fn write_array(kind: u8, bytes: &[u8], into: &mut Vec<u8>) -> io::Result<()> {
     into.extend_from_slice(&[b':', b'B', b':', kind]);
-    let (ones, twos, fours) = (bytes.iter(), bytes.as_chunks::<2>().0, bytes.as_chunks::<4>().0);
+    let (ones, twos, fours) = (
+        bytes.iter(),
+        bytes.as_chunks::<2>().0,
+        bytes.as_chunks::<4>().0,
+    );
     match kind {
         b'c' => ones.copied().try_for_each(|b| write!(into, ",{}", b as i8)),
         b'C' => ones.copied().try_for_each(|b| write!(into, ",{b}")),
-        b's' => twos.iter().try_for_each(|&b| write!(into, ",{}", i16::from_le_bytes(b))),
-        b'S' => twos.iter().try_for_each(|&b| write!(into, ",{}", u16::from_le_bytes(b))),
-        b'i' => fours.iter().try_for_each(|&b| write!(into, ",{}", i32::from_le_bytes(b))),
-        b'I' => fours.iter().try_for_each(|&b| write!(into, ",{}", u32::from_le_bytes(b))),
-        _ => fours.iter().try_for_each(|&b| write!(into, ",{}", f32::from_le_bytes(b))),
+        b's' => twos
+            .iter()
+            .try_for_each(|&b| write!(into, ",{}", i16::from_le_bytes(b))),
+        b'S' => twos
+            .iter()
+            .try_for_each(|&b| write!(into, ",{}", u16::from_le_bytes(b))),
+        b'i' => fours
+            .iter()
+            .try_for_each(|&b| write!(into, ",{}", i32::from_le_bytes(b))),
+        b'I' => fours
+            .iter()
+            .try_for_each(|&b| write!(into, ",{}", u32::from_le_bytes(b))),
+        _ => fours
+            .iter()
+            .try_for_each(|&b| write!(into, ",{}", f32::from_le_bytes(b))),
     }
 }

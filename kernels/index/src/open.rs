@@ -160,9 +160,12 @@ impl Index {
             && (8..=28).contains(&bits)
             && bits < HASH_BITS
             && self.section(Section::Bases).len() as u64 == bases.div_ceil(4)
-            && self.section(Section::Ambiguity).len() % size_of::<Run>() == 0
+            && self
+                .section(Section::Ambiguity)
+                .len()
+                .is_multiple_of(size_of::<Run>())
             && self.section(Section::Buckets).len() == ((1usize << bits) + 1) * 8
-            && self.section(Section::Seeds).len() % 8 == 0;
+            && self.section(Section::Seeds).len().is_multiple_of(8);
         right.then_some(())
     }
 

@@ -163,10 +163,15 @@ pub fn index(path: &std::path::Path) -> io::Result<Vec<u8>> {
         let end = reader.inner.virtual_position();
         let view = record.view();
         let position = |at: i32| usize::try_from(at).ok().and_then(Position::new);
-        let place = usize::try_from(view.ref_id()).ok().zip(position(view.pos() + 1)).zip(position(view.end()));
+        let place = usize::try_from(view.ref_id())
+            .ok()
+            .zip(position(view.pos() + 1))
+            .zip(position(view.end()));
         let mapped = view.flags() & super::flag::UNMAPPED == 0;
         let place = place.map(|((contig, first), last)| (contig, first, last, mapped));
-        indexer.add_record(place, Chunk::new(start, end)).map_err(|error| invalid(&error.to_string()))?;
+        indexer
+            .add_record(place, Chunk::new(start, end))
+            .map_err(|error| invalid(&error.to_string()))?;
         start = end;
     }
     let index = indexer.build(reader.header.references().len());

@@ -167,7 +167,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn base(&self, index: usize) -> u8 {
         let packed = self.0[self.bases_at() + index / 2];
-        BASES[(if index % 2 == 0 {
+        BASES[(if index.is_multiple_of(2) {
             packed >> 4
         } else {
             packed & 15

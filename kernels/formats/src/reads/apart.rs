@@ -64,7 +64,7 @@ impl Apart {
         while self.left.is_none() {
             let next = self
                 .file
-                .next()
+                .read()
                 .map_err(|error| from_alignments(&self.path, self.records, error))?;
             match next {
                 Some(record) => {

@@ -70,7 +70,7 @@ pub enum Source {
 }
 
 enum Open {
-    Fastq(FastqPair),
+    Fastq(Box<FastqPair>),
     Alignment(Box<Apart>),
 }
 
@@ -117,11 +117,11 @@ impl TemplateReader {
                     first,
                     second,
                     read_group,
-                } => Open::Fastq(FastqPair::open(
+                } => Open::Fastq(Box::new(FastqPair::open(
                     &first,
                     second.as_deref(),
                     add(&read_group),
-                )?),
+                )?)),
                 Source::Alignment {
                     path,
                     read_group,

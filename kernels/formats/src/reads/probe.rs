@@ -67,7 +67,7 @@ pub fn probe(path: &Path, reference: Option<&dyn ReferenceSource>) -> Result<Pro
         })?;
     }
     match file
-        .next()
+        .read()
         .map_err(|error| from_alignments(path, 0, error))?
     {
         Some(record) => Ok(Probe {
