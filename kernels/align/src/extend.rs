@@ -39,8 +39,8 @@ pub(crate) struct Buffers {
     gapped: gapped::Buffers,
 }
 
-/// Mismatches of an alignment without gaps that is taken as it is, for each this many bases.
-const BASES_PER_MISMATCH: usize = 24;
+/// An alignment without gaps is taken as it is with up to one mismatch in this many bases.
+const BASES_PER_MISMATCH: usize = 8;
 
 /// Extends a chain over the whole read; `None` when nothing is worth it.
 pub(crate) fn extend(
@@ -140,8 +140,8 @@ fn place(extension: Extension, reverse: bool, contig: ContigId, origin: u32) -> 
     }
 }
 
-/// The best alignment on one diagonal, when it reaches both ends of the read with few mismatches: a gap then
-/// cannot score better by more than it costs.
+/// The alignment of the whole read on one diagonal, unless clipping an end would score better: beyond a gap
+/// three bases of four differ, so a read with a gap is one of those.
 #[allow(clippy::too_many_arguments, reason = "what to align, where, and how")]
 fn ungapped(
     view: View<'_>,
@@ -171,30 +171,15 @@ fn ungapped(
     if buffers.mismatches.len() > query.len() / BASES_PER_MISMATCH {
         return None;
     }
-    // A mismatch close to an end may be the edge of a gap or a clip: leave those to the banded alignment.
-    let cost = |count: usize| count as i32 * (params.mismatch + params.match_score);
-    let near = (params.clip + params.mismatch + params.gap_open) as u32;
     let last = query.len() as u32 - 1;
-    let at_ends = buffers
-        .mismatches
-        .iter()
-        .filter(|&&at| at < near || last - at < near)
-        .count();
-    if at_ends > 1 || query.contains(&4) {
+    let from_left = buffers.mismatches.iter().copied();
+    let from_right = buffers.mismatches.iter().rev().map(|&at| last - at);
+    if query.contains(&4) || clipping_gains(params, from_left) || clipping_gains(params, from_right)
+    {
         return None;
     }
-    let score = query.len() as i32 * params.match_score - cost(buffers.mismatches.len());
-    let clipped_is_better = buffers
-        .mismatches
-        .first()
-        .is_some_and(|&at| gains(params, at))
-        || buffers
-            .mismatches
-            .last()
-            .is_some_and(|&at| gains(params, last - at));
-    if clipped_is_better {
-        return None;
-    }
+    let cost = buffers.mismatches.len() as i32 * (params.mismatch + params.match_score);
+    let score = query.len() as i32 * params.match_score - cost;
     let mut cigar = Vec::new();
     cigar::push(&mut cigar, Kind::Match, query.len() as u32);
     Some(Extension {
@@ -205,7 +190,11 @@ fn ungapped(
     })
 }
 
-/// True when clipping the bases beyond a mismatch, `outside` of them, scores better than keeping them.
-fn gains(params: &Params, outside: u32) -> bool {
-    outside as i32 * params.match_score - params.mismatch < -params.clip
+/// True when the bases up to some mismatch score worse than clipping them. Mismatches are given by their
+/// distance from the end, the nearest first.
+fn clipping_gains(params: &Params, mismatches: impl Iterator<Item = u32>) -> bool {
+    (0..).zip(mismatches).any(|(before, distance)| {
+        let matches = distance as i32 - before;
+        matches * params.match_score - (before + 1) * params.mismatch < -params.clip
+    })
 }

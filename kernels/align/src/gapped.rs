@@ -195,7 +195,7 @@ fn trace_back(
 
 /// Moves every gap as far to the left as its sequence allows, as VCF and most tools expect it. The gap
 /// stays right of the first aligned base.
-pub(crate) fn left_align(ops: &mut Vec<Op>, query: &[u8], reference: &[u8]) {
+pub(crate) fn left_align(ops: &mut [Op], query: &[u8], reference: &[u8]) {
     let mut at = 1;
     while at + 1 < ops.len() {
         let gap = ops[at];
