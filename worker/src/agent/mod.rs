@@ -73,7 +73,7 @@ pub enum Action {
     /// Send on the open session.
     Send(Report),
     /// Run a task. Its `spec` is there and asks for no more than the worker has.
-    StartTask(Start),
+    StartTask(Box<Start>),
     /// Tell a running attempt to stop; it still reports how it ended.
     StopTask(u64),
     /// The worker is done.
@@ -238,7 +238,12 @@ impl Agent {
         if self.takes_nothing_new() {
             self.news |= self.tasks.give_back_waiting();
         }
-        actions.extend(self.tasks.startable().into_iter().map(Action::StartTask));
+        actions.extend(
+            self.tasks
+                .startable()
+                .into_iter()
+                .map(|start| Action::StartTask(Box::new(start))),
+        );
         self.speak(now_ms, actions);
         if self.is_over(now_ms) {
             self.exited = true;
