@@ -1,6 +1,6 @@
 //! `kumi reference`: indexes, built and checked.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kumi_formats::fasta;
 use kumi_index::{Index, OpenError};
@@ -49,7 +49,7 @@ pub(crate) fn open(path: &Path) -> Result<Index, Exit> {
     })
 }
 
-fn build(path: &Path, output: &PathBuf, threads: Option<usize>) -> anyhow::Result<()> {
+fn build(path: &Path, output: &Path, threads: Option<usize>) -> anyhow::Result<()> {
     let sequences = fasta::read(path).map_err(|error| match &error {
         fasta::FastaError::Io { source, .. } => {
             Exit::new(Code::MissingInput, format!("{error}: {source}"))
