@@ -5,13 +5,18 @@
 
 pub mod args;
 pub mod check;
+pub mod client;
 pub mod cohort_file;
 pub mod command;
 pub mod exit;
 pub mod fingerprint;
+pub mod follow;
 pub mod indexed;
 pub mod print;
 pub mod problem;
+pub mod progress;
+pub mod report;
+pub mod request;
 pub mod sheet;
 pub mod table;
 pub mod threads;
@@ -20,11 +25,21 @@ pub mod threads;
 ///
 /// # Errors
 /// Whatever ends the command early; `exit::code_of` gives the process's exit code for it.
-pub fn run(cli: args::Cli) -> anyhow::Result<()> {
+pub async fn run(cli: args::Cli) -> anyhow::Result<()> {
     use args::Command;
     match cli.command {
-        Command::Cohort(command) => command::cohort::run(command),
-        Command::Reference(command) => command::reference::run(command),
-        Command::Kernel(command) => command::kernel::run(command),
+        Command::Cohort(command) => command::cohort::run(command).await,
+        Command::Worker(command) => command::worker::run(command).await,
+        Command::Cluster(command) => command::cluster::run(command).await,
+        Command::Target(command) => command::target::run(command).await,
+        Command::Reference(command) => blocking(|| command::reference::run(command)).await,
+        Command::Kernel(command) => blocking(|| command::kernel::run(command)).await,
     }
+}
+
+/// Runs what computes or waits for disks on a thread of its own.
+async fn blocking(
+    work: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+) -> anyhow::Result<()> {
+    tokio::task::spawn_blocking(work).await?
 }

@@ -7,7 +7,18 @@ use kumi_cli::args::Cli;
 use kumi_cli::exit::code_of;
 
 fn main() -> ExitCode {
-    match kumi_cli::run(Cli::parse()) {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("kumi: the runtime cannot start: {error}");
+            return ExitCode::from(70);
+        }
+    };
+    match runtime.block_on(kumi_cli::run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let message = format!("{error:#}");

@@ -1,26 +1,290 @@
-//! `kumi cohort`: what a cohort is made from.
+//! `kumi cohort`: submit cohorts and follow them.
 
+use kumi_proto::v1;
+use kumi_proto::v1::cohort_service_client::CohortServiceClient;
 use serde_json::json;
 
-use crate::args::{CohortCommand, OutputFormat};
+use crate::args::{CohortCommand, OutputFormat, Remote, SubmitArgs};
 use crate::check::{self, Facts};
+use crate::client::Client;
+use crate::follow::{ended, follow, state_label, verdict};
 use crate::print;
-use crate::table::{Table, count};
+use crate::progress::Progress;
+use crate::report;
+use crate::request;
+use crate::table::{Table, count, timestamp};
+
+/// Samples in one message of the submission stream.
+const SAMPLES_PER_MESSAGE: usize = 256;
 
 /// Runs the command.
 ///
 /// # Errors
-/// 65 or 66 with everything that is wrong.
-pub fn run(command: CohortCommand) -> anyhow::Result<()> {
+/// 65 or 66 for what is wrong with a cohort, 1 when it ended with failures, else what the scheduler answers.
+pub async fn run(command: CohortCommand) -> anyhow::Result<()> {
     match command {
         CohortCommand::Check { cohort, output } => {
-            show(&check::cohort(&cohort, None, None)?, output);
+            show_facts(&check::cohort(&cohort, None, None)?, output);
             Ok(())
         }
+        CohortCommand::Submit(args) => submit(args).await,
+        CohortCommand::List { remote } => list(&remote).await,
+        CohortCommand::Show { cohort, remote } => show(cohort, &remote).await,
+        CohortCommand::Watch { cohort, remote } => {
+            let mut progress = Progress::new();
+            let client = Client::new(remote.endpoint);
+            let summary = follow(&client, &cohort, None, |summary| progress.show(summary)).await?;
+            progress.finish(&summary);
+            Ok(verdict(&summary)?)
+        }
+        CohortCommand::Wait {
+            cohort,
+            timeout,
+            remote,
+        } => Ok(verdict(
+            &follow(&Client::new(remote.endpoint), &cohort, timeout, |_| ()).await?,
+        )?),
+        CohortCommand::Cancel {
+            cohort,
+            reason,
+            remote,
+        } => cancel(cohort, reason, &remote).await,
+        CohortCommand::Retry {
+            cohort,
+            samples,
+            remote,
+        } => retry(cohort, samples, &remote).await,
+        CohortCommand::Why {
+            cohort,
+            sample,
+            remote,
+        } => why(cohort, sample.unwrap_or_default(), &remote).await,
     }
 }
 
-fn show(facts: &Facts, output: OutputFormat) {
+async fn submit(args: SubmitArgs) -> anyhow::Result<()> {
+    let facts = check::cohort(&args.cohort, args.output_dir.as_deref(), args.on_bad_sample)?;
+    if args.dry_run {
+        eprintln!("{} samples checked, nothing submitted", facts.samples.len());
+        return Ok(());
+    }
+    let client = Client::new(args.remote.endpoint.clone());
+    let answer = send(&client, facts, args.request_id).await?;
+    let value = json!({
+        "cohort": answer.cohort, "existed": answer.existed, "tasks": answer.tasks, "tasks_reused": answer.tasks_reused,
+    });
+    print::one(args.remote.output, &value, || {
+        let again = if answer.existed {
+            " (submitted before)"
+        } else {
+            ""
+        };
+        format!(
+            "cohort {}{again}: {} tasks, {} of them done before\n",
+            answer.cohort,
+            count(answer.tasks),
+            count(answer.tasks_reused)
+        )
+    });
+    if !args.wait {
+        return Ok(());
+    }
+    let mut progress = Progress::new();
+    let id = answer.cohort.to_string();
+    let summary = follow(&client, &id, args.timeout, |summary| progress.show(summary)).await?;
+    progress.finish(&summary);
+    Ok(verdict(&summary)?)
+}
+
+/// Streams a checked cohort to the scheduler. Without an id of its own, the request is known by its
+/// content.
+async fn send(
+    client: &Client,
+    facts: Facts,
+    request_id: Option<String>,
+) -> anyhow::Result<v1::SubmitResponse> {
+    let mut header = facts.header.clone();
+    header.request_id = request_id.unwrap_or_else(|| facts.content_id());
+    let mut messages = vec![v1::SubmitRequest {
+        header: Some(header),
+        samples: Vec::new(),
+    }];
+    for samples in facts.samples.chunks(SAMPLES_PER_MESSAGE) {
+        messages.push(v1::SubmitRequest {
+            header: None,
+            samples: samples.to_vec(),
+        });
+    }
+    let answer = client
+        .call(async |channel| {
+            CohortServiceClient::new(channel)
+                .submit(tokio_stream::iter(messages.clone()))
+                .await
+        })
+        .await?;
+    Ok(answer.into_inner())
+}
+
+async fn list(remote: &Remote) -> anyhow::Result<()> {
+    let client = Client::new(remote.endpoint.clone());
+    let mut cohorts = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let asked = v1::ListCohortsRequest {
+            page_size: 500,
+            page_token,
+            stale: false,
+        };
+        let page = client
+            .call(async |channel| CohortServiceClient::new(channel).list(asked.clone()).await)
+            .await?
+            .into_inner();
+        cohorts.extend(page.cohorts);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    let values: Vec<_> = cohorts.iter().map(summary_value).collect();
+    print::all(remote.output, &values, || {
+        let mut table = Table::new(&[
+            "cohort",
+            "name",
+            "programme",
+            "priority",
+            "state",
+            "samples",
+            "done",
+            "submitted",
+        ]);
+        for cohort in &cohorts {
+            table.row(vec![
+                cohort.cohort.to_string(),
+                cohort.name.clone(),
+                cohort.programme.clone(),
+                cohort.priority().label().to_owned(),
+                state_label(cohort.state()).to_owned(),
+                count(cohort.samples),
+                count(cohort.samples_done),
+                timestamp(cohort.submitted_ms),
+            ]);
+        }
+        table.render()
+    });
+    Ok(())
+}
+
+fn summary_value(summary: &v1::CohortSummary) -> serde_json::Value {
+    json!({
+        "cohort": summary.cohort, "name": summary.name, "programme": summary.programme, "centre": summary.centre,
+        "priority": summary.priority().label(), "state": state_label(summary.state()), "samples": summary.samples,
+        "samples_done": summary.samples_done, "samples_quarantined": summary.samples_quarantined,
+        "submitted": timestamp(summary.submitted_ms), "finished": timestamp(summary.finished_ms),
+        "reason": summary.reason,
+    })
+}
+
+/// One cohort with its samples.
+async fn get(client: &Client, cohort: String) -> anyhow::Result<v1::CohortDetail> {
+    let asked = v1::GetCohortRequest {
+        cohort,
+        stale: false,
+    };
+    let answer = client
+        .call(async |channel| CohortServiceClient::new(channel).get(asked.clone()).await)
+        .await?;
+    Ok(answer.into_inner())
+}
+
+async fn show(cohort: String, remote: &Remote) -> anyhow::Result<()> {
+    let detail = get(&Client::new(remote.endpoint.clone()), cohort).await?;
+    let summary = detail.summary.clone().unwrap_or_default();
+    let mut value = summary_value(&summary);
+    value["sample_status"] = report::samples_value(&detail);
+    print::one(remote.output, &value, || {
+        let ended = if ended(&summary) {
+            format!(", ended {}", timestamp(summary.finished_ms))
+        } else {
+            String::new()
+        };
+        format!(
+            "cohort {} ({}): {}, submitted {}{ended}\n{}\n{}",
+            summary.cohort,
+            summary.name,
+            state_label(summary.state()),
+            timestamp(summary.submitted_ms),
+            report::stages(&summary),
+            report::samples(&detail)
+        )
+    });
+    Ok(())
+}
+
+/// The number of a cohort given by number or name.
+async fn number(client: &Client, cohort: String) -> anyhow::Result<u64> {
+    Ok(get(client, cohort)
+        .await?
+        .summary
+        .unwrap_or_default()
+        .cohort)
+}
+
+async fn cancel(cohort: String, reason: String, remote: &Remote) -> anyhow::Result<()> {
+    let client = Client::new(remote.endpoint.clone());
+    let cohort = number(&client, cohort).await?.to_string();
+    let asked = v1::CancelCohortRequest {
+        request_id: request::fresh_id(),
+        cohort,
+        reason,
+    };
+    client
+        .call(async |channel| {
+            CohortServiceClient::new(channel)
+                .cancel(asked.clone())
+                .await
+        })
+        .await?;
+    Ok(())
+}
+
+async fn retry(cohort: String, samples: Vec<String>, remote: &Remote) -> anyhow::Result<()> {
+    let client = Client::new(remote.endpoint.clone());
+    let cohort = number(&client, cohort).await?.to_string();
+    let request_id = request::fresh_id();
+    let asked = v1::RetryCohortRequest {
+        request_id,
+        cohort,
+        samples,
+        missing: Vec::new(),
+    };
+    let answer = client
+        .call(async |channel| CohortServiceClient::new(channel).retry(asked.clone()).await)
+        .await?;
+    let tasks = answer.into_inner().tasks;
+    print::one(remote.output, &json!({ "tasks": tasks }), || {
+        format!("{} tasks run again\n", count(tasks))
+    });
+    Ok(())
+}
+
+async fn why(cohort: String, sample: String, remote: &Remote) -> anyhow::Result<()> {
+    let asked = v1::WhyRequest {
+        cohort,
+        sample,
+        task: None,
+    };
+    let answer = Client::new(remote.endpoint.clone())
+        .call(async |channel| CohortServiceClient::new(channel).why(asked.clone()).await)
+        .await?
+        .into_inner();
+    let values: Vec<_> = answer.tasks.iter().map(report::explanation_value).collect();
+    print::all(remote.output, &values, || {
+        report::explanations(&answer.tasks)
+    });
+    Ok(())
+}
+
+fn show_facts(facts: &Facts, output: OutputFormat) {
     let samples: Vec<_> = facts
         .samples
         .iter()

@@ -1,5 +1,8 @@
 //! One module per noun of the command line.
 
+pub mod cluster;
 pub mod cohort;
 pub mod kernel;
 pub mod reference;
+pub mod target;
+pub mod worker;
