@@ -1,0 +1,321 @@
+//! The summary numbers of `samtools stats`.
+
+use std::fmt::Write as _;
+
+use kumi_formats::bam::{Value, View, flag};
+use kumi_seq::cigar::Kind;
+
+use crate::histogram::{Histogram, ratio};
+
+/// Insert sizes beyond are counted as this (`samtools stats -i`).
+const INSERT_MAX: u64 = 7999;
+/// The share of pairs, shortest first, that mean and deviation of the insert size are taken of
+/// (`samtools stats -m`).
+const MAIN_BULK: f64 = 0.99;
+
+/// Counts of primary records, first and last segments apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Segment {
+    reads: u64,
+    bases: u64,
+    longest: u64,
+}
+
+/// What `samtools stats` sums up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    segments: [Segment; 2],
+    mapped: u64,
+    mapped_and_paired: u64,
+    proper: u64,
+    paired: u64,
+    duplicates: u64,
+    mapq_zero: u64,
+    qc_failed: u64,
+    secondary: u64,
+    supplementary: u64,
+    bases_mapped: u64,
+    bases_in_cigar: u64,
+    bases_duplicated: u64,
+    /// Bases of quality 30 and more in reads that passed the platform's checks.
+    pub bases_q30: u64,
+    mismatches: u64,
+    quality_sum: u64,
+    /// Insert sizes of all records of pairs: each pair twice.
+    inserts: Histogram,
+    inward: u64,
+    outward: u64,
+    other: u64,
+    elsewhere: u64,
+}
+
+impl Stats {
+    /// Counts a record.
+    pub fn observe(&mut self, record: View<'_>) {
+        let flags = record.flags();
+        let has = |bits: u16| flags & bits != 0;
+        if has(flag::SECONDARY) {
+            self.secondary += 1;
+            return;
+        }
+        if has(flag::SUPPLEMENTARY) {
+            self.supplementary += 1;
+            return;
+        }
+        let length = record.read_length() as u64;
+        let segment = &mut self.segments[usize::from(has(flag::PAIRED) && has(flag::LAST))];
+        segment.reads += 1;
+        segment.bases += length;
+        segment.longest = segment.longest.max(length);
+        let qualities = record.qualities();
+        if qualities.first() != Some(&0xff) {
+            self.quality_sum += qualities
+                .iter()
+                .map(|&quality| u64::from(quality))
+                .sum::<u64>();
+            if !has(flag::QC_FAIL) {
+                self.bases_q30 += qualities.iter().filter(|&&quality| quality >= 30).count() as u64;
+            }
+        }
+        self.paired += u64::from(has(flag::PAIRED));
+        self.qc_failed += u64::from(has(flag::QC_FAIL));
+        if has(flag::DUPLICATE) {
+            self.duplicates += 1;
+            self.bases_duplicated += length;
+        }
+        if has(flag::UNMAPPED) {
+            return;
+        }
+        self.mapped += 1;
+        self.mapq_zero += u64::from(record.mapq() == 0);
+        self.bases_mapped += length;
+        let in_cigar = |kind: Kind| kind.is_aligned() || kind == Kind::Insertion;
+        let cigar = record.cigar().filter(|op| in_cigar(op.kind));
+        self.bases_in_cigar += cigar.map(|op| u64::from(op.len)).sum::<u64>();
+        let edits = record.tag(*b"NM").and_then(Value::as_integer);
+        self.mismatches += edits
+            .and_then(|edits| u64::try_from(edits).ok())
+            .unwrap_or(0);
+        if has(flag::PAIRED) {
+            self.proper += u64::from(has(flag::PROPER));
+            if !has(flag::MATE_UNMAPPED) {
+                self.mapped_and_paired += 1;
+                self.observe_pair(record);
+            }
+        }
+    }
+
+    /// Bases of primary records.
+    #[must_use]
+    pub fn bases(&self) -> u64 {
+        self.segments[0].bases + self.segments[1].bases
+    }
+
+    fn observe_pair(&mut self, record: View<'_>) {
+        let flags = record.flags();
+        if record.ref_id() != record.mate_ref_id() {
+            self.elsewhere += 1;
+            return;
+        }
+        let size = u64::from(record.template_length().unsigned_abs());
+        self.inserts.add(size.min(INSERT_MAX));
+        let reverse = flags & flag::REVERSE != 0;
+        if reverse == (flags & flag::MATE_REVERSE != 0) {
+            self.other += 1;
+            return;
+        }
+        // The forward read to the left (or at the same place): the reads face each other.
+        let to_mate = i64::from(record.mate_pos()) - i64::from(record.pos());
+        let facing = if reverse { to_mate <= 0 } else { to_mate >= 0 };
+        if facing {
+            self.inward += 1;
+        } else {
+            self.outward += 1;
+        }
+    }
+
+    /// Mean and deviation of the insert size, of the shortest 99 % of pairs.
+    fn insert_size(&self) -> (f64, f64) {
+        let total = self.inserts.count();
+        let mut bulk = Histogram::default();
+        for (size, count) in self.inserts.iter() {
+            bulk.add_many(size, count);
+            if ratio(bulk.count(), total) > MAIN_BULK {
+                break;
+            }
+        }
+        let (mean, count) = (bulk.mean(), bulk.count() as f64);
+        let squares = |(size, times): (u64, u64)| (size as f64 - mean).powi(2) * times as f64;
+        let sum: f64 = bulk.iter().filter(|&(size, _)| size > 0).map(squares).sum();
+        (
+            mean,
+            if count > 0.0 {
+                (sum / count).sqrt()
+            } else {
+                0.0
+            },
+        )
+    }
+
+    /// The `SN` section of `samtools stats`, under the heading by which MultiQC knows the file.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let [first, last] = self.segments;
+        let reads = first.reads + last.reads;
+        let bases = first.bases + last.bases;
+        let (insert_mean, insert_deviation) = self.insert_size();
+        let mean = |part: u64, whole: u64| format!("{:.0}", ratio(part, whole));
+        let proper = format!("{:.1}", 100.0 * ratio(self.proper, reads));
+        let lines: Vec<(&str, String, &str)> = vec![
+            (
+                "raw total sequences",
+                reads.to_string(),
+                "excluding supplementary and secondary reads",
+            ),
+            ("filtered sequences", 0.to_string(), ""),
+            ("sequences", reads.to_string(), ""),
+            ("is sorted", 1.to_string(), ""),
+            ("1st fragments", first.reads.to_string(), ""),
+            ("last fragments", last.reads.to_string(), ""),
+            ("reads mapped", self.mapped.to_string(), ""),
+            (
+                "reads mapped and paired",
+                self.mapped_and_paired.to_string(),
+                "paired-end technology bit set + both mates mapped",
+            ),
+            ("reads unmapped", (reads - self.mapped).to_string(), ""),
+            (
+                "reads properly paired",
+                self.proper.to_string(),
+                "proper-pair bit set",
+            ),
+            (
+                "reads paired",
+                self.paired.to_string(),
+                "paired-end technology bit set",
+            ),
+            (
+                "reads duplicated",
+                self.duplicates.to_string(),
+                "PCR or optical duplicate bit set",
+            ),
+            ("reads MQ0", self.mapq_zero.to_string(), "mapped and MQ=0"),
+            ("reads QC failed", self.qc_failed.to_string(), ""),
+            ("non-primary alignments", self.secondary.to_string(), ""),
+            (
+                "supplementary alignments",
+                self.supplementary.to_string(),
+                "",
+            ),
+            ("total length", bases.to_string(), "ignores clipping"),
+            (
+                "total first fragment length",
+                first.bases.to_string(),
+                "ignores clipping",
+            ),
+            (
+                "total last fragment length",
+                last.bases.to_string(),
+                "ignores clipping",
+            ),
+            (
+                "bases mapped",
+                self.bases_mapped.to_string(),
+                "ignores clipping",
+            ),
+            (
+                "bases mapped (cigar)",
+                self.bases_in_cigar.to_string(),
+                "more accurate",
+            ),
+            ("bases trimmed", 0.to_string(), ""),
+            ("bases duplicated", self.bases_duplicated.to_string(), ""),
+            ("mismatches", self.mismatches.to_string(), "from NM fields"),
+            (
+                "error rate",
+                exponent(ratio(self.mismatches, self.bases_in_cigar)),
+                "mismatches / bases mapped (cigar)",
+            ),
+            ("average length", mean(bases, reads), ""),
+            (
+                "average first fragment length",
+                mean(first.bases, first.reads),
+                "",
+            ),
+            (
+                "average last fragment length",
+                mean(last.bases, last.reads),
+                "",
+            ),
+            (
+                "maximum length",
+                first.longest.max(last.longest).to_string(),
+                "",
+            ),
+            (
+                "maximum first fragment length",
+                first.longest.to_string(),
+                "",
+            ),
+            ("maximum last fragment length", last.longest.to_string(), ""),
+            (
+                "average quality",
+                format!("{:.1}", ratio(self.quality_sum, bases)),
+                "",
+            ),
+            ("insert size average", format!("{insert_mean:.1}"), ""),
+            (
+                "insert size standard deviation",
+                format!("{insert_deviation:.1}"),
+                "",
+            ),
+            ("inward oriented pairs", (self.inward / 2).to_string(), ""),
+            ("outward oriented pairs", (self.outward / 2).to_string(), ""),
+            (
+                "pairs with other orientation",
+                (self.other / 2).to_string(),
+                "",
+            ),
+            (
+                "pairs on different chromosomes",
+                (self.elsewhere / 2).to_string(),
+                "",
+            ),
+            ("percentage of properly paired reads (%)", proper, ""),
+        ];
+        let mut text = "# This file was produced by samtools stats compatible code in kumi\n\
+             # Summary Numbers. Use `grep ^SN | cut -f 2-` to extract this part.\n"
+            .to_owned();
+        for (what, value, comment) in lines {
+            let _ = write!(text, "SN\t{what}:\t{value}");
+            if !comment.is_empty() {
+                let _ = write!(text, "\t# {comment}");
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// C's `%e`.
+fn exponent(value: f64) -> String {
+    let text = format!("{value:.6e}");
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, digits) = match exponent.strip_prefix('-') {
+        Some(digits) => ('-', digits),
+        None => ('+', exponent),
+    };
+    format!("{mantissa}e{sign}{digits:0>2}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exponent;
+
+    #[test]
+    fn numbers_look_as_in_c() {
+        assert_eq!(exponent(0.011_752_73), "1.175273e-02");
+        assert_eq!(exponent(0.0), "0.000000e+00");
+        assert_eq!(exponent(123_456_789_012.0), "1.234568e+11");
+    }
+}
