@@ -1,1 +1,22 @@
-//! The replicated state machine: cohorts, task grids, leases, ledger, policy, targets
+//! The replicated state machine: cohorts, task grids, leases, ledger, policy, targets.
+//!
+//! [`State::apply`] takes one command of the log after another and answers with an [`Outcome`];
+//! everything else looks and changes nothing. This crate does no I/O, asks for no time and no
+//! randomness, starts no thread and never iterates in hash order: the same commands give the same
+//! state, and [`State::snapshot`] of equal states the same bytes.
+
+pub mod backlog;
+mod outcome;
+pub mod plan;
+pub mod policy;
+mod state;
+pub mod tallies;
+mod unit;
+mod worker;
+
+pub use backlog::Backlog;
+pub use outcome::{Code, Outcome, Rejection, Settlement, Verdict};
+pub use state::{RestoreError, State};
+pub use tallies::Tallies;
+pub use unit::{EQ30X_BASES, Unit};
+pub use worker::{WorkerState, WorkerView};
