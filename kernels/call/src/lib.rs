@@ -1,1 +1,25 @@
-//! Active regions, assembly, pair-HMM, genotypes, gVCF blocks
+//! Single-sample small-variant calling: alignments in, banded gVCF records out.
+//!
+//! A tile of the genome is pulled through straight phases: reads, pileup, active regions, haplotypes,
+//! pair-HMM, genotypes, reference blocks. Every decision about a base is a function of the reads near it, so
+//! records do not depend on how the genome is cut or on the number of threads. This crate writes no file and
+//! never sees another sample. `docs/methods.md` says what is computed and from which sources.
+
+mod blocks;
+mod caller;
+mod header;
+mod line;
+mod params;
+mod record;
+mod stats;
+mod tile;
+
+pub use caller::{CallError, call_all};
+pub use header::header;
+pub use params::Params;
+pub use record::Record;
+pub use stats::Stats;
+
+/// Reference blocks are always cut at absolute multiples of this many bases. Regions cut at such multiples
+/// give the same records as the uncut contig.
+pub const BLOCK_EDGE: u32 = 4_096;

@@ -1,0 +1,50 @@
+//! The gVCF header.
+
+use std::fmt::Write as _;
+
+use kumi_seq::contig::Contigs;
+
+use crate::blocks::BANDS;
+
+const FIXED: &str = r#"##ALT=<ID=NON_REF,Description="Any possible alternative allele at this location">
+##FILTER=<ID=PASS,Description="All filters passed">
+##FILTER=<ID=LowQual,Description="QUAL is too low to call the variant">
+##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">
+##FORMAT=<ID=AD,Number=R,Type=Integer,Description="Fragments that support each allele">
+##FORMAT=<ID=DP,Number=1,Type=Integer,Description="Fragments that cover the site; in a block the median">
+##FORMAT=<ID=GQ,Number=1,Type=Integer,Description="Genotype quality">
+##FORMAT=<ID=MIN_DP,Number=1,Type=Integer,Description="Lowest DP in the block">
+##FORMAT=<ID=PL,Number=G,Type=Integer,Description="Phred-scaled genotype likelihoods, the best 0">
+##FORMAT=<ID=SB,Number=4,Type=Integer,Description="Fragments by allele and strand: reference forward, reference reverse, other forward, other reverse">
+##INFO=<ID=END,Number=1,Type=Integer,Description="Last base of the block">
+"#;
+
+/// The whole header, with the `#CHROM` line and a final newline.
+#[must_use]
+pub fn header(contigs: &Contigs, reference_name: &str, sample: &str, version: &str) -> String {
+    let mut text = String::from("##fileformat=VCFv4.3\n");
+    text.push_str(FIXED);
+    for (band, &from) in BANDS.iter().enumerate() {
+        let to = BANDS.get(band + 1).copied().unwrap_or(100);
+        let _ = writeln!(
+            text,
+            "##GVCFBlock{from}-{to}=minGQ={from}(inclusive),maxGQ={to}(exclusive)"
+        );
+    }
+    for contig in contigs.as_slice() {
+        let _ = writeln!(
+            text,
+            "##contig=<ID={},length={},md5={}>",
+            contig.name,
+            contig.length,
+            contig.m5()
+        );
+    }
+    let _ = writeln!(text, "##reference={reference_name}");
+    let _ = writeln!(text, "##source=kumi {version}");
+    let _ = writeln!(
+        text,
+        "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{sample}"
+    );
+    text
+}
