@@ -15,3 +15,4 @@ pub mod open;
 pub mod reads;
 pub mod reference;
 pub mod sam;
+pub mod vcf;

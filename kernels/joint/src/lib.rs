@@ -1,1 +1,17 @@
-//! Joint genotyping of a cohort from gVCFs
+//! Joint genotyping of a cohort from gVCFs.
+//!
+//! One pass over the genome, window by window: each sample's records of the window are read and
+//! normalised, the alleles that start at a base are unified across samples, likelihoods are projected onto
+//! them, and genotypes follow from likelihoods and the cohort's allele frequencies. What is said of a base
+//! depends on the set of samples and on their records around it: never on the order of files, on how the
+//! genome was cut into regions, or on threads. Memory holds one window of every sample, never whole files.
+
+mod error;
+mod header;
+mod params;
+mod pipeline;
+
+pub use error::JointError;
+pub use header::header;
+pub use params::Params;
+pub use pipeline::{Record, Stats, joint_all};

@@ -1,0 +1,24 @@
+//! VCF: variants and reference confidence as text, with an index.
+//!
+//! Records stay lines of text: a reader hands out views that find columns without copying, a writer takes
+//! complete lines. What is written depends on the lines only, never on how they were grouped: the same
+//! records give the same bytes. Nothing here interprets a genotype.
+
+mod bcf;
+mod concatenate;
+mod error;
+mod header;
+mod reader;
+mod view;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use bcf::BcfWriter;
+pub use concatenate::{ConcatenateError, concatenate};
+pub use error::{Place, VcfError};
+pub use header::{Header, HeaderError};
+pub use reader::Reader;
+pub use view::RecordView;
+pub use writer::Writer;

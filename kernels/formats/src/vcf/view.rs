@@ -1,0 +1,184 @@
+//! A record as a view of its line.
+
+/// A line of a VCF file, cut into columns. Nothing is copied or parsed before it is asked for, except
+/// that POS is a number and the columns are there.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordView<'a> {
+    line: &'a [u8],
+    columns: [&'a [u8]; 8],
+    /// FORMAT and the samples; empty in a file without samples.
+    rest: &'a [u8],
+    position: u32,
+}
+
+impl<'a> RecordView<'a> {
+    /// Cuts a line, given without its line feed. `samples` is their number in the header.
+    ///
+    /// # Errors
+    /// What is wrong and what to do.
+    pub fn parse(line: &'a [u8], samples: usize) -> Result<Self, String> {
+        let mut columns: [&[u8]; 8] = [b""; 8];
+        let mut rest = Some(line);
+        for (found, column) in columns.iter_mut().enumerate() {
+            let Some(text) = rest else {
+                return Err(format!(
+                    "{found} columns where at least 8 are needed, separated by tabs"
+                ));
+            };
+            (*column, rest) = cut(text, b'\t');
+        }
+        let rest = rest.unwrap_or_default();
+        let cells = if rest.is_empty() {
+            0
+        } else {
+            rest.iter().filter(|byte| **byte == b'\t').count() + 1
+        };
+        let needed = if samples == 0 { 0 } else { samples + 1 };
+        if cells != needed {
+            return Err(format!(
+                "{} columns where the header has {}; is the line complete?",
+                8 + cells,
+                8 + needed
+            ));
+        }
+        let position = number(columns[1])
+            .and_then(|position| u32::try_from(position).ok())
+            .filter(|position| *position <= i32::MAX as u32)
+            .ok_or_else(|| format!("POS `{}` is not a position", lossy(columns[1])))?;
+        if columns[3].is_empty() || columns[4].is_empty() {
+            return Err("REF or ALT is empty; write `.` where there is no ALT".to_owned());
+        }
+        Ok(Self {
+            line,
+            columns,
+            rest,
+            position,
+        })
+    }
+
+    /// The whole line, without a line feed.
+    #[must_use]
+    pub fn line(&self) -> &'a [u8] {
+        self.line
+    }
+
+    /// CHROM.
+    #[must_use]
+    pub fn contig(&self) -> &'a [u8] {
+        self.columns[0]
+    }
+
+    /// POS: 1-based, and 0 for a telomere.
+    #[must_use]
+    pub fn position(&self) -> u32 {
+        self.position
+    }
+
+    /// First reference base, 0-based.
+    #[must_use]
+    pub fn start(&self) -> u32 {
+        self.position.saturating_sub(1)
+    }
+
+    /// One past the last reference base, 0-based: INFO END if there is one, else the length of REF.
+    ///
+    /// # Errors
+    /// What is wrong with END.
+    pub fn end(&self) -> Result<u32, String> {
+        let by_reference = self.start() + self.reference().len() as u32;
+        match self.info(b"END").flatten() {
+            None => Ok(by_reference),
+            Some(text) => number(text)
+                .and_then(|end| u32::try_from(end).ok())
+                .filter(|end| *end >= self.position && *end <= i32::MAX as u32)
+                .ok_or_else(|| format!("END `{}` is not a position at or after POS", lossy(text))),
+        }
+    }
+
+    /// ID.
+    #[must_use]
+    pub fn id(&self) -> &'a [u8] {
+        self.columns[2]
+    }
+
+    /// REF.
+    #[must_use]
+    pub fn reference(&self) -> &'a [u8] {
+        self.columns[3]
+    }
+
+    /// The alternative alleles, in order; none for `.`.
+    pub fn alternatives(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let text = self.columns[4];
+        let none = text == b".";
+        text.split(|byte| *byte == b',').filter(move |_| !none)
+    }
+
+    /// QUAL as written; `None` for `.`.
+    #[must_use]
+    pub fn quality(&self) -> Option<&'a [u8]> {
+        Some(self.columns[5]).filter(|text| *text != b".")
+    }
+
+    /// FILTER as written.
+    #[must_use]
+    pub fn filter(&self) -> &'a [u8] {
+        self.columns[6]
+    }
+
+    /// True when every filter passed or none was applied.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        matches!(self.filter(), b"PASS" | b".")
+    }
+
+    /// An INFO field: `None` when it is not there, `Some(None)` for a flag.
+    #[must_use]
+    pub fn info(&self, key: &[u8]) -> Option<Option<&'a [u8]>> {
+        self.columns[7]
+            .split(|byte| *byte == b';')
+            .map(|field| cut(field, b'='))
+            .find(|(name, _)| *name == key)
+            .map(|(_, value)| value)
+    }
+
+    /// The keys of FORMAT, in order.
+    pub fn format(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        cut(self.rest, b'\t').0.split(|byte| *byte == b':')
+    }
+
+    /// A sample's cell, from 0.
+    #[must_use]
+    pub fn sample(&self, index: usize) -> Option<&'a [u8]> {
+        self.rest.split(|byte| *byte == b'\t').nth(index + 1)
+    }
+
+    /// A sample's value for a key of FORMAT; `None` when it is not there or missing (`.`).
+    #[must_use]
+    pub fn value(&self, index: usize, key: &[u8]) -> Option<&'a [u8]> {
+        let place = self.format().position(|name| name == key)?;
+        let mut values = self.sample(index)?.split(|byte| *byte == b':');
+        values.nth(place).filter(|value| *value != b".")
+    }
+}
+
+/// `text` up to the first `at`, and what follows it.
+fn cut(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
+    match text.iter().position(|byte| *byte == at) {
+        Some(place) => (&text[..place], Some(&text[place + 1..])),
+        None => (text, None),
+    }
+}
+
+/// A decimal number without sign.
+fn number(text: &[u8]) -> Option<u64> {
+    if text.is_empty() || text.len() > 18 || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let digits = text.iter().map(|digit| u64::from(digit - b'0'));
+    Some(digits.fold(0, |value, digit| value * 10 + digit))
+}
+
+fn lossy(text: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(text)
+}
