@@ -1,1 +1,1 @@
-//! Criterion benches live beside this file, one per kernel; the crate itself holds nothing.
+//! Criterion benches live in the folder above, one per kernel; the crate itself holds nothing.

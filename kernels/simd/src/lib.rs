@@ -5,3 +5,4 @@
 
 pub mod level;
 pub mod mismatch;
+pub mod pairhmm;
