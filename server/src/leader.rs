@@ -1,0 +1,130 @@
+//! What only the leader does: begin its term, give work to workers, declare silent ones lost.
+//!
+//! It holds no truth: everything it decides goes through the log, and a new leader starts afresh.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use kumi_proto::ids::WorkerId;
+use kumi_proto::v1::{Expire, NewTerm, command};
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use crate::control::Control;
+use crate::dispatch;
+use crate::limits;
+use crate::refusal;
+use crate::session;
+use crate::views;
+
+/// Leads whenever this node is elected, until the server stops.
+pub(crate) async fn run(control: Arc<Control>) {
+    let mut status = control.node.status();
+    loop {
+        let term = tokio::select! {
+            biased;
+            () = control.stopping() => return,
+            found = status.wait_for(kumi_cluster::Status::leads) => match found {
+                Ok(found) => found.term,
+                // The node has stopped.
+                Err(_) => return,
+            },
+        };
+        let end = lead(&control, term, &mut status).await;
+        control.announce(None);
+        control.roster().end_term(&end);
+        tracing::info!(term, "this node's term ends");
+    }
+}
+
+/// One term, from its first command to its end; what sessions are told then.
+async fn lead(
+    control: &Control,
+    term: u64,
+    status: &mut watch::Receiver<kumi_cluster::Status>,
+) -> tonic::Status {
+    let work = async {
+        begin(control, term).await;
+        // Neither may wait for the other: leases are watched while grants are under way.
+        tokio::join!(watch_leases(control), dispatch::run(control));
+    };
+    tokio::select! {
+        biased;
+        () = control.stopping() => refusal::stopping(),
+        next = status.wait_for(|status| !status.leads() || status.term != term) => match next {
+            Ok(next) => refusal::not_leader(next.leader.as_ref()),
+            Err(_) => refusal::stopping(),
+        },
+        () = work => refusal::not_leader(None),
+    }
+}
+
+/// Gives every running lease one fresh term, then opens the doors.
+async fn begin(control: &Control, term: u64) {
+    let leader = control.node.status().borrow().id;
+    let lease_ms = control.lease.ms();
+    loop {
+        let new_term = command::Kind::NewTerm(NewTerm { leader, lease_ms });
+        match control.propose(new_term).await {
+            Ok(_) => break,
+            Err(status) => {
+                tracing::warn!(term, error = status.message(), "the term cannot begin yet");
+                tokio::time::sleep(Duration::from_millis(limits::LEADER_RETRY_MS)).await;
+            }
+        }
+    }
+    let workers = control.local(|state, _| views::present(state));
+    tracing::info!(term, workers = workers.len(), "this node leads");
+    control
+        .roster()
+        .begin_term(term, control.clock.steady_ms(), workers);
+    control.announce(Some(term));
+}
+
+/// Looks for workers that are silent for too long.
+async fn watch_leases(control: &Control) {
+    let every_ms = (control.lease.ms() / limits::LEASE_CHECKS).clamp(1, limits::LEASE_CHECK_MS_MAX);
+    let mut checks = tokio::time::interval(Duration::from_millis(every_ms));
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        checks.tick().await;
+        let now = control.clock.steady_ms();
+        let overdue = control.roster().soft.overdue(now, every_ms);
+        if !overdue.is_empty() {
+            expire(control, &overdue).await;
+        }
+    }
+}
+
+/// Declares workers lost; their tasks are ready again. One that registers meanwhile is let through
+/// before or after, never in between.
+async fn expire(control: &Control, overdue: &[u64]) {
+    let _alone = control.membership.write().await;
+    let now = control.clock.steady_ms();
+    let lost: Vec<u64> = {
+        let mut roster = control.roster();
+        let still = |worker: &&u64| roster.soft.is_overdue(now, **worker);
+        let lost: Vec<u64> = overdue.iter().filter(still).copied().collect();
+        for worker in &lost {
+            roster.end(WorkerId(*worker), session::over());
+        }
+        lost
+    };
+    let seconds = control.lease.ms() as f64 / 1e3;
+    let commands = lost.iter().map(|&worker| {
+        tracing::warn!(worker, "a worker is silent for longer than its lease: lost");
+        let reason = format!("no report for {seconds} s");
+        control.propose(command::Kind::Expire(Expire { worker, reason }))
+    });
+    let outcomes = join_all(commands).await;
+    let mut roster = control.roster();
+    for (worker, outcome) in lost.into_iter().zip(outcomes) {
+        match outcome {
+            Ok(_) => roster.soft.forget(worker),
+            Err(status) => {
+                tracing::warn!(worker, error = status.message(), "its leases stand for now");
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Every limit of this crate, units last; what must hold between them is checked when it compiles.
+
+/// Largest message accepted by any service but raft's.
+pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
+/// Largest submission, all messages of its stream together: it becomes one log entry.
+pub const SUBMISSION_BYTES_MAX: usize = kumi_cluster::limits::COMMAND_BYTES_MAX - (64 << 10);
+/// Faults of a submission that are listed; gRPC carries them in a header that must stay small.
+pub const VIOLATIONS_MAX: usize = 100;
+/// Longest request id.
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
+/// Longest name and incarnation of a worker.
+pub const WORKER_NAME_BYTES_MAX: usize = 128;
+/// Cohorts in one page of a list when the caller names no size, and at most.
+pub const PAGE_COHORTS_MAX: u32 = 500;
+/// Tasks granted to one worker by one command.
+pub const GRANT_TASKS_MAX: usize = 256;
+/// Rounds of picking and granting in one turn of the dispatcher, so that it looks up now and then.
+pub const GRANT_ROUNDS_MAX: usize = 64;
+/// Orders waiting for one worker's stream; a worker that does not read them loses its session.
+pub const ORDERS_WAITING_MAX: usize = 256;
+/// Updates waiting for one watcher; it then gets the newest state when it reads again.
+pub const WATCH_WAITING_MAX: usize = 4;
+/// Shortest pause between two updates to one watcher.
+pub const WATCH_PAUSE_MS: u64 = 100;
+/// A watcher is told of progress inside the running tasks this often.
+pub const WATCH_PROGRESS_MS: u64 = 500;
+/// The first message of a session and the messages of a submission must follow one another within this.
+pub const STREAM_SILENCE_MS: u64 = 30_000;
+
+/// HTTP/2 pings on connections, so that dead peers are noticed.
+pub const KEEP_ALIVE_MS: u64 = 5_000;
+/// A connection without an answer to a ping for this long is broken.
+pub const KEEP_ALIVE_TIMEOUT_MS: u64 = 5_000;
+/// Streams open at once on one connection.
+pub const CONNECTION_STREAMS_MAX: u32 = 1_024;
+/// How long a shutdown waits for calls under way.
+pub const SHUTDOWN_MS_MAX: u64 = 2_000;
+/// Workers that are lost stay in the metrics for this long.
+pub const WORKER_SHOWN_MS: u64 = 24 * 3_600_000;
+/// What a client is told to wait when there is no leader or a proposal was lost.
+pub const RETRY_AFTER_MS: u64 = 200;
+/// The leader looks for overdue workers this often at least; more often when the lease is short.
+pub const LEASE_CHECK_MS_MAX: u64 = 500;
+/// Checks for overdue workers within one lease.
+pub const LEASE_CHECKS: u64 = 10;
+/// A worker that dials a leader just elected waits this long for its first command to be applied.
+pub const TERM_OPENING_MS_MAX: u64 = 5_000;
+/// Pause before the leader repeats a proposal of its own that failed.
+pub const LEADER_RETRY_MS: u64 = 100;
+
+const _: () = {
+    assert!(WATCH_PAUSE_MS < WATCH_PROGRESS_MS);
+    assert!(MESSAGE_BYTES_MAX <= SUBMISSION_BYTES_MAX);
+    assert!(SUBMISSION_BYTES_MAX < kumi_cluster::limits::COMMAND_BYTES_MAX);
+};

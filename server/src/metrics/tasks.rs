@@ -1,0 +1,88 @@
+//! The flow of tasks: ended, repeated, how long.
+
+use std::collections::BTreeMap;
+
+use kumi_scheduler::Tallies;
+use kumi_scheduler::tallies::{BOUNDS_SECONDS, Histogram};
+
+use crate::metrics::family::Family;
+
+pub(super) fn families(tallies: &Tallies) -> Vec<Family> {
+    let mut finished = Family::counter(
+        "kumi_tasks_finished_total",
+        "Attempts at tasks that ended, by outcome and reason.",
+    );
+    for ((stage, ending, reason), count) in &tallies.finished {
+        let labels = [
+            ("stage", stage.label()),
+            ("outcome", ending.label()),
+            ("reason", reason.label()),
+        ];
+        finished.add(&labels, *count as f64);
+    }
+    let mut retries = Family::counter(
+        "kumi_task_retries_total",
+        "Tasks that had to run again, by the reason of the attempt before.",
+    );
+    for ((stage, reason), count) in &tallies.retries {
+        retries.add(
+            &[("stage", stage.label()), ("reason", reason.label())],
+            *count as f64,
+        );
+    }
+    let mut wasted = Family::counter(
+        "kumi_task_wasted_core_seconds_total",
+        "Core time of attempts whose result was not taken.",
+    );
+    for (stage, core_ms) in &tallies.wasted_core_milliseconds {
+        wasted.add(&[("stage", stage.label())], *core_ms as f64 / 1e3);
+    }
+    vec![
+        finished,
+        retries,
+        wasted,
+        durations(
+            "kumi_stage_duration_seconds",
+            "Time of a task from its grant to its commit.",
+            by(&tallies.stage_duration, |stage| ("stage", stage.label())),
+        ),
+        durations(
+            "kumi_queue_wait_seconds",
+            "Time of a task from ready to its grant.",
+            by(&tallies.queue_wait, |stage| ("stage", stage.label())),
+        ),
+        durations(
+            "kumi_turnaround_seconds",
+            "Time from the submission of a genome to its gVCF.",
+            by(&tallies.turnaround, |priority| {
+                ("priority", priority.label())
+            }),
+        ),
+    ]
+}
+
+type Labelled<'a> = ((&'static str, &'static str), &'a Histogram);
+
+fn by<K>(
+    histograms: &BTreeMap<K, Histogram>,
+    label: impl Fn(&K) -> (&'static str, &'static str),
+) -> Vec<Labelled<'_>> {
+    histograms
+        .iter()
+        .map(|(key, histogram)| (label(key), histogram))
+        .collect()
+}
+
+fn durations(name: &str, help: &str, histograms: Vec<Labelled<'_>>) -> Family {
+    let bounds = BOUNDS_SECONDS.map(|bound| bound as f64);
+    let mut family = Family::histogram(name, help);
+    for (label, histogram) in histograms {
+        family.add_histogram(
+            &[label],
+            &bounds,
+            &histogram.counts,
+            histogram.sum_ms as f64 / 1e3,
+        );
+    }
+    family
+}

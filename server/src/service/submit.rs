@@ -1,0 +1,81 @@
+//! A submission: a stream of messages becomes one command.
+
+use kumi_proto::v1::{CohortHeader, Open, Sample, SubmitRequest, SubmitResponse, command};
+use kumi_scheduler::{Outcome, plan};
+use prost::Message as _;
+use tonic::{Code, Status, Streaming};
+
+use crate::control::Control;
+use crate::limits;
+use crate::refusal;
+use crate::service::{check_request_id, deadline};
+
+pub(super) async fn submit(
+    control: &Control,
+    stream: Streaming<SubmitRequest>,
+) -> Result<SubmitResponse, Status> {
+    control.require_leader()?;
+    let (header, samples) = gather(stream).await?;
+    check_request_id("header.request_id", &header.request_id)?;
+    plan::validate(&header, &samples).map_err(|violations| refusal::invalid(&violations))?;
+    let open = command::Kind::Open(Open {
+        header: Some(header),
+        samples,
+    });
+    let applied = control.propose(open).await?;
+    match applied.outcome {
+        Outcome::Opened {
+            cohort,
+            existed,
+            tasks,
+            tasks_reused,
+        } => Ok(SubmitResponse {
+            cohort: cohort.0,
+            existed,
+            revision: applied.revision,
+            tasks,
+            tasks_reused,
+        }),
+        other => Err(refusal::unexpected("a submission", &other)),
+    }
+}
+
+/// Reads the whole stream: a header, then samples.
+async fn gather(
+    mut stream: Streaming<SubmitRequest>,
+) -> Result<(CohortHeader, Vec<Sample>), Status> {
+    let mut header = None;
+    let mut samples = Vec::new();
+    let mut bytes = 0;
+    while let Some(message) = deadline("the next samples", stream.message()).await? {
+        bytes += message.encoded_len();
+        if bytes > limits::SUBMISSION_BYTES_MAX {
+            let most = limits::SUBMISSION_BYTES_MAX;
+            let problem = format!("the submission has more than {most} bytes; split the cohort");
+            return Err(refusal::status(
+                Code::InvalidArgument,
+                refusal::TOO_LARGE,
+                problem,
+            ));
+        }
+        match (&header, message.header) {
+            (None, None) => {
+                return Err(refusal::bad_field(
+                    "header",
+                    "the first message must carry it",
+                ));
+            }
+            (Some(_), Some(_)) => {
+                return Err(refusal::bad_field(
+                    "header",
+                    "only the first message may carry it",
+                ));
+            }
+            (None, first) => header = first,
+            (Some(_), None) => {}
+        }
+        samples.extend(message.samples);
+    }
+    let header = header.ok_or_else(|| refusal::bad_field("header", "the stream is empty"))?;
+    Ok((header, samples))
+}
