@@ -23,8 +23,14 @@ impl Numbers {
     }
 }
 
-/// Reads from a reference and two haplotypes of it, and these three.
-fn region() -> (Vec<(Vec<u8>, Vec<u8>)>, Vec<Vec<u8>>) {
+/// Bases and qualities of reads, and the haplotypes they come from.
+struct Region {
+    reads: Vec<(Vec<u8>, Vec<u8>)>,
+    haplotypes: Vec<Vec<u8>>,
+}
+
+/// A reference and two haplotypes of it, and reads from these three.
+fn region() -> Region {
     let mut numbers = Numbers(7);
     let reference: Vec<u8> = (0..350).map(|_| b"ACGT"[numbers.below(4)]).collect();
     let mut snv = reference.clone();
@@ -53,11 +59,11 @@ fn region() -> (Vec<(Vec<u8>, Vec<u8>)>, Vec<Vec<u8>>) {
             (bases, quals)
         })
         .collect();
-    (reads, haplotypes)
+    Region { reads, haplotypes }
 }
 
 fn pairhmm(criterion: &mut Criterion) {
-    let (reads, haplotypes) = region();
+    let Region { reads, haplotypes } = region();
     let gaps = [45u8; 150];
     let reads: Vec<Read> = reads
         .iter()
