@@ -61,7 +61,10 @@ pub fn build(contigs: &[(Contig, Vec<u8>)], name: &str, output: &Path) -> Result
         path: output.to_owned(),
         source,
     };
-    let partial = output.with_extension("kidx.partial");
+    // The whole name is kept: two builds with outputs of their own never share it.
+    let mut partial = output.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
     write(&partial, bucket_bits, &sections).map_err(io)?;
     std::fs::rename(&partial, output).map_err(io)?;
     let folder = output
@@ -105,9 +108,14 @@ fn write(path: &Path, bucket_bits: u32, sections: &[Vec<u8>]) -> io::Result<()> 
     header.crc32 = U32::new(crc32fast::hash(&bytes[..bytes.len() - 8]));
     file.seek(SeekFrom::Start(0))?;
     file.write_all(header.as_bytes())?;
-    file.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    // A last section without bytes (no contig is long enough for a seed) still begins inside the file.
+    let end = header
+        .sections
+        .iter()
+        .map(|entry| entry.offset.get() + entry.length.get());
+    file.set_len(end.max().unwrap_or(0))?;
+    file.sync_all()
 }
 
 fn contig_section(contigs: &[(Contig, Vec<u8>)]) -> Vec<u8> {

@@ -161,3 +161,16 @@ proptest! {
         }
     }
 }
+
+/// The table of seeds is the last section; empty, it began behind the end of the file, and the index was
+/// refused as damaged.
+#[test]
+fn a_reference_too_short_for_a_seed_is_indexed_too() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("r.kidx");
+    let contig = (Contig::describe("c", b"ACGTTGCA"), b"ACGTTGCA".to_vec());
+    build(&[contig], "r.fa", &path).expect("built");
+    let index = Index::open(&path).expect("opened");
+    index.verify().expect("whole");
+    assert_eq!(index.contigs().total_length(), 8);
+}
