@@ -8,8 +8,17 @@
 
 pub mod agent;
 pub mod capabilities;
+pub mod control;
+pub mod daemon;
 pub mod endpoint;
+pub mod executor;
 pub mod fault;
+pub mod fingerprint;
+pub mod indexed;
+mod measure;
+pub mod metrics;
+mod scratch;
 pub mod store;
+mod task;
 
 pub use capabilities::{KERNEL_VERSION, capabilities};

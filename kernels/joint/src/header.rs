@@ -23,7 +23,6 @@ const META: &str = "\
 ##FILTER=<ID=NoDepth,Description=\"FT: no read of the sample covers the base\">
 ##FILTER=<ID=NoEvidence,Description=\"FT: the sample's reads do not tell one genotype from another\">
 ##FILTER=<ID=NoLikelihoods,Description=\"FT: the sample's record has no genotype likelihoods and no genotype\">
-##FILTER=<ID=Unlisted,Description=\"FT: the sample most likely carries an allele that is not listed, for no sample carries it surely enough\">
 ##FILTER=<ID=LowGQ,Description=\"FT: the genotype quality is below the limit\">
 ##FILTER=<ID=OVL,Description=\"FT: the sample's records of this base contradict each other\">
 ";

@@ -28,9 +28,17 @@ pub(super) fn sha256(mut file: impl Read) -> io::Result<(u64, String)> {
         hasher.update(&buffer[..read]);
         size += read as u64;
     }
-    let mut hex = String::with_capacity(64);
-    for byte in hasher.finalize() {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    Ok((size, hex))
+    Ok((size, hex(&hasher.finalize())))
+}
+
+/// Lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(
+        String::with_capacity(2 * bytes.len()),
+        |mut digits, byte| {
+            let _ = write!(digits, "{byte:02x}");
+            digits
+        },
+    )
 }

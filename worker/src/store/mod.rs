@@ -17,7 +17,7 @@ use std::path::{Component, Path, PathBuf};
 
 use kumi_proto::v1;
 
-pub use crate::store::digest::sha256_file;
+pub use crate::store::digest::{hex, sha256_file};
 pub use crate::store::error::StoreError;
 
 /// The outputs of one attempt at one task, until [`Publication::publish`] makes them visible.

@@ -1,6 +1,0 @@
-//! Joint genotyping seen from outside.
-
-mod cohort;
-mod golden;
-mod order;
-mod real;

@@ -1,0 +1,121 @@
+//! The thin shell around the agent: it dials, sends, starts and stops what the agent says, and tells it what
+//! came of it.
+//!
+//! One loop owns the agent; everything else (a session, a running task, the handle) only sends it events. A
+//! session that breaks stops no task, and a task that ends waits for no session.
+
+mod config;
+mod run;
+mod serve;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use crate::agent::{Agent, Input};
+use crate::capabilities::capabilities;
+pub use crate::daemon::config::{Config, StartError};
+use crate::daemon::run::Loop;
+use crate::metrics::Metrics;
+use crate::scratch::Scratch;
+
+/// A worker that runs. Dropping the handle shuts it down.
+#[derive(Debug)]
+pub struct Daemon {
+    wishes: mpsc::UnboundedSender<Input>,
+    stopped: watch::Receiver<bool>,
+    metrics_address: Option<SocketAddr>,
+    _metrics: Option<Aborting>,
+}
+
+/// A task of the runtime that ends with its handle.
+#[derive(Debug)]
+struct Aborting(JoinHandle<()>);
+
+impl Drop for Aborting {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Starts a worker on the current tokio runtime. It dials until a scheduler listens, for ever if need be.
+///
+/// # Errors
+/// What is wrong with the configuration or this machine.
+pub async fn start(config: Config) -> Result<Daemon, StartError> {
+    config.check()?;
+    let incarnation = config::incarnation();
+    let scratch =
+        Scratch::create(&config.scratch, &incarnation).map_err(|source| StartError::Scratch {
+            path: config.scratch.clone(),
+            source,
+        })?;
+    let hello = capabilities(
+        &config.name,
+        &incarnation,
+        config.cores,
+        config.memory_bytes,
+    );
+    let metrics = Metrics::new(&hello)?;
+    let (metrics_address, server) = match config.metrics {
+        Some(address) => {
+            let (address, server) = serve::start(address, metrics.clone())
+                .await
+                .map_err(|source| StartError::Metrics { address, source })?;
+            (Some(address), Some(Aborting(server)))
+        }
+        None => (None, None),
+    };
+    tracing::info!(
+        worker = config.name,
+        cores = config.cores,
+        memory_bytes = config.memory_bytes,
+        cpu = hello.cpu,
+        "worker started"
+    );
+    let interval_ms = u64::try_from(config.report_interval.as_millis()).unwrap_or(u64::MAX);
+    let agent = Agent::new(hello, config.endpoints, interval_ms);
+    let (wishes, wished) = mpsc::unbounded_channel();
+    let (over, stopped) = watch::channel(false);
+    let offered = (config.cores, config.memory_bytes);
+    let events = Loop::new(agent, metrics, scratch, offered);
+    tokio::spawn(async move {
+        events.run(wished).await;
+        tracing::info!("worker stopped");
+        over.send_replace(true);
+    });
+    Ok(Daemon {
+        wishes,
+        stopped,
+        metrics_address,
+        _metrics: server,
+    })
+}
+
+impl Daemon {
+    /// Finishes what runs, takes nothing new, then stops.
+    pub fn drain(&self) {
+        let _ = self.wishes.send(Input::Drain);
+    }
+
+    /// Stops what runs, tells the scheduler, then stops; within a few seconds, whether or not one listens.
+    pub fn shutdown(&self) {
+        let _ = self.wishes.send(Input::Shutdown);
+    }
+
+    /// Waits until the worker has stopped.
+    pub async fn stopped(&self) {
+        let mut stopped = self.stopped.clone();
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    }
+
+    /// Where `/metrics` is served.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_address
+    }
+}

@@ -1,0 +1,89 @@
+//! What a worker is told when it starts.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The settings of a worker.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Its name: the host's unless two run on one. A metrics label and what `kumi worker list` shows.
+    pub name: String,
+    /// The schedulers, `host:port`; any of them, the leader is found.
+    pub endpoints: Vec<String>,
+    /// Cores it offers.
+    pub cores: u32,
+    /// Memory it offers, in bytes.
+    pub memory_bytes: u64,
+    /// A directory on a fast local disk, where it makes one of its own for what tasks spill.
+    pub scratch: PathBuf,
+    /// Where to serve `/metrics`; port 0 for any.
+    pub metrics: Option<SocketAddr>,
+    /// How often to report when the scheduler does not say.
+    pub report_interval: Duration,
+}
+
+/// Why a worker cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A setting makes no sense.
+    #[error("{0}")]
+    Config(&'static str),
+    /// The scratch directory cannot be used.
+    #[error("the scratch directory {path} cannot be used; choose another one")]
+    Scratch {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The metrics cannot be served there.
+    #[error("cannot serve metrics on {address}")]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The metrics contradict each other.
+    #[error("the metrics cannot be registered")]
+    Registry(#[from] prometheus::Error),
+}
+
+impl Config {
+    pub(super) fn check(&self) -> Result<(), StartError> {
+        let wrong = if self.name.is_empty() {
+            "a worker needs a name"
+        } else if self.endpoints.is_empty() {
+            "a worker needs the address of at least one scheduler"
+        } else if self.cores == 0 {
+            "a worker must offer at least one core"
+        } else if self.memory_bytes == 0 {
+            "a worker must offer some memory"
+        } else {
+            return Ok(());
+        };
+        Err(StartError::Config(wrong))
+    }
+}
+
+/// What tells this process from every other worker of the same name: 32 hexadecimal digits, random.
+pub(super) fn incarnation() -> String {
+    let random = || RandomState::new().build_hasher().finish();
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    format!("{:016x}{:016x}", random(), hasher.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::incarnation;
+
+    #[test]
+    fn incarnations_differ() {
+        assert_ne!(incarnation(), incarnation());
+        assert_eq!(incarnation().len(), 32);
+    }
+}

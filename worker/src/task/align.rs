@@ -1,0 +1,166 @@
+//! Stage `align`: reads to a sorted, duplicate-marked CRAM with its index and quality metrics, in one pass.
+//!
+//! Reads are aligned and filed in the sorter; what it gives back in order is counted and written at the same
+//! time. Every read of the input is in the CRAM exactly once as a primary record, or nothing is published.
+
+mod reads;
+mod write;
+
+use std::collections::BTreeMap;
+
+use kumi_align::{AlignError, Params, Stats, align_all};
+use kumi_formats::bam::{Record, flag};
+use kumi_formats::header::{Header, SortOrder};
+use kumi_formats::reads::TemplateReader;
+use kumi_proto::v1;
+use kumi_sort::library::Libraries;
+use kumi_sort::metrics::DuplicationMetrics;
+use kumi_sort::sorter::{self, SortError, Sorter};
+
+use crate::capabilities::VERSION;
+use crate::fault::Fault;
+use crate::store::Publication;
+use crate::task::input::Reference;
+use crate::task::{Context, heading, validate};
+
+/// Distance at which duplicates on a tile are optical: Picard's default.
+const OPTICAL_DISTANCE: u32 = 100;
+/// The least memory a sorter gets, in bytes.
+const SORTER_BYTES_MIN: u64 = 64 << 20;
+/// Progress when the last read is aligned.
+const ALIGNED: f32 = 0.7;
+/// … and when the last record is written.
+const WRITTEN: f32 = 0.95;
+
+pub(super) fn run(context: &Context<'_>, spec: &v1::AlignSpec) -> Result<v1::Manifest, Fault> {
+    let reference = context.reference(spec.reference.as_ref())?;
+    let targets = context.intervals(reference.contigs(), &spec.targets)?;
+    let mut reader = reads::open(context, spec, &reference)?;
+    let header = Header::build(
+        reference.contigs(),
+        reader.read_groups(),
+        VERSION,
+        SortOrder::Coordinate,
+    );
+    let mut sorter = Sorter::new(sorter::Params {
+        memory_bytes: sorter_bytes(context.spec.memory_bytes),
+        scratch: context.scratch.to_owned(),
+        libraries: Libraries::new(reader.read_groups()),
+        optical_distance: OPTICAL_DISTANCE,
+    });
+    let stats = align(context, &reference, &mut reader, &mut sorter)?;
+    drop(reader);
+
+    let mut publication =
+        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let name = format!("{}.cram", spec.sample);
+    let cram = publication.stage(&name)?;
+    let sorted = sorter.finish().map_err(|error| sorting(context, &error))?;
+    let duplication = sorted.metrics();
+    let target = write::Target {
+        path: &cram,
+        header: &header,
+        reference: &reference,
+        sample: &spec.sample,
+        targets: &targets,
+    };
+    let written = write::all(context, &target, sorted, &duplication, stats.reads)?;
+    let crai = publication.stage_beside(&name, "crai")?;
+    validate::index_cram(context, &cram, &crai)?;
+    for (name, content) in written.report.files() {
+        publication.stage_bytes(&format!("qc/{name}"), &content)?;
+    }
+    let totals = written.report.totals();
+    if totals.reads != stats.reads {
+        return Err(context.internal(format_args!(
+            "{} reads went in and {} came out",
+            stats.reads, totals.reads
+        )));
+    }
+    validate::cram(context, &cram, &header, &reference, written.records)?;
+    context.control.check()?;
+    let files = publication.publish()?;
+    let optical: u64 = duplication
+        .iter()
+        .map(|library| 2 * library.read_pair_optical_duplicates)
+        .sum();
+    let counts = [
+        ("reads", totals.reads),
+        ("bases", totals.bases),
+        ("mapped", totals.mapped),
+        ("properly_paired", totals.properly_paired),
+        ("duplicates", totals.duplicates),
+        ("optical_duplicates", optical),
+        ("records", written.records),
+        ("depth_milli", (totals.mean_depth * 1000.0).round() as u64),
+    ];
+    Ok(v1::Manifest {
+        directory: context.spec.directory.clone(),
+        files,
+        counts: BTreeMap::from(counts.map(|(name, count)| (name.to_owned(), count))),
+        ..Default::default()
+    })
+}
+
+/// Half of what the task may use: the other half is for reads on their way, the writer and the metrics.
+fn sorter_bytes(memory_bytes: u64) -> usize {
+    usize::try_from((memory_bytes / 2).max(SORTER_BYTES_MIN)).unwrap_or(usize::MAX)
+}
+
+enum SinkError {
+    Sort(SortError),
+    Stopped(Fault),
+}
+
+fn align(
+    context: &Context<'_>,
+    reference: &Reference,
+    reader: &mut TemplateReader,
+    sorter: &mut Sorter,
+) -> Result<Stats, Fault> {
+    let sink = |records: Vec<Record>| {
+        context.control.check().map_err(SinkError::Stopped)?;
+        count(context, &records);
+        sorter.push_batch(records).map_err(SinkError::Sort)
+    };
+    align_all(reference.index(), &Params::default(), reader, sink).map_err(|error| match error {
+        AlignError::Reads(error) => context.kernel(&error),
+        AlignError::Sink(SinkError::Sort(error)) => sorting(context, &error),
+        AlignError::Sink(SinkError::Stopped(fault)) => fault,
+    })
+}
+
+/// Counts primary records: those are the reads.
+fn count(context: &Context<'_>, records: &[Record]) {
+    let (mut reads, mut bases) = (0, 0);
+    for record in records.iter().map(Record::view) {
+        if record.flags() & (flag::SECONDARY | flag::SUPPLEMENTARY) == 0 {
+            reads += 1;
+            bases += record.read_length() as u64;
+        }
+    }
+    context.meter.add(reads, bases);
+}
+
+/// Sorting fails by the scratch disk, never by the reads.
+fn sorting(context: &Context<'_>, error: &SortError) -> Fault {
+    Fault::from_error(&heading(context.spec), error, v1::FailureClass::Transient)
+}
+
+fn duplication(metrics: &[DuplicationMetrics]) -> Vec<kumi_qc::duplication::Duplication> {
+    metrics
+        .iter()
+        .map(|library| kumi_qc::duplication::Duplication {
+            library: library.library.clone(),
+            unpaired_reads_examined: library.unpaired_reads_examined,
+            read_pairs_examined: library.read_pairs_examined,
+            secondary_or_supplementary_reads: library.secondary_or_supplementary_reads,
+            unmapped_reads: library.unmapped_reads,
+            unpaired_read_duplicates: library.unpaired_read_duplicates,
+            read_pair_duplicates: library.read_pair_duplicates,
+            read_pair_optical_duplicates: library.read_pair_optical_duplicates,
+            percent_duplication: library.duplication(),
+            estimated_library_size: library.estimated_library_size(),
+        })
+        .collect()
+}

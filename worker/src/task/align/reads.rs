@@ -1,0 +1,77 @@
+//! The reads of a sample, from all its read groups.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use kumi_formats::header::ReadGroup;
+use kumi_formats::reads::{Source, TemplateReader, probe};
+use kumi_formats::reference::ReferenceSource;
+use kumi_proto::v1;
+use kumi_proto::v1::read_group;
+
+use crate::fault::Fault;
+use crate::task::Context;
+use crate::task::input::Reference;
+
+/// Checks and opens every input of the sample. A file that does not end as its format wants is found here and
+/// not after hours.
+pub(super) fn open(
+    context: &Context<'_>,
+    spec: &v1::AlignSpec,
+    reference: &Reference,
+) -> Result<TemplateReader, Fault> {
+    let mut sources = Vec::with_capacity(spec.read_groups.len());
+    for group in &spec.read_groups {
+        sources.push(source(context, spec, group, reference)?);
+    }
+    if sources.is_empty() {
+        return Err(context.internal("the specification names no reads"));
+    }
+    TemplateReader::open(sources, &spec.sample).map_err(|error| context.kernel(&error))
+}
+
+fn source(
+    context: &Context<'_>,
+    spec: &v1::AlignSpec,
+    group: &v1::ReadGroup,
+    reference: &Reference,
+) -> Result<Source, Fault> {
+    let read_group = ReadGroup {
+        id: group.id.clone(),
+        sample: spec.sample.clone(),
+        library: group.library.clone(),
+        platform: group.platform.clone(),
+        platform_unit: group.platform_unit.clone(),
+    };
+    let checked = |file: &v1::ReadFile| {
+        let path = context.submitted(file)?;
+        look_at(context, &path, reference).map(|()| path)
+    };
+    match &group.source {
+        Some(read_group::Source::Fastq(pair)) => {
+            let first = pair.first.as_ref().ok_or_else(|| {
+                context.internal(format_args!("read group {} has no first file", group.id))
+            })?;
+            Ok(Source::Fastq {
+                first: checked(first)?,
+                second: pair.second.as_ref().map(checked).transpose()?,
+                read_group,
+            })
+        }
+        Some(read_group::Source::Alignment(file)) => {
+            let reference: Arc<dyn ReferenceSource> = Arc::new(reference.indexed.clone());
+            Ok(Source::Alignment {
+                path: checked(file)?,
+                read_group,
+                reference: Some(reference),
+            })
+        }
+        None => Err(context.internal(format_args!("read group {} has no files", group.id))),
+    }
+}
+
+fn look_at(context: &Context<'_>, path: &Path, reference: &Reference) -> Result<(), Fault> {
+    probe(path, Some(&reference.indexed))
+        .map(drop)
+        .map_err(|error| context.kernel(&error))
+}

@@ -1,0 +1,201 @@
+//! Inputs: are they what was submitted, and where do they lie.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kumi_index::{Index, OpenError};
+use kumi_proto::v1;
+use kumi_seq::contig::{Contig, Contigs};
+use kumi_seq::interval::Interval;
+
+use crate::fault::{Fault, chain};
+use crate::fingerprint;
+use crate::indexed::Indexed;
+use crate::store;
+use crate::task::{Context, heading};
+
+impl Context<'_> {
+    /// A failure of the sample's making.
+    pub(super) fn bad_input(&self, what: impl std::fmt::Display) -> Fault {
+        Fault::bad_input(format!("{}: {what}", heading(self.spec)))
+    }
+
+    /// A failure of our making.
+    pub(super) fn internal(&self, what: impl std::fmt::Display) -> Fault {
+        Fault::internal(format!("{}: {what}", heading(self.spec)))
+    }
+
+    /// A failure that another try, perhaps on another machine, may mend.
+    pub(super) fn transient(&self, what: impl std::fmt::Display) -> Fault {
+        Fault::transient(format!("{}: {what}", heading(self.spec)))
+    }
+
+    /// A kernel's error: an I/O error in its chain decides the class, else it is the input's fault.
+    pub(super) fn kernel(&self, error: &(dyn std::error::Error + 'static)) -> Fault {
+        Fault::from_error(&heading(self.spec), error, v1::FailureClass::BadInput)
+    }
+
+    /// The directory under which everything lies.
+    pub(super) fn root(&self) -> Result<&Path, Fault> {
+        let root = Path::new(&self.spec.root);
+        if root.is_absolute() {
+            Ok(root)
+        } else {
+            Err(self.internal(format_args!(
+                "the root {:?} is no absolute path",
+                self.spec.root
+            )))
+        }
+    }
+
+    /// Checks that a file of the submitter is the one that was submitted.
+    pub(super) fn submitted(&self, file: &v1::ReadFile) -> Result<PathBuf, Fault> {
+        let path = PathBuf::from(&file.path);
+        let found = fingerprint::describe(&path).map_err(|error| {
+            self.transient(format_args!(
+                "{} cannot be read on this worker: {error}; is its file system mounted here?",
+                path.display()
+            ))
+        })?;
+        if !file.fingerprint.is_empty() && found.fingerprint != file.fingerprint {
+            let what = if found.size == file.size {
+                "its time or content is another".to_owned()
+            } else {
+                format!("it has {} bytes, it had {}", found.size, file.size)
+            };
+            return Err(self.bad_input(format_args!(
+                "{} was changed after it was submitted ({what}); submit the cohort again",
+                path.display()
+            )));
+        }
+        Ok(path)
+    }
+
+    /// Opens the reference and compares its contigs with those the cohort was planned for.
+    pub(super) fn reference(&self, reference: Option<&v1::Reference>) -> Result<Reference, Fault> {
+        let reference =
+            reference.ok_or_else(|| self.internal("the specification names no reference"))?;
+        let path = self.root()?.join(&reference.path);
+        let index = Index::open(&path).map_err(|error| match &error {
+            OpenError::Io { .. } => self.transient(format_args!(
+                "{}; if it is gone, run `kumi cohort retry`",
+                chain(&error)
+            )),
+            _ => self.bad_input(chain(&error)),
+        })?;
+        let planned = self
+            .spec
+            .contigs
+            .iter()
+            .map(|contig| (contig.name.as_str(), contig.length));
+        let found = index
+            .contigs()
+            .as_slice()
+            .iter()
+            .map(|contig| (contig.name.as_str(), u64::from(contig.length)));
+        let same_bases = |(planned, found): (&v1::Contig, &Contig)| {
+            Contig::parse_m5(&planned.md5).is_none_or(|md5| md5 == found.md5)
+        };
+        let mut pairs = self.spec.contigs.iter().zip(index.contigs().as_slice());
+        if !planned.eq(found) || !pairs.all(same_bases) {
+            return Err(self.bad_input(format_args!(
+                "the reference {} has other contigs than the cohort was submitted with; submit it again",
+                path.display()
+            )));
+        }
+        let name = if reference.name.is_empty() {
+            index.name().to_owned()
+        } else {
+            reference.name.clone()
+        };
+        Ok(Reference {
+            indexed: Indexed(Arc::new(index)),
+            name,
+        })
+    }
+
+    #[allow(dead_code)]
+    /// The path of a file that an earlier task published, which must still be as it was: the first whose name
+    /// has this ending.
+    pub(super) fn published(
+        &self,
+        manifest: &v1::Manifest,
+        ending: &str,
+    ) -> Result<PathBuf, Fault> {
+        let root = self.root()?;
+        let directory = store::below(root, &manifest.directory)?;
+        let mut found = None;
+        for file in &manifest.files {
+            let path = store::below(&directory, &file.name)?;
+            let gone = |what: String| {
+                self.transient(format_args!(
+                    "{} {what}; run `kumi cohort retry` to make it again",
+                    path.display()
+                ))
+            };
+            let metadata = std::fs::metadata(&path)
+                .map_err(|error| gone(format!("was published and cannot be read now: {error}")))?;
+            if metadata.len() != file.size {
+                let what = format!("has {} bytes, it had {}", metadata.len(), file.size);
+                return Err(gone(what));
+            }
+            if found.is_none() && file.name.ends_with(ending) {
+                found = Some(path);
+            }
+        }
+        found.ok_or_else(|| {
+            self.internal(format_args!(
+                "no *{ending} is among the files published in {}",
+                manifest.directory
+            ))
+        })
+    }
+
+    /// Regions as intervals of the reference.
+    pub(super) fn intervals(
+        &self,
+        contigs: &Contigs,
+        regions: &[v1::Region],
+    ) -> Result<Vec<Interval>, Fault> {
+        let interval = |region: &v1::Region| {
+            let contig = contigs.id(&region.contig)?;
+            let length = contigs.get(contig)?.length;
+            let start = u32::try_from(region.start).ok()?;
+            let end = u32::try_from(region.end).ok()?;
+            (start < end && end <= length).then_some(Interval { contig, start, end })
+        };
+        regions
+            .iter()
+            .map(|region| {
+                interval(region).ok_or_else(|| {
+                    self.internal(format_args!(
+                        "{}:{}-{} is no region of the reference",
+                        region.contig, region.start, region.end
+                    ))
+                })
+            })
+            .collect()
+    }
+}
+
+/// An open reference.
+#[derive(Clone, Debug)]
+pub(super) struct Reference {
+    /// The index as a source of bases.
+    pub(super) indexed: Indexed,
+    #[allow(dead_code)]
+    /// As in `##reference`.
+    pub(super) name: String,
+}
+
+impl Reference {
+    /// The index.
+    pub(super) fn index(&self) -> &Arc<Index> {
+        &self.indexed.0
+    }
+
+    /// The contigs.
+    pub(super) fn contigs(&self) -> &Contigs {
+        self.indexed.0.contigs()
+    }
+}

@@ -1,0 +1,74 @@
+//! From a `Spec` to published files: one module a stage.
+//!
+//! A task checks that its inputs are what was submitted, runs a kernel, validates what it wrote, and publishes
+//! it through the store. It knows nothing of the scheduler, of retries or of other tasks. What a manifest
+//! counts:
+//!
+//! | name | of | what |
+//! |---|---|---|
+//! | `contigs` | index | contigs of the reference |
+//! | `reads`, `bases` | align | reads of the sequencer and their bases; primary records |
+//! | `mapped`, `properly_paired`, `duplicates` | align | reads |
+//! | `optical_duplicates` | align | reads of pairs that are optical duplicates |
+//! | `records` | align | records of the CRAM, secondary and supplementary ones too |
+//! | `depth_milli` | align | mean depth over the targets (or the genome), times 1,000 |
+//! | `records` | call, gvcf, joint, release | lines of the VCF |
+//! | `variants` | call, gvcf, joint, release | lines with an alternative allele |
+//! | `snvs`, `indels` | call, gvcf, joint, release | alternative alleles of this kind |
+//! | `transitions`, `transversions` | call, gvcf, joint, release | of the SNVs |
+//! | `samples` | joint, release | columns |
+
+mod align;
+mod index;
+mod input;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+use std::path::Path;
+
+use kumi_proto::v1;
+use kumi_proto::v1::spec::Kind;
+
+use crate::control::Control;
+use crate::fault::Fault;
+use crate::metrics::Meter;
+
+/// What a task has to work with.
+pub(crate) struct Context<'a> {
+    /// What is to be done.
+    pub(crate) spec: &'a v1::Spec,
+    /// Which attempt it is; staged files carry it.
+    pub(crate) attempt: u64,
+    /// A directory of this attempt for what is spilled.
+    pub(crate) scratch: &'a Path,
+    /// Whether to stop, and where progress is told.
+    pub(crate) control: &'a Control,
+    /// Where reads and bases are counted.
+    pub(crate) meter: &'a Meter,
+}
+
+/// Does what the specification says, on the current rayon pool.
+pub(crate) fn run(context: &Context<'_>) -> Result<v1::Manifest, Fault> {
+    context.control.check()?;
+    match &context.spec.kind {
+        Some(Kind::Index(spec)) => index::run(context, spec),
+        Some(Kind::Align(spec)) => align::run(context, spec),
+        _ => Err(Fault::internal(
+            "the specification asks for nothing this worker knows; are worker and scheduler of the same version?",
+        )),
+    }
+}
+
+/// What messages about a task begin with: whose it is, and never a path.
+pub(crate) fn heading(spec: &v1::Spec) -> String {
+    match &spec.kind {
+        Some(Kind::Index(_)) => "reference index".to_owned(),
+        Some(Kind::Align(align)) => format!("sample {}", align.sample),
+        Some(Kind::Call(call)) => format!("sample {}", call.sample),
+        Some(Kind::Gvcf(gvcf)) => format!("sample {}", gvcf.sample),
+        Some(Kind::Joint(joint)) => format!("cohort {}", joint.cohort),
+        Some(Kind::Release(release)) => format!("cohort {}", release.cohort),
+        None => "task".to_owned(),
+    }
+}

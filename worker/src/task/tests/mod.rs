@@ -1,0 +1,4 @@
+//! Every stage on the bundled trio, without a scheduler.
+
+mod align;
+mod house;
