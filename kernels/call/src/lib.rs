@@ -7,12 +7,27 @@
 
 mod blocks;
 mod caller;
+mod candidate;
+mod confidence;
+mod event;
+mod genotype;
+mod haplotype;
 mod header;
+mod informative;
+mod likelihood;
 mod line;
 mod params;
+mod phred;
+mod pile;
+mod pileup;
+mod read;
 mod record;
+mod region;
+mod repeats;
+mod site;
 mod stats;
 mod tile;
+mod window;
 
 pub use caller::{CallError, call_all};
 pub use header::header;

@@ -3,6 +3,8 @@
 use std::io::Write as _;
 
 use crate::blocks::Block;
+use crate::params::Params;
+use crate::site::Site;
 
 /// The alternative allele that stands for every other one.
 pub(crate) const NON_REF: &str = "<NON_REF>";
@@ -10,7 +12,7 @@ pub(crate) const NON_REF: &str = "<NON_REF>";
 /// The line of a reference block.
 pub(crate) fn block(contig: &str, base: u8, ploidy: u8, block: &Block) -> Vec<u8> {
     let mut line = Vec::with_capacity(96);
-    let reference = char::from(base);
+    let reference = plain(char::from(base));
     let (start, end, gt) = (
         block.start + 1,
         block.end,
@@ -28,6 +30,46 @@ pub(crate) fn block(contig: &str, base: u8, ploidy: u8, block: &Block) -> Vec<u8
         write!(line, "{none},{one},{two}")
     };
     line
+}
+
+/// The line of a variant.
+pub(crate) fn site(contig: &str, site: &Site, params: &Params) -> Vec<u8> {
+    let mut line = Vec::with_capacity(160);
+    let alleles: Vec<String> = site
+        .alleles
+        .iter()
+        .map(|allele| allele.iter().copied().map(char::from).map(plain).collect())
+        .collect();
+    let filter = if site.quality < params.min_qual {
+        "LowQual"
+    } else {
+        "PASS"
+    };
+    let _ = write!(
+        line,
+        "{contig}\t{}\t.\t{}\t{},{NON_REF}\t{:.2}\t{filter}\t.\tGT:AD:DP:GQ:PL:SB\t{}:{}:{}:{}:{}:{}",
+        site.start + 1,
+        alleles[0],
+        alleles[1..].join(","),
+        site.quality,
+        genotype(&site.genotype),
+        list(&site.depths),
+        site.depth,
+        site.gq,
+        list(&site.pl),
+        list(&site.strands),
+    );
+    line
+}
+
+/// VCF knows no base but A, C, G, T and N.
+fn plain(base: char) -> char {
+    if "ACGTN*".contains(base) { base } else { 'N' }
+}
+
+fn list<T: ToString>(numbers: &[T]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(T::to_string).collect();
+    numbers.join(",")
 }
 
 /// GT of alleles.

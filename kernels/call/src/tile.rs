@@ -2,13 +2,32 @@
 
 use kumi_formats::alignments::{AlignmentFile, AlignmentsError};
 use kumi_formats::reference::ReferenceSource;
+use kumi_seq::contig::ContigId;
 use kumi_seq::interval::Interval;
 
 use crate::blocks::{self, Confidence};
+use crate::candidate::{self, Candidate};
+use crate::confidence;
+use crate::haplotype::{self, Haplotype};
+use crate::likelihood::{self, Scratch};
 use crate::line;
 use crate::params::Params;
+use crate::pile;
+use crate::pileup;
+use crate::read::{self, Read};
 use crate::record::Record;
+use crate::region::{self, Region};
+use crate::repeats;
+use crate::site::{self, Site};
 use crate::stats::Stats;
+use crate::window::Window;
+
+/// Bases around the tile that are piled up: more than any region, its padding and its longest deletion.
+const MARGIN: i64 = 1_024;
+/// Further bases from which reads are taken: more than a read spans.
+const REACH: i64 = 1_024;
+/// Bases on both sides of a region that reads are compared over.
+const PADDING: i64 = 80;
 
 /// A stretch of one ploidy, above 0.
 #[derive(Clone, Copy, Debug)]
@@ -22,33 +41,221 @@ pub(crate) struct Tile {
 /// The records that start in the tile.
 pub(crate) fn call(
     tile: &Tile,
-    _file: &mut AlignmentFile,
+    file: &mut AlignmentFile,
     reference: &dyn ReferenceSource,
-    _params: &Params,
+    params: &Params,
 ) -> Result<(Vec<Record>, Stats), AlignmentsError> {
-    let mut cut = Vec::new();
-    let bases = vec![Confidence::default(); tile.interval.len() as usize];
-    blocks::cut(tile.interval.start, &bases, &mut cut);
-    let mut window = Vec::new();
-    reference.bases(tile.interval, &mut window);
     let contig = tile.interval.contig;
-    let name = reference
+    let (name, length) = reference
         .contigs()
         .get(contig)
-        .map_or("", |c| c.name.as_str());
-    let records = cut
+        .map_or(("", 0), |contig| (contig.name.as_str(), contig.length));
+    let window = window(reference, tile.interval, length);
+    let mut stats = Stats {
+        bases: u64::from(tile.interval.len()),
+        ..Stats::default()
+    };
+    let reads = reads(tile, file, name, length, &window, params, &mut stats)?;
+    let (confidences, sites) =
+        evaluate(tile, &reads, &window, i64::from(length), params, &mut stats);
+    let records = emit(
+        tile,
+        name,
+        &window,
+        &confidences,
+        &sites,
+        params,
+        &mut stats,
+    );
+    Ok((records, stats))
+}
+
+fn window(reference: &dyn ReferenceSource, interval: Interval, length: u32) -> Window {
+    let wide = interval.padded((2 * (MARGIN + REACH)) as u32, length);
+    let mut bases = Vec::with_capacity(wide.len() as usize);
+    reference.bases(wide, &mut bases);
+    Window {
+        start: i64::from(wide.start),
+        bases,
+    }
+}
+
+fn reads(
+    tile: &Tile,
+    file: &mut AlignmentFile,
+    name: &str,
+    length: u32,
+    window: &Window,
+    params: &Params,
+    stats: &mut Stats,
+) -> Result<Vec<Read>, AlignmentsError> {
+    // The file may order its contigs in another way.
+    let Some(contig) = file
+        .header()
+        .references()
         .iter()
-        .map(|block| Record {
-            contig,
-            start: block.start,
-            end: block.end,
-            line: line::block(
-                name,
-                window[(block.start - tile.interval.start) as usize],
-                tile.ploidy,
-                block,
-            ),
-        })
+        .position(|(other, _)| other == name)
+    else {
+        return Ok(Vec::new());
+    };
+    let interval = Interval {
+        contig: ContigId(contig as u32),
+        ..tile.interval.padded((MARGIN + REACH) as u32, length)
+    };
+    let records = file.query(interval)?;
+    stats.reads += records.len() as u64;
+    let mut reads: Vec<Read> = records
+        .iter()
+        .filter_map(|record| read::take(&record.view(), length, params))
         .collect();
-    Ok((records, Stats::default()))
+    stats.reads_downsampled += pile::thin(&mut reads, params);
+    stats.reads_used += reads.len() as u64;
+    for read in &mut reads {
+        read.left_align(window);
+    }
+    pile::reconcile(&mut reads);
+    Ok(reads)
+}
+
+/// Confidence in the reference at every base of the tile, and the variant sites that touch it.
+fn evaluate(
+    tile: &Tile,
+    reads: &[Read],
+    window: &Window,
+    length: i64,
+    params: &Params,
+    stats: &mut Stats,
+) -> (Vec<Confidence>, Vec<Site>) {
+    let (from, to) = (i64::from(tile.interval.start), i64::from(tile.interval.end));
+    let (start, end) = ((from - MARGIN).max(0), (to + MARGIN).min(length));
+    let pileup = pileup::pile(reads, window, start, end, params);
+    let repeats = repeats::find(window.slice(start, end));
+    let candidates = candidate::find(&pileup, reads, &repeats, tile.ploidy);
+    let clips = candidate::clipped(&pileup, tile.ploidy);
+    let regions = region::find((start, end), &candidates, &clips, &repeats);
+    let mut sites = Vec::new();
+    let mut scratch = Scratch::default();
+    for region in regions
+        .iter()
+        .filter(|r| r.end > from - MARGIN / 2 && r.start < to)
+    {
+        let near = near(reads, region);
+        let called = call_region(
+            region,
+            &candidates,
+            &near,
+            window,
+            tile.ploidy,
+            params,
+            &mut scratch,
+            stats,
+        );
+        sites.extend(called);
+    }
+    sites.retain(|site: &Site| site.end > from && site.start < to);
+    let confidences = (from..to)
+        .map(|position| confidence::of(&pileup.at(position), tile.ploidy))
+        .collect();
+    (confidences, sites)
+}
+
+/// Reads that may reach into a region.
+fn near<'a>(reads: &'a [Read], region: &Region) -> Vec<&'a Read> {
+    reads
+        .iter()
+        .filter(|read| {
+            let (low, high) = likelihood::span(read);
+            low < region.end + PADDING && high > region.start - PADDING
+        })
+        .collect()
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "a phase takes what the phases before it made"
+)]
+fn call_region(
+    region: &Region,
+    candidates: &[Candidate],
+    reads: &[&Read],
+    window: &Window,
+    ploidy: u8,
+    params: &Params,
+    scratch: &mut Scratch,
+    stats: &mut Stats,
+) -> Vec<Site> {
+    let inside: Vec<&Candidate> = candidates
+        .iter()
+        .filter(|c| c.event.vcf_start() >= region.start && c.event.vcf_start() < region.end)
+        .collect();
+    let reach = inside
+        .iter()
+        .map(|c| c.event.end())
+        .fold(region.end, i64::max);
+    let span = (
+        (region.start - PADDING).max(window.start),
+        (reach + PADDING).min(window.end()),
+    );
+    let combined = haplotype::combine(&inside, reads);
+    let haplotypes = combined
+        .into_iter()
+        .map(|events| Haplotype::new(window, span, events))
+        .collect();
+    let haplotypes = haplotype::distinct(haplotypes);
+    stats.regions += 1;
+    stats.haplotypes += haplotypes.len() as u64;
+    if haplotypes.len() < 2 {
+        return Vec::new();
+    }
+    let (fragments, cells) = likelihood::fragments(reads, region, span, &haplotypes, scratch);
+    stats.pairhmm_cells += cells;
+    site::call(region, &haplotypes, &fragments, window, ploidy, params)
+}
+
+/// The records of sites that start in the tile and of blocks between all sites.
+fn emit(
+    tile: &Tile,
+    name: &str,
+    window: &Window,
+    confidences: &[Confidence],
+    sites: &[Site],
+    params: &Params,
+    stats: &mut Stats,
+) -> Vec<Record> {
+    let Interval { contig, start, end } = tile.interval;
+    let mut records = Vec::new();
+    let mut cut = Vec::new();
+    let mut next = i64::from(start);
+    for site in sites {
+        let until = site.start.max(next);
+        blocks::cut(
+            next as u32,
+            &confidences[(next - i64::from(start)) as usize..(until - i64::from(start)) as usize],
+            &mut cut,
+        );
+        next = next.max(site.end.min(i64::from(end)));
+        if site.start >= i64::from(start) {
+            records.push(Record {
+                contig,
+                start: site.start as u32,
+                end: site.end as u32,
+                line: line::site(name, site, params),
+            });
+        }
+    }
+    blocks::cut(
+        next as u32,
+        &confidences[(next - i64::from(start)) as usize..],
+        &mut cut,
+    );
+    stats.variants += records.len() as u64;
+    stats.blocks += cut.len() as u64;
+    records.extend(cut.iter().map(|block| Record {
+        contig,
+        start: block.start,
+        end: block.end,
+        line: line::block(name, window.at(i64::from(block.start)), tile.ploidy, block),
+    }));
+    records.sort_by_key(|record| record.start);
+    records
 }

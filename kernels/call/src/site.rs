@@ -1,0 +1,308 @@
+//! Variant sites: the alleles that haplotypes have at a place, and the genotype fragments give them.
+
+use std::collections::BTreeSet;
+
+use crate::event::Event;
+use crate::genotype::{self, Class};
+use crate::haplotype::Haplotype;
+use crate::likelihood::Fragment;
+use crate::params::Params;
+use crate::region::Region;
+use crate::window::Window;
+
+/// An allele stays when the best genotype with it is at least 5 % as likely as the best of all.
+const MAX_ALLELE_PL: u16 = 13;
+/// More alternative alleles than this are not reported; the most likely are.
+const MAX_ALLELES: usize = 6;
+/// A fragment counts for an allele that it prefers by this much, log10 (as in GATK).
+const INFORMATIVE: f64 = 0.2;
+
+/// A called site.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Site {
+    /// First base of REF, 0-based.
+    pub start: i64,
+    /// One past the last base of REF.
+    pub end: i64,
+    /// REF, then the others; `*` for a deletion called before. `<NON_REF>` is not listed.
+    pub alleles: Vec<Vec<u8>>,
+    /// Alleles of the best genotype.
+    pub genotype: Vec<usize>,
+    /// Phred odds of the best genotype against the next.
+    pub gq: u16,
+    /// Of every genotype of the alleles and `<NON_REF>`.
+    pub pl: Vec<u16>,
+    /// Fragments by allele, `<NON_REF>` included.
+    pub depths: Vec<u32>,
+    /// Fragments.
+    pub depth: u32,
+    /// Reference forward and reverse, other forward and reverse.
+    pub strands: [u32; 4],
+    /// Phred probability that there is no variant.
+    pub quality: f64,
+}
+
+/// An alternative allele at a locus: the bases that replace REF up to `end`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Allele {
+    Reference,
+    Other {
+        end: i64,
+        bases: Vec<u8>,
+        indel: bool,
+    },
+    /// Deleted by an event that begins before.
+    Spanned,
+}
+
+/// Calls the sites that begin in the region.
+pub(crate) fn call(
+    region: &Region,
+    haplotypes: &[Haplotype],
+    fragments: &[Fragment],
+    reference: &Window,
+    ploidy: u8,
+    params: &Params,
+) -> Vec<Site> {
+    let loci: BTreeSet<i64> = haplotypes
+        .iter()
+        .flat_map(|haplotype| haplotype.events.iter().map(Event::vcf_start))
+        .filter(|&locus| locus >= region.start.max(0) && locus < region.end)
+        .collect();
+    let mut sites: Vec<Site> = Vec::new();
+    let mut deletions: Vec<(i64, i64)> = Vec::new();
+    for locus in loci {
+        let Some(site) = call_locus(
+            locus, haplotypes, fragments, reference, &deletions, ploidy, params,
+        ) else {
+            continue;
+        };
+        for &allele in &site.genotype {
+            if allele > 0 && site.alleles[allele] != b"*" {
+                let kept = site.alleles[allele].len() as i64;
+                deletions.push((locus, site.end - kept + 1));
+            }
+        }
+        sites.push(site);
+    }
+    sites
+}
+
+fn call_locus(
+    locus: i64,
+    haplotypes: &[Haplotype],
+    fragments: &[Fragment],
+    reference: &Window,
+    deletions: &[(i64, i64)],
+    ploidy: u8,
+    params: &Params,
+) -> Option<Site> {
+    let of: Vec<Option<Allele>> = haplotypes
+        .iter()
+        .map(|h| allele(h, locus, reference, deletions))
+        .collect();
+    let found: BTreeSet<&Allele> = of
+        .iter()
+        .flatten()
+        .filter(|&a| *a != Allele::Reference)
+        .collect();
+    let mut alleles: Vec<Allele> = vec![Allele::Reference];
+    alleles.extend(found.into_iter().cloned());
+    let indel = alleles
+        .iter()
+        .any(|a| matches!(a, Allele::Other { indel: true, .. }));
+    let covering: Vec<&Fragment> = fragments
+        .iter()
+        .filter(|fragment| fragment.covers(locus, locus + 1 + i64::from(indel)))
+        .collect();
+    let by_allele = |alleles: &[Allele]| -> Vec<Vec<f64>> {
+        covering
+            .iter()
+            .map(|fragment| best_by_allele(fragment, &of, alleles))
+            .collect()
+    };
+    prune(&mut alleles, &by_allele, ploidy);
+    if !alleles.iter().any(|a| matches!(a, Allele::Other { .. })) {
+        return None;
+    }
+    let rows = by_allele(&alleles);
+    Some(summarise(
+        locus, &alleles, rows, &covering, reference, ploidy, params,
+    ))
+}
+
+/// The allele of a haplotype at a locus; `None` when a deletion that was not called hides it.
+fn allele(
+    haplotype: &Haplotype,
+    locus: i64,
+    reference: &Window,
+    deletions: &[(i64, i64)],
+) -> Option<Allele> {
+    let mut here = None;
+    for event in &haplotype.events {
+        if event.vcf_start() == locus {
+            let (end, bases, indel) =
+                here.get_or_insert((locus + 1, vec![reference.at(locus)], false));
+            if event.is_indel() {
+                bases.extend_from_slice(&event.ins);
+                *end = event.end().max(*end);
+                *indel = true;
+            } else {
+                bases[0] = event.ins[0];
+            }
+        } else if event.is_indel() && event.vcf_start() < locus && locus < event.end() {
+            let called = deletions.contains(&(event.vcf_start(), event.end()));
+            return called.then_some(Allele::Spanned);
+        }
+    }
+    Some(
+        here.map_or(Allele::Reference, |(end, bases, indel)| Allele::Other {
+            end,
+            bases,
+            indel,
+        }),
+    )
+}
+
+/// The likelihood of a fragment by allele: that of the best haplotype with it.
+fn best_by_allele(fragment: &Fragment, of: &[Option<Allele>], alleles: &[Allele]) -> Vec<f64> {
+    let lowest = fragment
+        .likelihoods
+        .iter()
+        .copied()
+        .fold(f64::INFINITY, f64::min);
+    let mut best = vec![f64::NEG_INFINITY; alleles.len()];
+    for (allele, &likelihood) in of.iter().zip(&fragment.likelihoods) {
+        let Some(number) = allele
+            .as_ref()
+            .and_then(|a| alleles.iter().position(|b| a == b))
+        else {
+            continue;
+        };
+        best[number] = best[number].max(likelihood);
+    }
+    best.iter_mut().for_each(|l| *l = l.max(lowest));
+    best
+}
+
+/// Drops alleles, the least likely first, until all that are left are plausible.
+fn prune(alleles: &mut Vec<Allele>, by_allele: &impl Fn(&[Allele]) -> Vec<Vec<f64>>, ploidy: u8) {
+    loop {
+        let rows = by_allele(alleles);
+        let pl = genotype::pl(&genotype::likelihoods(&rows, alleles.len(), ploidy));
+        let genotypes = genotype::all(alleles.len(), ploidy);
+        let best_with = |allele: usize| {
+            genotypes
+                .iter()
+                .zip(&pl)
+                .filter(|(g, _)| g.contains(&allele))
+                .map(|(_, &pl)| pl)
+                .min()
+        };
+        let worst = (1..alleles.len()).max_by_key(|&allele| (best_with(allele), allele));
+        match worst {
+            Some(allele)
+                if best_with(allele) > Some(MAX_ALLELE_PL) || alleles.len() > MAX_ALLELES + 1 =>
+            {
+                alleles.remove(allele);
+            }
+            _ => return,
+        }
+    }
+}
+
+fn summarise(
+    locus: i64,
+    alleles: &[Allele],
+    mut rows: Vec<Vec<f64>>,
+    covering: &[&Fragment],
+    reference: &Window,
+    ploidy: u8,
+    params: &Params,
+) -> Site {
+    let ends = alleles.iter().map(|a| {
+        if let Allele::Other { end, .. } = a {
+            *end
+        } else {
+            locus + 1
+        }
+    });
+    let end = ends.max().unwrap_or(locus + 1);
+    let texts = alleles.iter().map(|allele| match allele {
+        Allele::Reference => reference.slice(locus, end).to_vec(),
+        Allele::Other {
+            end: own, bases, ..
+        } => [bases.as_slice(), reference.slice(*own, end)].concat(),
+        Allele::Spanned => b"*".to_vec(),
+    });
+    let classes: Vec<Class> = alleles
+        .iter()
+        .map(|allele| match allele {
+            Allele::Other { indel: true, .. } => Class::Indel,
+            Allele::Other { .. } => Class::Snv,
+            _ => Class::Known,
+        })
+        .collect();
+    let (mut depths, mut strands) = (vec![0; alleles.len() + 1], [0; 4]);
+    for (row, fragment) in rows.iter().zip(covering) {
+        if let Some(allele) = preferred(row) {
+            depths[allele] += 1;
+            strands[2 * usize::from(allele > 0) + usize::from(fragment.reverse)] += 1;
+        }
+    }
+    let known = genotype::likelihoods(&rows, alleles.len(), ploidy);
+    let quality = genotype::quality(&known, &classes, ploidy, params);
+    for row in &mut rows {
+        let other = any_other(row);
+        row.push(other);
+    }
+    let pl = genotype::pl(&genotype::likelihoods(&rows, alleles.len() + 1, ploidy));
+    let genotypes = genotype::all(alleles.len() + 1, ploidy);
+    let best = (0..pl.len())
+        .filter(|&g| !genotypes[g].contains(&alleles.len()))
+        .min_by_key(|&g| pl[g])
+        .unwrap_or(0);
+    let second = (0..pl.len())
+        .filter(|&g| g != best)
+        .map(|g| pl[g])
+        .min()
+        .unwrap_or(0);
+    Site {
+        start: locus,
+        end,
+        alleles: texts.collect(),
+        genotype: genotypes[best].clone(),
+        gq: second.saturating_sub(pl[best]).min(99),
+        pl,
+        depths,
+        depth: covering.len() as u32,
+        strands,
+        quality,
+    }
+}
+
+/// The allele a fragment clearly prefers.
+fn preferred(row: &[f64]) -> Option<usize> {
+    let best = (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]).then(b.cmp(&a)))?;
+    let next = (0..row.len())
+        .filter(|&a| a != best)
+        .map(|a| row[a])
+        .fold(f64::NEG_INFINITY, f64::max);
+    (row[best] - next >= INFORMATIVE).then_some(best)
+}
+
+/// The likelihood of an allele that is none of the listed: the median of those below the best, as in GATK.
+fn any_other(row: &[f64]) -> f64 {
+    let best = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut below: Vec<f64> = row.iter().copied().filter(|&l| l < best).collect();
+    if below.is_empty() {
+        return best;
+    }
+    below.sort_by(f64::total_cmp);
+    let middle = below.len() / 2;
+    if below.len().is_multiple_of(2) {
+        (below[middle - 1] + below[middle]) / 2.0
+    } else {
+        below[middle]
+    }
+}
