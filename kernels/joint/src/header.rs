@@ -7,6 +7,7 @@ use kumi_seq::contig::Contigs;
 const META: &str = "\
 ##ALT=<ID=*,Description=\"The base is deleted by a variant that starts before it\">
 ##FILTER=<ID=PASS,Description=\"All filters passed\">
+##FILTER=<ID=LowQual,Description=\"QUAL is below the limit\">
 ##INFO=<ID=AC,Number=A,Type=Integer,Description=\"Copies of each alternative allele in called genotypes\">
 ##INFO=<ID=AN,Number=1,Type=Integer,Description=\"Number of alleles in called genotypes\">
 ##INFO=<ID=AF,Number=A,Type=Float,Description=\"Frequency of each alternative allele: AC / AN\">
@@ -23,6 +24,7 @@ const META: &str = "\
 ##FILTER=<ID=NoDepth,Description=\"FT: no read of the sample covers the base\">
 ##FILTER=<ID=NoEvidence,Description=\"FT: the sample's reads do not tell one genotype from another\">
 ##FILTER=<ID=NoLikelihoods,Description=\"FT: the sample's record has no genotype likelihoods and no genotype\">
+##FILTER=<ID=Unlisted,Description=\"FT: the sample most likely carries an allele that is not listed, for no sample carries it surely enough\">
 ##FILTER=<ID=LowGQ,Description=\"FT: the genotype quality is below the limit\">
 ##FILTER=<ID=OVL,Description=\"FT: the sample's records of this base contradict each other\">
 ";

@@ -6,10 +6,22 @@
 //! depends on the set of samples and on their records around it: never on the order of files, on how the
 //! genome was cut into regions, or on threads. Memory holds one window of every sample, never whole files.
 
+mod allele;
+mod emit;
+mod equilibrium;
 mod error;
+mod evidence;
+mod field;
+mod frequency;
+mod genotype;
 mod header;
+mod number;
 mod params;
 mod pipeline;
+mod project;
+mod site;
+mod source;
+mod track;
 
 pub use error::JointError;
 pub use header::header;

@@ -5,6 +5,8 @@
 pub struct Params {
     /// Phred by which a sample's likelihoods must favour an allele for the allele to enter the cohort.
     pub allele_quality_min: u32,
+    /// QUAL below which a record's FILTER is `LowQual`.
+    pub site_quality_min: u8,
     /// Phred below which a genotype is not called.
     pub genotype_quality_min: u8,
     /// Alternative alleles of a record beyond which PL is left out.
@@ -15,6 +17,7 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             allele_quality_min: 10,
+            site_quality_min: 10,
             genotype_quality_min: 0,
             pl_alternatives_max: 16,
         }

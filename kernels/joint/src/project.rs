@@ -1,0 +1,410 @@
+//! A sample's likelihoods in terms of a site's alleles.
+
+use crate::evidence::{Block, Call, Local, diploid, genotypes};
+use crate::number::PHRED_MAX;
+use crate::site::Site;
+use crate::track::Track;
+
+/// Reads of another allele do not support a missing one: each copy that could be it halves the
+/// likelihood of a read.
+const PHRED_PER_READ: u32 = 3;
+/// A sample whose likelihoods favour a genotype that the site cannot express by so much has none there.
+const UNLISTED_PHRED_MIN: u32 = 10;
+
+/// Why there is no genotype.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoCall {
+    /// No record covers the base.
+    NoData,
+    /// No read covers it.
+    NoDepth,
+    /// The likelihoods are all the same.
+    NoEvidence,
+    /// The record has none.
+    NoLikelihoods,
+    /// It most likely carries an allele that is not listed.
+    Unlisted,
+    /// The genotype is too doubtful.
+    LowQuality,
+}
+
+/// What a sample's records say of a site.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Projected {
+    pub(crate) ploidy: u8,
+    /// PL of every genotype of the site's alleles, the least 0; empty when nothing is known.
+    pub(crate) likelihoods: Vec<u32>,
+    /// AD of every allele; empty when not told.
+    pub(crate) depths: Vec<u32>,
+    pub(crate) depth: Option<u32>,
+    pub(crate) no_call: Option<NoCall>,
+    /// The sample's records of this base contradict each other.
+    pub(crate) conflict: bool,
+}
+
+impl Projected {
+    fn nothing() -> Self {
+        Self {
+            ploidy: 2,
+            likelihoods: Vec::new(),
+            depths: Vec::new(),
+            depth: None,
+            no_call: Some(NoCall::NoData),
+            conflict: false,
+        }
+    }
+}
+
+/// What a local allele is at a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    /// An allele of the site.
+    Listed(usize),
+    /// An allele that the site does not list.
+    Other,
+    /// Any allele that the call does not list.
+    Any,
+}
+
+fn meanings(call: &Call, site: &Site) -> Vec<Meaning> {
+    let spanning = if site.spanning {
+        Meaning::Listed(site.alleles() - 1)
+    } else {
+        Meaning::Other
+    };
+    let meaning = |local: &Local| match local {
+        Local::Any => Meaning::Any,
+        Local::Spanning if call.position == site.start => spanning,
+        Local::Spanning => Meaning::Other,
+        Local::Parts(parts) => match parts.iter().find(|part| part.start == site.start) {
+            Some(part) => match site.alternatives.iter().position(|listed| listed == part) {
+                Some(at) => Meaning::Listed(at + 1),
+                None => Meaning::Other,
+            },
+            None if parts.iter().any(|part| part.spans(site.start)) => spanning,
+            None => Meaning::Listed(0),
+        },
+    };
+    call.alleles.iter().map(meaning).collect()
+}
+
+/// How a call speaks of a base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Relation {
+    /// An allele of it starts there, or it stands there and lists `*`.
+    Starts,
+    /// An allele of it spans the base.
+    Spans,
+    /// Its alleles are all REF there.
+    Passes,
+}
+
+fn relation(call: &Call, position: u32) -> Relation {
+    let any = |holds: &dyn Fn(&Local) -> bool| call.alleles.iter().any(holds);
+    let parts = |local: &Local, holds: &dyn Fn(u32, bool) -> bool| match local {
+        Local::Parts(parts) => parts
+            .iter()
+            .any(|part| holds(part.start, part.spans(position))),
+        Local::Any | Local::Spanning => false,
+    };
+    let stands = call.position == position;
+    if any(&|local| {
+        (stands && *local == Local::Spanning) || parts(local, &|start, _| start == position)
+    }) {
+        Relation::Starts
+    } else if any(&|local| parts(local, &|_, spans| spans)) {
+        Relation::Spans
+    } else {
+        Relation::Passes
+    }
+}
+
+/// Projects what a sample's records say of a site onto the site's alleles.
+pub(crate) fn project(track: &Track, site: &Site) -> Projected {
+    let mut starting = Vec::new();
+    let mut spanning = Vec::new();
+    let mut passing = None;
+    for call in track.calls_at(site.start) {
+        match relation(call, site.start) {
+            Relation::Starts => starting.push(call),
+            Relation::Spans => spanning.push(call),
+            Relation::Passes => passing = passing.or(Some(call)),
+        }
+    }
+    // One order, whatever was read before: by place, then as in the file.
+    starting.reverse();
+    let block = track.block_at(site.start);
+    let across = strongest(&spanning, site);
+    match (starting.as_slice(), across, block, passing) {
+        ([], None, Some(block), _) => of_block(block, site),
+        ([], None, None, Some(call)) => of_call(call, site, Missing::Allele),
+        ([], None, None, None) => Projected::nothing(),
+        ([], Some(across), Some(block), _) if block.ploidy < across.ploidy => {
+            beside(across, &of_block(block, site), site)
+        }
+        ([], Some(across), _, _) => of_call(across, site, Missing::Allele),
+        ([call], None, ..) => of_call(call, site, Missing::Allele),
+        ([first, rest @ ..], None, ..) => together(first, rest, site),
+        ([first, rest @ ..], Some(across), ..) => {
+            let here = if rest.is_empty() {
+                of_call(first, site, Missing::Allele)
+            } else {
+                together(first, rest, site)
+            };
+            if first.ploidy < across.ploidy {
+                beside(across, &here, site)
+            } else {
+                overlapping(first, across, here, site)
+            }
+        }
+    }
+}
+
+/// Of calls that span the site, the one whose spanning allele is best supported.
+fn strongest<'a>(calls: &[&'a Call], site: &Site) -> Option<&'a Call> {
+    calls.iter().copied().max_by_key(|call| {
+        let quality = call.quality_of(|allele| spans(call, allele, site));
+        (quality, std::cmp::Reverse(call.start))
+    })
+}
+
+fn spans(call: &Call, allele: usize, site: &Site) -> bool {
+    match &call.alleles[allele] {
+        Local::Parts(parts) => parts.iter().any(|part| part.spans(site.start)),
+        Local::Any | Local::Spanning => false,
+    }
+}
+
+/// A base of a reference block.
+fn of_block(block: &Block, site: &Site) -> Projected {
+    let alleles = site.alleles();
+    let cost = |copies: usize| block.likelihoods[copies];
+    let mut likelihoods = Vec::with_capacity(genotypes(alleles, block.ploidy));
+    for b in 0..alleles {
+        if block.ploidy == 1 {
+            likelihoods.push(cost(usize::from(b > 0)));
+            continue;
+        }
+        for a in 0..=b {
+            likelihoods.push(cost(usize::from(a > 0) + usize::from(b > 0)));
+        }
+    }
+    let no_call = match (block.depth, block.quality) {
+        (Some(0), _) => Some(NoCall::NoDepth),
+        (_, None) => Some(NoCall::NoLikelihoods),
+        (_, Some(0)) => Some(NoCall::NoEvidence),
+        _ => None,
+    };
+    let depths = block.depth.map_or_else(Vec::new, |depth| {
+        let mut depths = vec![0; alleles];
+        depths[0] = depth;
+        depths
+    });
+    Projected {
+        ploidy: block.ploidy,
+        likelihoods: if block.quality.is_some() {
+            relative(likelihoods)
+        } else {
+            Vec::new()
+        },
+        depths,
+        depth: block.depth,
+        no_call,
+        conflict: false,
+    }
+}
+
+/// What a site's allele that a call knows nothing of is taken for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// Another allele: `<NON_REF>` if the call has it.
+    Allele,
+    /// REF: another record of the sample lists it.
+    Reference,
+}
+
+fn of_call(call: &Call, site: &Site, missing: Missing) -> Projected {
+    let meanings = meanings(call, site);
+    let alleles = site.alleles();
+    let locals = |allele: usize| -> Vec<usize> {
+        let of = |wanted: Meaning| {
+            let places = meanings.iter().enumerate();
+            places
+                .filter(move |(_, meaning)| **meaning == wanted)
+                .map(|(at, _)| at)
+                .collect::<Vec<_>>()
+        };
+        match of(Meaning::Listed(allele)) {
+            found if !found.is_empty() => found,
+            _ if missing == Missing::Reference => of(Meaning::Listed(0)),
+            _ => of(Meaning::Any),
+        }
+    };
+    let locals: Vec<Vec<usize>> = (0..alleles).map(locals).collect();
+    let depths = if call.depths.is_empty() {
+        Vec::new()
+    } else {
+        let own = |allele: usize| {
+            let mine = meanings.iter().zip(&call.depths);
+            mine.filter(|(meaning, _)| **meaning == Meaning::Listed(allele))
+                .map(|(_, depth)| *depth)
+                .sum()
+        };
+        (0..alleles).map(own).collect()
+    };
+    let (likelihoods, no_call) = match &call.likelihoods {
+        None => (Vec::new(), Some(NoCall::NoLikelihoods)),
+        Some(pl) => {
+            let costs = translated(call, pl, &locals, &depths);
+            let unlisted = costs.iter().all(|cost| *cost >= UNLISTED_PHRED_MIN);
+            let flat = costs.iter().all(|cost| *cost == costs[0]);
+            let no_call = if unlisted {
+                Some(NoCall::Unlisted)
+            } else {
+                flat.then_some(NoCall::NoEvidence)
+            };
+            (relative(costs), no_call)
+        }
+    };
+    Projected {
+        ploidy: call.ploidy,
+        likelihoods,
+        depths,
+        depth: call.depth,
+        no_call,
+        conflict: false,
+    }
+}
+
+/// PL of the site's genotypes. `locals` holds, for every allele of the site, the local alleles it can be;
+/// for one that has none the reads of the other allele decide.
+fn translated(call: &Call, pl: &[u32], locals: &[Vec<usize>], depths: &[u32]) -> Vec<u32> {
+    let worst = pl.iter().copied().max().unwrap_or(0);
+    let reads = |allele: usize| match (depths.get(allele), call.depth) {
+        (Some(reads), _) => *reads,
+        (None, Some(depth)) => depth / u32::from(call.ploidy),
+        (None, None) => 10,
+    };
+    let best = |left: &[usize], right: &[usize]| {
+        let pairs = left
+            .iter()
+            .flat_map(|a| right.iter().map(move |b| (*a, *b)));
+        pairs
+            .filter(|(a, b)| call.ploidy != 1 || a == b)
+            .map(|(a, b)| call.likelihood(pl, a, b))
+            .min()
+    };
+    let cost = |a: usize, b: usize| -> u32 {
+        let penalty = |allele: usize| PHRED_PER_READ * reads(allele).max(1);
+        match (locals[a].is_empty(), locals[b].is_empty()) {
+            (false, false) => best(&locals[a], &locals[b]).unwrap_or(worst),
+            (false, true) => best(&locals[a], &locals[a]).unwrap_or(worst) + penalty(a),
+            (true, false) => best(&locals[b], &locals[b]).unwrap_or(worst) + penalty(b),
+            (true, true) => worst + PHRED_PER_READ * call.depth.unwrap_or(10),
+        }
+    };
+    let mut costs = Vec::with_capacity(genotypes(locals.len(), call.ploidy));
+    for b in 0..locals.len() {
+        if call.ploidy == 1 {
+            costs.push(cost(b, b));
+        } else {
+            costs.extend((0..=b).map(|a| cost(a, b)));
+        }
+    }
+    costs
+}
+
+/// Several records of one base, from callers that write one allele a record: each sees the alleles of the
+/// others as REF, so their likelihoods multiply.
+fn together(first: &Call, rest: &[&Call], site: &Site) -> Projected {
+    let mut sum = of_call(first, site, Missing::Reference);
+    for call in rest {
+        let next = of_call(call, site, Missing::Reference);
+        if next.ploidy != sum.ploidy || next.likelihoods.len() != sum.likelihoods.len() {
+            sum.conflict = true;
+            continue;
+        }
+        for (sum, next) in sum.likelihoods.iter_mut().zip(&next.likelihoods) {
+            *sum += next;
+        }
+        if sum.depths.len() == next.depths.len() {
+            for (sum, next) in sum.depths.iter_mut().zip(&next.depths).skip(1) {
+                *sum += next;
+            }
+            if let (Some(sum), Some(next)) = (sum.depths.first_mut(), next.depths.first()) {
+                *sum = (*sum).min(*next);
+            }
+        }
+        sum.depth = sum.depth.max(next.depth);
+        sum.no_call = sum.no_call.and(next.no_call);
+    }
+    sum.likelihoods = relative(sum.likelihoods);
+    sum
+}
+
+/// One haplotype is deleted by `across`, the record of the site speaks of the other one only.
+fn beside(across: &Call, here: &Projected, site: &Site) -> Projected {
+    let whole = of_call(across, site, Missing::Allele);
+    let alleles = site.alleles();
+    let star = alleles - 1;
+    if !site.spanning || whole.likelihoods.is_empty() || here.likelihoods.len() != alleles {
+        return here.clone();
+    }
+    let both = whole.likelihoods[0];
+    let one = whole.likelihoods[diploid(0, star)];
+    let mut likelihoods = Vec::with_capacity(genotypes(alleles, 2));
+    for b in 0..alleles {
+        for a in 0..=b {
+            likelihoods.push(match (a == star, b == star) {
+                (true, _) => whole.likelihoods[diploid(star, star)],
+                (false, true) => one + here.likelihoods[a],
+                (false, false) => both + here.likelihoods[a].max(here.likelihoods[b]),
+            });
+        }
+    }
+    Projected {
+        ploidy: 2,
+        likelihoods: relative(likelihoods),
+        no_call: here.no_call.and(whole.no_call),
+        ..here.clone()
+    }
+}
+
+/// A record stands where an allele of another one spans. When both are phased together, the haplotype that
+/// is deleted cannot be REF; else the record that stands here decides, and the contradiction is told.
+fn overlapping(first: &Call, across: &Call, here: Projected, site: &Site) -> Projected {
+    let lists_spanning = first.alleles.contains(&Local::Spanning);
+    let deleted = |copy: usize| {
+        across
+            .genotype
+            .get(copy)
+            .is_some_and(|a| spans(across, *a, site))
+    };
+    if lists_spanning || !(deleted(0) || deleted(1)) {
+        return here;
+    }
+    let variant = |allele: &usize| *allele > 0;
+    if !first.genotype.iter().any(variant) {
+        return of_call(across, site, Missing::Allele);
+    }
+    let phased = first.phase_set.is_some() && first.phase_set == across.phase_set;
+    let fits = (0..2).all(|copy| !deleted(copy) || first.genotype.get(copy) == Some(&0));
+    if phased && fits && site.spanning {
+        let mut call = first.clone();
+        call.position = site.start;
+        call.alleles[0] = Local::Spanning;
+        return of_call(&call, site, Missing::Allele);
+    }
+    Projected {
+        conflict: true,
+        ..here
+    }
+}
+
+fn relative(mut likelihoods: Vec<u32>) -> Vec<u32> {
+    let least = likelihoods.iter().copied().min().unwrap_or(0);
+    for value in &mut likelihoods {
+        *value = (*value - least).min(PHRED_MAX);
+    }
+    likelihoods
+}
