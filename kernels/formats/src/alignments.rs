@@ -3,13 +3,15 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use kumi_seq::interval::Interval;
-use noodles::core::{Position, Region};
+use noodles::core::Position;
 use noodles::csi::BinningIndex;
-use noodles::{bam as noodles_bam, bgzf, cram as noodles_cram, fasta, sam};
+use noodles::{bam as noodles_bam, bgzf};
 
 use crate::bam::{self, Record};
+use crate::cram::{self, Shared};
 use crate::header::Header;
 use crate::open;
 use crate::reference::ReferenceSource;
@@ -59,29 +61,27 @@ pub enum Kind {
 }
 
 /// The end of a CRAM 3 file: an empty container (CRAM 3.0, section 9).
-const CRAM_EOF: [u8; 38] = [
+pub(crate) const CRAM_EOF: [u8; 38] = [
     0x0f, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f, 0xe0, 0x45, 0x4f, 0x46, 0, 0, 0, 0, 0x01, 0, 0x05,
     0xbd, 0xd9, 0x4f, 0, 0x01, 0, 0x06, 0x06, 0x01, 0, 0x01, 0, 0x01, 0, 0xee, 0x63, 0x01, 0x4b,
 ];
 
-enum Inner {
-    Bam(bam::Reader<BufReader<File>>),
-    Cram {
-        reader: noodles_cram::io::Reader<BufReader<File>>,
-        header: sam::Header,
-        waiting: std::vec::IntoIter<Record>,
+enum Inner<'r> {
+    Bam {
+        reader: Box<bam::Reader<BufReader<File>>>,
+        index: Option<noodles_bam::Index>,
     },
+    Cram(Box<cram::Reader<'r>>),
 }
 
 /// A BAM or CRAM file.
-pub struct AlignmentFile {
+pub struct AlignmentFile<'r> {
     path: PathBuf,
-    inner: Inner,
+    inner: Inner<'r>,
     header: Header,
-    reference: fasta::Repository,
 }
 
-impl AlignmentFile {
+impl<'r> AlignmentFile<'r> {
     /// What a file is by its first bytes; `None` for neither.
     ///
     /// # Errors
@@ -126,51 +126,56 @@ impl AlignmentFile {
     /// What is wrong with the file.
     pub fn open(
         path: &Path,
-        reference: Option<&dyn ReferenceSource>,
+        reference: Option<&'r dyn ReferenceSource>,
     ) -> Result<Self, AlignmentsError> {
+        Self::open_with(path, reference.map(Shared::Borrowed))
+    }
+
+    /// Opens a file that keeps its reference.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn open_shared(
+        path: &Path,
+        reference: Option<Arc<dyn ReferenceSource>>,
+    ) -> Result<AlignmentFile<'static>, AlignmentsError> {
+        AlignmentFile::open_with(path, reference.map(Shared::Counted))
+    }
+
+    fn open_with(path: &Path, reference: Option<Shared<'r>>) -> Result<Self, AlignmentsError> {
+        let path = path.to_owned();
         let io = |source| AlignmentsError::Io {
-            path: path.to_owned(),
+            path: path.clone(),
             source,
         };
-        let kind = Self::kind(path)
+        let kind = Self::kind(&path)
             .map_err(io)?
-            .ok_or_else(|| AlignmentsError::Kind {
-                path: path.to_owned(),
-            })?;
-        let file = BufReader::with_capacity(256 << 10, File::open(path).map_err(io)?);
+            .ok_or_else(|| AlignmentsError::Kind { path: path.clone() })?;
         if kind == Kind::Bam {
-            let reader = bam::Reader::new(file).map_err(io)?;
+            let file = BufReader::with_capacity(256 << 10, File::open(&path).map_err(io)?);
+            let reader = Box::new(bam::Reader::new(file).map_err(io)?);
             let header = reader.header().clone();
+            let index = None;
+            let inner = Inner::Bam { reader, index };
             return Ok(Self {
-                path: path.to_owned(),
-                inner: Inner::Bam(reader),
+                path,
+                inner,
                 header,
-                reference: Default::default(),
             });
         }
-        let repository = reference.map(crate::cram::repository).unwrap_or_default();
-        let mut reader = noodles_cram::io::reader::Builder::default()
-            .set_reference_sequence_repository(repository.clone())
-            .build_from_reader(file);
-        let header = reader.read_header().map_err(io)?;
-        let ours = Header::from_noodles(header.clone());
+        let reader = cram::Reader::open(&path, reference.clone()).map_err(io)?;
+        let header = reader.header().clone();
         if let Some(reference) = reference {
-            let checked = ours.check_reference(reference.contigs());
+            let checked = header.check_reference(reference.source().contigs());
             checked.map_err(|what| AlignmentsError::Reference {
-                path: path.to_owned(),
+                path: path.clone(),
                 what,
             })?;
         }
-        let inner = Inner::Cram {
-            reader,
-            header,
-            waiting: Vec::new().into_iter(),
-        };
         Ok(Self {
-            path: path.to_owned(),
-            inner,
-            header: ours,
-            reference: repository,
+            path,
+            inner: Inner::Cram(Box::new(reader)),
+            header,
         })
     }
 
@@ -190,28 +195,14 @@ impl AlignmentFile {
             source,
         };
         match &mut self.inner {
-            Inner::Bam(reader) => reader.read().map_err(io),
-            Inner::Cram {
-                reader,
-                header,
-                waiting,
-            } => loop {
-                if let Some(record) = waiting.next() {
-                    return Ok(Some(record));
-                }
-                let mut container = noodles_cram::io::reader::Container::default();
-                if reader.read_container(&mut container).map_err(io)? == 0 {
-                    return Ok(None);
-                }
-                *waiting = container_records(&container, header, &self.reference)
-                    .map_err(io)?
-                    .into_iter();
-            },
+            Inner::Bam { reader, .. } => reader.read().map_err(io),
+            Inner::Cram(reader) => reader.read().map_err(io),
         }
     }
 
     /// The records that overlap an interval, in file order, through the index beside the file (`.crai`;
-    /// `.bai` or `.csi`).
+    /// `.bai` or `.csi`). The index is read once; of CRAM, what the last query decoded stays decoded, so
+    /// that small steps along the genome are cheap.
     ///
     /// # Errors
     /// What is wrong with the file or its index.
@@ -224,27 +215,24 @@ impl AlignmentFile {
             path: self.path.clone(),
             source,
         };
-        let names = self.header.references();
-        let name = &names[interval.contig.index()].0;
-        let start = Position::try_from(interval.start as usize + 1).expect("positions start at 1");
-        let end = Position::try_from(interval.end.max(1) as usize).expect("positions start at 1");
-        let region = Region::new(name.as_str(), start..=end);
         match &mut self.inner {
-            Inner::Cram { reader, header, .. } => {
-                let index =
-                    noodles_cram::fs::read_associated_index(&self.path).map_err(index_error)?;
-                let query = reader.query(header, &index, &region).map_err(io)?;
-                query
-                    .records()
-                    .map(|record| to_raw(header, &record?))
-                    .collect::<io::Result<_>>()
-                    .map_err(io)
+            Inner::Cram(reader) => {
+                reader.load_index().map_err(index_error)?;
+                reader.query(interval).map_err(io)
             }
-            Inner::Bam(reader) => {
-                let index =
-                    noodles_bam::fs::read_associated_index(&self.path).map_err(index_error)?;
+            Inner::Bam { reader, index } => {
+                let index = match index {
+                    Some(index) => index,
+                    None => index.insert(
+                        noodles_bam::fs::read_associated_index(&self.path).map_err(index_error)?,
+                    ),
+                };
+                let start = Position::try_from(interval.start as usize + 1);
+                let end = Position::try_from(interval.end.max(1) as usize);
+                let start = start.expect("positions start at 1");
+                let range = start..=end.expect("positions start at 1");
                 let chunks = index
-                    .query(interval.contig.index(), region.interval())
+                    .query(interval.contig.index(), range.into())
                     .map_err(index_error)?;
                 let mut records = Vec::new();
                 for chunk in chunks {
@@ -267,35 +255,4 @@ impl AlignmentFile {
             }
         }
     }
-}
-
-fn container_records(
-    container: &noodles_cram::io::reader::Container,
-    header: &sam::Header,
-    reference: &fasta::Repository,
-) -> io::Result<Vec<Record>> {
-    let compression = container.compression_header()?;
-    let mut records = Vec::new();
-    for slice in container.slices() {
-        let slice = slice?;
-        let (core, external) = slice.decode_blocks()?;
-        for record in slice.records(reference.clone(), header, &compression, &core, &external)? {
-            let record = sam::alignment::RecordBuf::try_from_alignment_record(header, &record)?;
-            records.push(to_raw(header, &record)?);
-        }
-    }
-    Ok(records)
-}
-
-/// A noodles record as raw bytes.
-pub(crate) fn to_raw(
-    header: &sam::Header,
-    record: &sam::alignment::RecordBuf,
-) -> io::Result<Record> {
-    use sam::alignment::io::Write as _;
-    let mut writer = noodles_bam::io::Writer::from(Vec::with_capacity(512));
-    writer.write_alignment_record(header, record)?;
-    let mut bytes = writer.into_inner();
-    bytes.drain(..4);
-    Record::from_bytes(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }

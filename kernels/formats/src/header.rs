@@ -126,16 +126,6 @@ impl Header {
         }
     }
 
-    /// Takes a header that noodles read.
-    pub(crate) fn from_noodles(header: sam::Header) -> Self {
-        Self(header)
-    }
-
-    /// The header for noodles.
-    pub(crate) fn as_noodles(&self) -> &sam::Header {
-        &self.0
-    }
-
     /// The SAM text.
     #[must_use]
     pub fn to_text(&self) -> String {

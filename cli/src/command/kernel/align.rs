@@ -54,10 +54,11 @@ pub(crate) fn run(args: &AlignArgs) -> anyhow::Result<()> {
         env!("CARGO_PKG_VERSION"),
         order,
     );
+    let reference = Indexed(Arc::clone(&index));
     let output = Output {
         path: &args.output,
         header: &header,
-        index: &index,
+        reference: &reference,
     };
     let pool = threads::pool(args.threads)?;
     let stats = if args.unsorted {
@@ -188,13 +189,13 @@ fn align(
 struct Output<'a> {
     path: &'a Path,
     header: &'a Header,
-    index: &'a Arc<Index>,
+    reference: &'a Indexed,
 }
 
 enum Writer<'a> {
     Sam(sam::Writer<Box<dyn Write + Send + 'a>>),
     Bam(Box<bam::Writer<BufWriter<File>>>),
-    Cram(Box<cram::Writer<BufWriter<File>>>),
+    Cram(Box<cram::Writer<'a, BufWriter<File>>>),
 }
 
 impl Writer<'_> {
@@ -253,9 +254,9 @@ impl<'a> Output<'a> {
                 bam::Writer::new(file().map_err(cannot)?, self.header).map_err(cannot)?,
             ))),
             Some("cram") => {
-                let reference = Indexed(Arc::clone(self.index));
-                let writer = cram::Writer::new(file().map_err(cannot)?, self.header, &reference)
-                    .map_err(cannot)?;
+                let file = file().map_err(cannot)?;
+                let writer =
+                    cram::Writer::new(file, self.header, self.reference).map_err(cannot)?;
                 Ok(Writer::Cram(Box::new(writer)))
             }
             _ => {

@@ -2,7 +2,7 @@
 
 use kumi_seq::cigar::{self, Op};
 
-use crate::bam::tag::{push_integer, push_string};
+use crate::bam::tag::{Tags, push_integer, push_string};
 use crate::bam::view::{BASES, InvalidRecord, View};
 
 /// A valid BAM record body.
@@ -34,6 +34,18 @@ impl Record {
     /// Replaces FLAG.
     pub fn set_flags(&mut self, flags: u16) {
         self.0[14..16].copy_from_slice(&flags.to_le_bytes());
+    }
+
+    /// Appends tags as BAM stores them.
+    ///
+    /// # Errors
+    /// When they are malformed.
+    pub(crate) fn extend_tags(&mut self, tags: &[u8]) -> Result<(), InvalidRecord> {
+        if Tags::new(tags).any(|tag| tag.is_err()) {
+            return Err(InvalidRecord::Tag);
+        }
+        self.0.extend_from_slice(tags);
+        Ok(())
     }
 
     /// Appends a `Z` tag, which must not be there yet.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use kumi_seq::base::reverse_complement_in_place;
 use kumi_seq::cigar::Kind;
@@ -15,7 +16,7 @@ use crate::reference::ReferenceSource;
 
 pub(super) struct Apart {
     path: PathBuf,
-    file: AlignmentFile,
+    file: AlignmentFile<'static>,
     /// Index of each read group by its id in the file.
     groups: BTreeMap<Vec<u8>, u16>,
     /// The read group of reads that name none.
@@ -29,9 +30,9 @@ pub(super) struct Apart {
 impl Apart {
     pub(super) fn open(
         path: &Path,
-        reference: Option<&dyn ReferenceSource>,
+        reference: Option<Arc<dyn ReferenceSource>>,
     ) -> Result<Self, ReadsError> {
-        let file = AlignmentFile::open(path, reference)
+        let file = AlignmentFile::open_shared(path, reference)
             .map_err(|error| from_alignments(path, 0, error))?;
         Ok(Self {
             path: path.to_owned(),

@@ -127,7 +127,7 @@ impl TemplateReader {
                     read_group,
                     reference,
                 } => {
-                    let mut apart = Apart::open(&path, reference.as_deref())?;
+                    let mut apart = Apart::open(&path, reference)?;
                     apart.name_read_groups(&read_group, &mut add);
                     Open::Alignment(Box::new(apart))
                 }
