@@ -6,17 +6,26 @@
 //! state, and [`State::snapshot`] of equal states the same bytes.
 
 pub mod backlog;
+mod bits;
+mod cohort;
+mod grid;
+mod ledger;
+mod limits;
 mod outcome;
 pub mod plan;
 pub mod policy;
+mod ripple;
+mod snapshot;
 mod state;
 pub mod tallies;
 mod unit;
+mod view;
 mod worker;
 
 pub use backlog::Backlog;
 pub use outcome::{Code, Outcome, Rejection, Settlement, Verdict};
-pub use state::{RestoreError, State};
+pub use snapshot::RestoreError;
+pub use state::State;
 pub use tallies::Tallies;
 pub use unit::{EQ30X_BASES, Unit};
 pub use worker::{WorkerState, WorkerView};

@@ -1,6 +1,14 @@
-//! Whether a cohort can be planned. The submitter checked its files; this checks the facts.
+//! Whether a cohort can be planned. The submitter checked its files; this checks the facts, so that
+//! nothing later meets a cohort that has no meaning.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use kumi_proto::v1;
+
+use crate::limits::{
+    NAME_CHARS_MAX, SAMPLES_MAX, SHARDS_MAX, TASKS_MAX, TEXT_CHARS_MAX, VIOLATIONS_MAX,
+};
+use crate::plan::layout::Layout;
 
 /// One fault of a submission.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,17 +19,299 @@ pub struct Violation {
     pub problem: String,
 }
 
-/// Finds every fault of a submission.
+/// Finds every fault of a submission, up to a thousand.
 ///
 /// # Errors
 /// All violations, in the order of the fields.
 pub fn validate(header: &v1::CohortHeader, samples: &[v1::Sample]) -> Result<(), Vec<Violation>> {
-    let _ = header;
-    if samples.is_empty() {
-        return Err(vec![Violation {
-            field: "samples".to_owned(),
-            problem: "is empty: a cohort has at least one sample".to_owned(),
-        }]);
+    let mut found = Findings::default();
+    header_fields(header, &mut found);
+    let lengths = reference(header.reference.as_ref(), &mut found);
+    params(header.params.as_ref(), &lengths, &mut found);
+    all_samples(samples, &mut found);
+    if found.0.is_empty() {
+        size(header, samples, &mut found);
     }
-    Ok(())
+    found.0.truncate(VIOLATIONS_MAX);
+    if found.0.is_empty() {
+        Ok(())
+    } else {
+        Err(found.0)
+    }
+}
+
+#[derive(Default)]
+struct Findings(Vec<Violation>);
+
+impl Findings {
+    fn add(&mut self, field: impl Into<String>, problem: impl Into<String>) {
+        self.0.push(Violation {
+            field: field.into(),
+            problem: problem.into(),
+        });
+    }
+
+    /// A name that becomes part of a path.
+    fn name(&mut self, field: &str, name: &str) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if !begins || name.len() > NAME_CHARS_MAX || !name.chars().all(plain) {
+            self.add(
+                field,
+                format!(
+                    "is `{}`; a name is 1 to {NAME_CHARS_MAX} letters, digits, `.`, `_` and `-` and begins with a letter or digit",
+                    name.escape_debug()
+                ),
+            );
+        }
+    }
+
+    fn text(&mut self, field: &str, text: &str) {
+        if text.len() > TEXT_CHARS_MAX {
+            self.add(field, format!("is longer than {TEXT_CHARS_MAX} bytes"));
+        } else if text.contains(char::is_control) {
+            self.add(field, "contains control characters");
+        }
+    }
+
+    fn file(&mut self, field: &str, file: Option<&v1::ReadFile>) {
+        let Some(file) = file else {
+            self.add(field, "is missing");
+            return;
+        };
+        self.path(&format!("{field}.path"), &file.path);
+        if file.fingerprint.len() != 64 || !is_lower_hex(&file.fingerprint) {
+            self.add(
+                format!("{field}.fingerprint"),
+                "is not 64 lower-case hexadecimal digits",
+            );
+        }
+    }
+
+    fn path(&mut self, field: &str, path: &str) {
+        self.text(field, path);
+        if !path.starts_with('/') {
+            self.add(
+                field,
+                format!("is `{}`; give an absolute path", path.escape_debug()),
+            );
+        }
+    }
+}
+
+fn is_lower_hex(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn header_fields(header: &v1::CohortHeader, found: &mut Findings) {
+    found.name("header.name", &header.name);
+    found.name("header.programme", &header.programme);
+    found.name("header.centre", &header.centre);
+    found.text("header.request_id", &header.request_id);
+    found.path("header.root", &header.root);
+    if v1::Priority::try_from(header.priority).is_err() {
+        found.add("header.priority", "is not a known priority");
+    }
+}
+
+/// Checks the reference; lengths of its contigs by name.
+fn reference<'a>(
+    facts: Option<&'a v1::ReferenceFacts>,
+    found: &mut Findings,
+) -> BTreeMap<&'a str, u64> {
+    let mut lengths = BTreeMap::new();
+    let Some(facts) = facts else {
+        found.add("header.reference", "is missing");
+        return lengths;
+    };
+    found.text("header.reference.name", &facts.name);
+    match &facts.source {
+        None => found.add("header.reference", "has neither fasta nor index"),
+        Some(v1::reference_facts::Source::Fasta(file)) => {
+            found.file("header.reference.fasta", Some(file));
+        }
+        Some(v1::reference_facts::Source::Index(file)) => {
+            found.file("header.reference.index", Some(file));
+        }
+    }
+    if facts.contigs.is_empty() {
+        found.add("header.reference.contigs", "is empty");
+    }
+    for (at, contig) in facts.contigs.iter().enumerate() {
+        let field = format!("header.reference.contigs[{at}]");
+        found.text(&format!("{field}.name"), &contig.name);
+        if contig.name.is_empty() || contig.length == 0 || contig.length >= 1 << 31 {
+            found.add(&field, "needs a name and a length from 1 to 2^31 - 1");
+        }
+        if lengths
+            .insert(contig.name.as_str(), contig.length)
+            .is_some()
+        {
+            found.add(&field, format!("`{}` occurs twice", contig.name));
+        }
+        if !contig.md5.is_empty() && (contig.md5.len() != 32 || !is_lower_hex(&contig.md5)) {
+            found.add(
+                format!("{field}.md5"),
+                "is not 32 lower-case hexadecimal digits",
+            );
+        }
+    }
+    lengths
+}
+
+fn params(params: Option<&v1::CohortParams>, lengths: &BTreeMap<&str, u64>, found: &mut Findings) {
+    let Some(params) = params else {
+        found.add("header.params", "is missing");
+        return;
+    };
+    if params.genome_ploidy > 2 {
+        found.add(
+            "header.params.genome_ploidy",
+            format!("is {}; 1 and 2 are supported", params.genome_ploidy),
+        );
+    }
+    for (field, shards) in [
+        ("header.params.call_shards", params.call_shards),
+        ("header.params.joint_shards", params.joint_shards),
+    ] {
+        if shards > SHARDS_MAX {
+            found.add(field, format!("is {shards}; at most {SHARDS_MAX}"));
+        }
+    }
+    if params.cores_per_align > 4_096 {
+        found.add("header.params.cores_per_align", "is more than 4096");
+    }
+    if params.kernel_version.is_empty() {
+        found.add("header.params.kernel_version", "is missing");
+    }
+    found.text("header.params.kernel_version", &params.kernel_version);
+    if v1::OnBadSample::try_from(params.on_bad_sample).is_err() {
+        found.add("header.params.on_bad_sample", "is not a known policy");
+    }
+    for (at, target) in params.targets.iter().enumerate() {
+        let field = format!("header.params.targets[{at}]");
+        match lengths.get(target.contig.as_str()) {
+            None => found.add(
+                field,
+                format!(
+                    "contig `{}` is not in the reference",
+                    target.contig.escape_debug()
+                ),
+            ),
+            Some(length) if target.start >= target.end || target.end > *length => found.add(
+                field,
+                format!(
+                    "{}:{}-{} is empty or leaves the contig, which has {length} bases",
+                    target.contig, target.start, target.end
+                ),
+            ),
+            Some(_) => {}
+        }
+    }
+}
+
+fn all_samples(samples: &[v1::Sample], found: &mut Findings) {
+    if samples.is_empty() {
+        found.add("samples", "is empty: a cohort has at least one sample");
+    }
+    if samples.len() > SAMPLES_MAX {
+        found.add("samples", format!("has more than {SAMPLES_MAX} samples"));
+        return;
+    }
+    let mut names = BTreeSet::new();
+    let mut files = BTreeMap::new();
+    for (at, sample) in samples.iter().enumerate() {
+        let field = format!("samples[{at}]");
+        if !names.insert(sample.name.as_str()) {
+            let twice = format!("`{}` occurs twice", sample.name.escape_debug());
+            found.add(format!("{field}.name"), twice);
+        }
+        one_sample(sample, &field, found);
+        for file in files_of(sample) {
+            if let Some(other) = files.insert(file, &sample.name) {
+                let twice = format!("uses {file}, which sample `{other}` uses too");
+                found.add(&field, twice);
+            }
+        }
+    }
+}
+
+fn one_sample(sample: &v1::Sample, field: &str, found: &mut Findings) {
+    found.name(&format!("{field}.name"), &sample.name);
+    for (part, text) in [
+        ("patient", &sample.patient),
+        ("case_id", &sample.case_id),
+        ("family_id", &sample.family_id),
+    ] {
+        found.text(&format!("{field}.{part}"), text);
+    }
+    if !sample.centre.is_empty() {
+        found.name(&format!("{field}.centre"), &sample.centre);
+    }
+    if v1::Sex::try_from(sample.sex).is_err() {
+        found.add(format!("{field}.sex"), "is not a known sex");
+    }
+    match (&sample.gvcf, sample.read_groups.is_empty()) {
+        (None, true) => found.add(field, "has neither reads nor a gVCF"),
+        (Some(_), false) => found.add(field, "has both reads and a gVCF; give one of them"),
+        (Some(gvcf), true) => found.file(&format!("{field}.gvcf"), Some(gvcf)),
+        (None, false) => {}
+    }
+    let mut ids = BTreeSet::new();
+    for (at, group) in sample.read_groups.iter().enumerate() {
+        let field = format!("{field}.read_groups[{at}]");
+        if group.id.is_empty() || !ids.insert(group.id.as_str()) {
+            let id = group.id.escape_debug();
+            found.add(
+                format!("{field}.id"),
+                format!("is `{id}`; every read group of a sample needs an id of its own"),
+            );
+        }
+        for text in [
+            &group.id,
+            &group.library,
+            &group.platform,
+            &group.platform_unit,
+        ] {
+            found.text(&field, text);
+        }
+        match &group.source {
+            None => found.add(&field, "has neither fastq nor alignment"),
+            Some(v1::read_group::Source::Alignment(file)) => {
+                found.file(&format!("{field}.alignment"), Some(file));
+            }
+            Some(v1::read_group::Source::Fastq(pair)) => {
+                found.file(&format!("{field}.fastq.first"), pair.first.as_ref());
+                if let Some(second) = &pair.second {
+                    found.file(&format!("{field}.fastq.second"), Some(second));
+                }
+            }
+        }
+    }
+}
+
+fn files_of(sample: &v1::Sample) -> Vec<&str> {
+    let mut files: Vec<&v1::ReadFile> = sample.gvcf.iter().collect();
+    for group in &sample.read_groups {
+        match &group.source {
+            None => {}
+            Some(v1::read_group::Source::Alignment(file)) => files.push(file),
+            Some(v1::read_group::Source::Fastq(pair)) => {
+                files.extend(&pair.first);
+                files.extend(&pair.second);
+            }
+        }
+    }
+    files.into_iter().map(|file| file.path.as_str()).collect()
+}
+
+fn size(header: &v1::CohortHeader, samples: &[v1::Sample], found: &mut Findings) {
+    let columns = Layout::call_columns(header);
+    let tasks = samples.len() as u64 * (columns + 2);
+    if tasks > TASKS_MAX {
+        found.add(
+            "header.params.call_shards",
+            format!("make {tasks} tasks with this many samples; at most {TASKS_MAX}"),
+        );
+    }
 }

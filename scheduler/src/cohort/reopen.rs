@@ -1,0 +1,96 @@
+//! How tasks that had ended come back: retried rows, and results whose files are gone.
+
+use std::collections::BTreeSet;
+
+use kumi_proto::STAGES;
+use kumi_proto::v1::{CohortState, Stage, TaskState};
+
+use crate::cohort::{BY_SAMPLE, Cohort, Extent};
+use crate::grid::Cell;
+use crate::ledger::Ledger;
+use crate::ripple::Ripple;
+
+impl Cohort {
+    /// Opens failed rows again (all of them, or those given), whatever was cancelled or failed
+    /// beside them, and `missing` tasks, whose results the ledger has forgotten already. Answers
+    /// how many tasks came back.
+    ///
+    /// Where one bad sample fails the cohort, all failed rows come back: the cohort cannot go on
+    /// without them.
+    pub(crate) fn retry(
+        &mut self,
+        rows: Option<&BTreeSet<u32>>,
+        missing: &[Cell],
+        ledger: &Ledger,
+        ripple: &mut Ripple,
+    ) -> u64 {
+        let chosen = |row: &u32| !self.quarantines() || rows.is_none_or(|rows| rows.contains(row));
+        let rows: Vec<u32> = self.aside.keys().copied().filter(chosen).collect();
+        let stopped = [CohortState::Failed, CohortState::Cancelled].contains(&self.state);
+        if rows.is_empty() && missing.is_empty() && !stopped {
+            return 0;
+        }
+        let before = self.unfinished();
+        self.state = CohortState::Running;
+        self.reason.clear();
+        self.finished_ms = 0;
+        self.release = None;
+        for row in &rows {
+            self.aside.remove(row);
+        }
+        self.reopen_stopped(ripple);
+        if !rows.is_empty() {
+            self.reopen_tail(ripple);
+        }
+        for cell in missing {
+            let to = if cell.stage == Stage::Index {
+                TaskState::Ready
+            } else {
+                TaskState::Waiting
+            };
+            self.place(*cell, to, ripple);
+        }
+        self.advance(Extent::Whole, ledger, ripple);
+        self.unfinished().saturating_sub(before)
+    }
+
+    /// Tasks that will run or are running.
+    fn unfinished(&self) -> u64 {
+        self.grids.iter().map(|grid| grid.unfinished()).sum()
+    }
+
+    /// Tasks that were given up wait again, but those of rows that stay aside.
+    fn reopen_stopped(&mut self, ripple: &mut Ripple) {
+        let stopped = [
+            TaskState::Failed,
+            TaskState::Quarantined,
+            TaskState::Cancelled,
+        ];
+        for stage in STAGES {
+            let grid = self.grid(stage);
+            if stopped.iter().all(|state| grid.count(*state) == 0) {
+                continue;
+            }
+            for row in 0..grid.rows() {
+                if BY_SAMPLE.contains(&stage) && self.aside.contains_key(&row) {
+                    continue;
+                }
+                for cell in self.row_cells(stage, row) {
+                    if stopped.contains(&self.get(cell)) {
+                        self.troubles.remove(&cell);
+                        self.set(cell, TaskState::Waiting, ripple);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The release will hold more samples.
+    fn reopen_tail(&mut self, ripple: &mut Ripple) {
+        for stage in [Stage::Joint, Stage::Release] {
+            for cell in self.row_cells(stage, 0) {
+                self.place(cell, TaskState::Waiting, ripple);
+            }
+        }
+    }
+}

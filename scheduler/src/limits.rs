@@ -1,0 +1,39 @@
+//! Every limit of the state machine, with the unit last.
+
+/// Edges at which regions may be cut: caller and planner share it, and reference blocks are always
+/// cut there.
+pub(crate) const BLOCK_EDGE_BASES: u64 = 4_096;
+/// Bases of a shard when the submitter leaves the number to us.
+pub(crate) const SHARD_BASES: u64 = 64_000_000;
+
+/// Failures after which a task is given up.
+pub(crate) const FAILURES_MAX: u32 = 3;
+/// Workers a task may lose before it is given up: it may be what kills them.
+pub(crate) const LOSSES_MAX: u32 = 10;
+
+/// Characters of a name that is part of paths.
+pub(crate) const NAME_CHARS_MAX: usize = 128;
+/// Characters of any other text of a submission.
+pub(crate) const TEXT_CHARS_MAX: usize = 4_096;
+/// Characters of a failure's message that are kept.
+pub(crate) const MESSAGE_CHARS_MAX: usize = 2_000;
+/// Samples of a cohort.
+pub(crate) const SAMPLES_MAX: usize = 1_000_000;
+/// Shards of a sample or of a cohort.
+pub(crate) const SHARDS_MAX: u32 = 10_000;
+/// Tasks of a cohort.
+pub(crate) const TASKS_MAX: u64 = 50_000_000;
+/// Violations that are listed.
+pub(crate) const VIOLATIONS_MAX: usize = 1_000;
+
+/// Request ids that are remembered, other than those of submissions, which are never forgotten.
+pub(crate) const REQUESTS_KEPT_MAX: usize = 10_000;
+/// Lost registrations that are remembered.
+pub(crate) const LOST_WORKERS_KEPT_MAX: usize = 1_000;
+/// Explanations given at once.
+pub(crate) const EXPLANATIONS_MAX: usize = 1_000;
+/// Hours of completions that are kept: seven days and the current hour.
+pub(crate) const RATE_HOURS: u64 = 7 * 24 + 1;
+
+const _: () = assert!(FAILURES_MAX >= 1 && LOSSES_MAX > FAILURES_MAX);
+const _: () = assert!(SHARD_BASES > BLOCK_EDGE_BASES);

@@ -1,0 +1,66 @@
+//! Content addresses. A key is the SHA-256 of everything a result depends on: the version of the
+//! kernels, their parameters, the fingerprints of inputs and the keys of earlier results.
+//!
+//! Shards and cores are no part of the key of a gVCF or of a release: they change no byte of it.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+
+/// A content address, or another digest that goes into one.
+pub(crate) type Key = [u8; 32];
+
+/// Where a result is known: a key within a root directory and, but for indexes, a programme.
+/// Directories of manifests are relative to the root, and programmes do not read each other's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Address {
+    pub(crate) place: [u8; 16],
+    pub(crate) key: Key,
+}
+
+/// A digest over fields that cannot run into each other: each is preceded by its length.
+pub(crate) struct Chain(Sha256);
+
+impl Chain {
+    /// Begins with the name of what is digested.
+    pub(crate) fn new(domain: &str) -> Self {
+        Self(Sha256::new()).text("kumi 1").text(domain)
+    }
+
+    pub(crate) fn text(mut self, text: &str) -> Self {
+        self.0.update((text.len() as u64).to_le_bytes());
+        self.0.update(text.as_bytes());
+        self
+    }
+
+    pub(crate) fn number(mut self, number: u64) -> Self {
+        self.0.update(number.to_le_bytes());
+        self
+    }
+
+    pub(crate) fn key(mut self, key: &Key) -> Self {
+        self.0.update(key);
+        self
+    }
+
+    pub(crate) fn finish(self) -> Key {
+        self.0.finalize().into()
+    }
+
+    /// The first half of the digest, where an accident is the only enemy.
+    pub(crate) fn finish_short(self) -> [u8; 16] {
+        let mut short = [0; 16];
+        short.copy_from_slice(&self.finish()[..16]);
+        short
+    }
+}
+
+/// The first `digits` hexadecimal digits of a key.
+pub(crate) fn hex(key: &[u8], digits: usize) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in key {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text.truncate(digits);
+    text
+}

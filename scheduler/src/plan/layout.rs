@@ -1,0 +1,309 @@
+//! What follows from a cohort's facts alone: grid sizes, keys, regions, needs, cases.
+
+use std::collections::BTreeMap;
+
+use kumi_proto::v1;
+use kumi_proto::v1::{Region, Stage};
+
+use crate::plan::key::{Address, Chain, Key, hex};
+use crate::plan::need::{self, Need};
+use crate::plan::region;
+
+/// The shape of a cohort. Made when it is opened and again when it is restored.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    /// Root and programme, for [`Address`].
+    place: [u8; 16],
+    /// Root alone: indexes are shared between programmes.
+    index_place: [u8; 16],
+    /// The reference index: of its building, or of the file that was given.
+    pub(crate) reference: Key,
+    pub(crate) builds_index: bool,
+    /// By row; none where the row starts from a gVCF.
+    pub(crate) align: Vec<Option<Key>>,
+    /// By row.
+    pub(crate) gvcf: Vec<Key>,
+    pub(crate) targets: Vec<Region>,
+    /// By column.
+    pub(crate) call: Vec<Vec<Region>>,
+    pub(crate) joint: Vec<Vec<Region>>,
+    call_digests: Vec<Key>,
+    joint_digests: Vec<Key>,
+    needs: [Need; 6],
+    /// Rows in the order of their samples' names, which is the order of a release.
+    pub(crate) by_name: Vec<u32>,
+    /// The case of each row, and the rows of each case.
+    pub(crate) case_of: Vec<u32>,
+    pub(crate) cases: Vec<Case>,
+}
+
+/// Samples that are reported together.
+#[derive(Debug)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) rows: Vec<u32>,
+}
+
+/// Keys of a release, which depend on the samples that are in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReleaseKeys {
+    base: Key,
+    pub(crate) release: Key,
+}
+
+impl Layout {
+    pub(crate) fn new(header: &v1::CohortHeader, samples: &[v1::Sample]) -> Self {
+        let params = header.params.clone().unwrap_or_default();
+        let facts = header.reference.clone().unwrap_or_default();
+        let regions = region::normal(&facts.contigs, &params.targets);
+        let targets = if params.targets.is_empty() {
+            Vec::new()
+        } else {
+            regions.clone()
+        };
+        let call = region::cut(&regions, params.call_shards);
+        let joint = region::cut(&regions, params.joint_shards);
+        let reference = reference_key(&params.kernel_version, &facts);
+        let keys = SampleKeys {
+            version: &params.kernel_version,
+            reference,
+            ploidy: ploidy(&params),
+            targets: digest(&targets),
+        };
+        let align: Vec<_> = samples.iter().map(|sample| keys.align(sample)).collect();
+        let gvcf = samples.iter().zip(&align);
+        let gvcf = gvcf.map(|(sample, align)| keys.gvcf(sample, align.as_ref()));
+        let (case_of, cases) = cases(samples);
+        let place = |programme: &str| {
+            let chain = Chain::new("place").text(&header.root).text(programme);
+            chain.finish_short()
+        };
+        Self {
+            place: place(&header.programme),
+            index_place: place(""),
+            reference,
+            builds_index: matches!(facts.source, Some(v1::reference_facts::Source::Fasta(_))),
+            gvcf: gvcf.collect(),
+            align,
+            call_digests: call.iter().map(|shard| digest(shard)).collect(),
+            joint_digests: joint.iter().map(|shard| digest(shard)).collect(),
+            targets,
+            call,
+            joint,
+            needs: kumi_proto::STAGES.map(|stage| need::of(stage, header, samples.len())),
+            by_name: by_name(samples),
+            case_of,
+            cases,
+        }
+    }
+
+    /// How many call shards each sample of a cohort gets.
+    pub(super) fn call_columns(header: &v1::CohortHeader) -> u64 {
+        let params = header.params.clone().unwrap_or_default();
+        let facts = header.reference.clone().unwrap_or_default();
+        let regions = region::normal(&facts.contigs, &params.targets);
+        region::cut(&regions, params.call_shards).len() as u64
+    }
+
+    /// Rows and columns of a stage's grid.
+    pub(crate) fn size(&self, stage: Stage) -> (u32, u32) {
+        let count = |length: usize| u32::try_from(length).expect("validated: fits");
+        match stage {
+            Stage::Unspecified => (0, 0),
+            Stage::Index => (u32::from(self.builds_index), 1),
+            Stage::Align | Stage::Gvcf => (count(self.gvcf.len()), 1),
+            Stage::Call => (count(self.gvcf.len()), count(self.call.len())),
+            Stage::Joint => (1, count(self.joint.len())),
+            Stage::Release => (1, 1),
+        }
+    }
+
+    pub(crate) fn need(&self, stage: Stage) -> Need {
+        let at = kumi_proto::STAGES.iter().position(|s| *s == stage);
+        self.needs[at.expect("a grid's stage is one of the stages")]
+    }
+
+    pub(crate) fn call_key(&self, header: &v1::CohortHeader, align: &Key, cell: (Sex, u32)) -> Key {
+        let (sex, column) = cell;
+        let params = header.params.as_ref();
+        Chain::new("call")
+            .text(params.map_or("", |params| &params.kernel_version))
+            .key(align)
+            .number(params.map_or(2, ploidy))
+            .number(sex)
+            .key(&self.call_digests[column as usize])
+            .finish()
+    }
+
+    /// Keys of a release of these rows, which are in the order of names.
+    pub(crate) fn release_keys<'a>(
+        &self,
+        header: &v1::CohortHeader,
+        included: impl Iterator<Item = (&'a str, u32)>,
+    ) -> ReleaseKeys {
+        let params = header.params.as_ref();
+        let mut chain = Chain::new("cohort")
+            .text(params.map_or("", |params| &params.kernel_version))
+            .key(&self.reference)
+            .text(&header.name)
+            .key(&digest(&self.targets));
+        for (name, row) in included {
+            chain = chain.text(name).key(&self.gvcf[row as usize]);
+        }
+        let base = chain.finish();
+        ReleaseKeys {
+            base,
+            release: Chain::new("release").key(&base).finish(),
+        }
+    }
+
+    pub(crate) fn joint_key(&self, keys: &ReleaseKeys, column: u32) -> Key {
+        Chain::new("joint")
+            .key(&keys.base)
+            .key(&self.joint_digests[column as usize])
+            .finish()
+    }
+
+    pub(crate) fn index_address(&self) -> Address {
+        Address {
+            place: self.index_place,
+            key: self.reference,
+        }
+    }
+
+    pub(crate) fn address(&self, key: Key) -> Address {
+        Address {
+            place: self.place,
+            key,
+        }
+    }
+
+    /// Where a row publishes, below the root.
+    pub(crate) fn sample_directory(&self, programme: &str, sample: &str, row: u32) -> String {
+        let run = hex(&self.gvcf[row as usize], 12);
+        format!("{programme}/samples/{sample}/{run}")
+    }
+}
+
+/// A [`v1::Sex`] as stored.
+pub(crate) type Sex = u64;
+
+pub(crate) fn sex(sample: &v1::Sample) -> Sex {
+    u64::try_from(sample.sex).unwrap_or(0)
+}
+
+fn ploidy(params: &v1::CohortParams) -> u64 {
+    match params.genome_ploidy {
+        0 => 2,
+        given => given.into(),
+    }
+}
+
+fn reference_key(version: &str, facts: &v1::ReferenceFacts) -> Key {
+    let mut chain = Chain::new("index").text(version).text(&facts.name);
+    chain = chain.number(facts.contigs.len() as u64);
+    for contig in &facts.contigs {
+        chain = chain
+            .text(&contig.name)
+            .number(contig.length)
+            .text(&contig.md5);
+    }
+    let (kind, file) = match &facts.source {
+        None => ("", ""),
+        Some(v1::reference_facts::Source::Fasta(file)) => ("fasta", file.fingerprint.as_str()),
+        Some(v1::reference_facts::Source::Index(file)) => ("kidx", file.fingerprint.as_str()),
+    };
+    chain.text(kind).text(file).finish()
+}
+
+struct SampleKeys<'a> {
+    version: &'a str,
+    reference: Key,
+    ploidy: u64,
+    targets: Key,
+}
+
+impl SampleKeys<'_> {
+    fn align(&self, sample: &v1::Sample) -> Option<Key> {
+        if sample.gvcf.is_some() {
+            return None;
+        }
+        let mut chain = Chain::new("align")
+            .text(self.version)
+            .key(&self.reference)
+            .key(&self.targets)
+            .text(&sample.name)
+            .number(sample.read_groups.len() as u64);
+        for group in &sample.read_groups {
+            chain = chain.text(&group.id).text(&group.library);
+            chain = chain.text(&group.platform).text(&group.platform_unit);
+            chain = match &group.source {
+                None => chain.text("none"),
+                Some(v1::read_group::Source::Alignment(file)) => {
+                    chain.text("alignment").text(&file.fingerprint)
+                }
+                Some(v1::read_group::Source::Fastq(pair)) => {
+                    let print = |file: &Option<v1::ReadFile>| {
+                        file.as_ref()
+                            .map_or(String::new(), |f| f.fingerprint.clone())
+                    };
+                    let chain = chain.text("fastq").text(&print(&pair.first));
+                    chain.text(&print(&pair.second))
+                }
+            };
+        }
+        Some(chain.finish())
+    }
+
+    fn gvcf(&self, sample: &v1::Sample, align: Option<&Key>) -> Key {
+        let chain = Chain::new("gvcf")
+            .text(self.version)
+            .key(&self.reference)
+            .key(&self.targets)
+            .number(self.ploidy)
+            .number(sex(sample))
+            .text(&sample.name);
+        let given = sample.gvcf.as_ref().map_or("", |file| &file.fingerprint);
+        match align {
+            Some(align) => chain.text("called").key(align).finish(),
+            None => chain.text("given").text(given).finish(),
+        }
+    }
+}
+
+fn digest(regions: &[Region]) -> Key {
+    let mut chain = Chain::new("regions").number(regions.len() as u64);
+    for region in regions {
+        chain = chain.text(&region.contig);
+        chain = chain.number(region.start).number(region.end);
+    }
+    chain.finish()
+}
+
+fn by_name(samples: &[v1::Sample]) -> Vec<u32> {
+    let mut rows: Vec<u32> = (0..).take(samples.len()).collect();
+    rows.sort_by_key(|row| &samples[*row as usize].name);
+    rows
+}
+
+/// A case is what the sheet calls one; without a case a patient, without a patient a sample.
+fn cases(samples: &[v1::Sample]) -> (Vec<u32>, Vec<Case>) {
+    let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut case_of = Vec::with_capacity(samples.len());
+    let mut cases: Vec<Case> = Vec::new();
+    for (row, sample) in (0..).zip(samples) {
+        let name = [&sample.case_id, &sample.patient, &sample.name];
+        let name = name.into_iter().find(|name| !name.is_empty());
+        let name = name.map_or("", String::as_str);
+        let number = *numbers.entry(name).or_insert_with(|| {
+            cases.push(Case {
+                name: name.to_owned(),
+                rows: Vec::new(),
+            });
+            u32::try_from(cases.len() - 1).expect("validated: fits")
+        });
+        case_of.push(number);
+        cases[number as usize].rows.push(row);
+    }
+    (case_of, cases)
+}

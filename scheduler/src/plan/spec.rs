@@ -1,0 +1,189 @@
+//! What a worker is told: a task's `Spec`, from the cohort's facts and the manifests of what it reads.
+
+use kumi_proto::v1;
+use kumi_proto::v1::{Manifest, Stage, TaskState};
+
+use crate::cohort::Cohort;
+use crate::grid::Cell;
+use crate::ledger::Ledger;
+use crate::plan::key::hex;
+use crate::plan::need::Need;
+
+/// The specification of a ready or running task.
+///
+/// # Panics
+/// When a manifest that the task reads is not in the ledger: then it was not ready.
+pub(crate) fn spec(cohort: &Cohort, cell: Cell, need: Need, ledger: &Ledger) -> v1::Spec {
+    let key = cohort.address(cell).key;
+    let kind = Writer { cohort, ledger }.kind(cell);
+    let facts = cohort.header.reference.as_ref();
+    v1::Spec {
+        task: Some(cohort.task(cell)),
+        root: cohort.header.root.clone(),
+        directory: directory(cohort, cell),
+        key: hex(&key, 64),
+        cores: need.cores,
+        memory_bytes: need.memory_bytes,
+        contigs: facts.map_or_else(Vec::new, |facts| facts.contigs.clone()),
+        kind: Some(kind),
+    }
+}
+
+/// Where a task publishes, below the cohort's root.
+pub(crate) fn directory(cohort: &Cohort, cell: Cell) -> String {
+    let header = &cohort.header;
+    let programme = &header.programme;
+    let key = cohort.address(cell).key;
+    match cell.stage {
+        Stage::Unspecified | Stage::Index => format!("reference/{}", hex(&key, 16)),
+        Stage::Align | Stage::Gvcf => {
+            let sample = &cohort.samples[cell.row as usize].name;
+            cohort.layout.sample_directory(programme, sample, cell.row)
+        }
+        Stage::Call | Stage::Joint => format!("{programme}/work/{}", hex(&key, 16)),
+        Stage::Release => {
+            let name = &header.name;
+            let release = hex(&key, 12);
+            format!("{programme}/cohorts/{name}/releases/{release}")
+        }
+    }
+}
+
+struct Writer<'a> {
+    cohort: &'a Cohort,
+    ledger: &'a Ledger,
+}
+
+impl Writer<'_> {
+    fn kind(&self, cell: Cell) -> v1::spec::Kind {
+        use v1::spec::Kind;
+        let row = cell.row;
+        match cell.stage {
+            Stage::Unspecified | Stage::Index => Kind::Index(self.index()),
+            Stage::Align => Kind::Align(self.align(row)),
+            Stage::Call => Kind::Call(self.call(cell)),
+            Stage::Gvcf => Kind::Gvcf(self.gvcf(row)),
+            Stage::Joint => Kind::Joint(self.joint(cell.column)),
+            Stage::Release => Kind::Release(self.release()),
+        }
+    }
+
+    fn index(&self) -> v1::IndexSpec {
+        let source = self.cohort.header.reference.as_ref();
+        let fasta = match source.and_then(|facts| facts.source.clone()) {
+            Some(v1::reference_facts::Source::Fasta(file)) => Some(file),
+            _ => None,
+        };
+        v1::IndexSpec { fasta }
+    }
+
+    fn align(&self, row: u32) -> v1::AlignSpec {
+        let sample = self.sample(row);
+        v1::AlignSpec {
+            reference: Some(self.reference()),
+            sample: sample.name.clone(),
+            read_groups: sample.read_groups.clone(),
+            targets: self.cohort.layout.targets.clone(),
+        }
+    }
+
+    fn call(&self, cell: Cell) -> v1::CallSpec {
+        v1::CallSpec {
+            reference: Some(self.reference()),
+            sample: self.sample(cell.row).name.clone(),
+            alignment: Some(self.manifest(Stage::Align, cell.row, 0)),
+            regions: self.cohort.layout.call[cell.column as usize].clone(),
+            ploidy: Some(self.ploidy(cell.row)),
+        }
+    }
+
+    fn gvcf(&self, row: u32) -> v1::GvcfSpec {
+        let sample = self.sample(row);
+        let from_reads = sample.gvcf.is_none();
+        let columns = self.cohort.grid(Stage::Call).columns();
+        let shard = |column| self.manifest(Stage::Call, row, column);
+        v1::GvcfSpec {
+            reference: Some(self.reference()),
+            sample: sample.name.clone(),
+            shards: (0..columns).filter(|_| from_reads).map(shard).collect(),
+            alignment: from_reads.then(|| self.manifest(Stage::Align, row, 0)),
+            ploidy: Some(self.ploidy(row)),
+            read_groups: sample.read_groups.clone(),
+            gvcf: sample.gvcf.clone(),
+        }
+    }
+
+    fn joint(&self, column: u32) -> v1::JointSpec {
+        let rows = self.cohort.included();
+        // What was counted in a sample is not needed here, and a release may have thousands.
+        let gvcfs = rows.map(|row| Manifest {
+            counts: Default::default(),
+            ..self.manifest(Stage::Gvcf, row, 0)
+        });
+        v1::JointSpec {
+            reference: Some(self.reference()),
+            cohort: self.cohort.header.name.clone(),
+            samples: self.included_samples(),
+            gvcfs: gvcfs.collect(),
+            regions: self.cohort.layout.joint[column as usize].clone(),
+        }
+    }
+
+    fn release(&self) -> v1::ReleaseSpec {
+        let columns = self.cohort.grid(Stage::Joint).columns();
+        let shards = (0..columns).map(|column| self.manifest(Stage::Joint, 0, column));
+        v1::ReleaseSpec {
+            reference: Some(self.reference()),
+            cohort: self.cohort.header.name.clone(),
+            release: hex(&self.cohort.release_keys().release, 12),
+            samples: self.included_samples(),
+            shards: shards.collect(),
+        }
+    }
+
+    fn sample(&self, row: u32) -> &v1::Sample {
+        &self.cohort.samples[row as usize]
+    }
+
+    fn included_samples(&self) -> Vec<String> {
+        let rows = self.cohort.included();
+        rows.map(|row| self.sample(row).name.clone()).collect()
+    }
+
+    fn ploidy(&self, row: u32) -> v1::Ploidy {
+        let params = self.cohort.header.params.as_ref();
+        v1::Ploidy {
+            genome: params.map_or(0, |params| params.genome_ploidy),
+            sex: self.sample(row).sex,
+        }
+    }
+
+    fn manifest(&self, stage: Stage, row: u32, column: u32) -> Manifest {
+        let cell = Cell { stage, row, column };
+        debug_assert_eq!(self.cohort.get(cell), TaskState::Done, "{cell:?}");
+        self.ledger
+            .get(&self.cohort.address(cell))
+            .expect("what a ready task reads is in the ledger")
+    }
+
+    /// The index: a path below the root, or the absolute one that the submitter gave.
+    fn reference(&self) -> v1::Reference {
+        let facts = self.cohort.header.reference.as_ref();
+        let path = match facts.and_then(|facts| facts.source.as_ref()) {
+            Some(v1::reference_facts::Source::Index(file)) => file.path.clone(),
+            _ => index_path(&self.manifest(Stage::Index, 0, 0)),
+        };
+        v1::Reference {
+            path,
+            name: facts.map_or_else(String::new, |facts| facts.name.clone()),
+        }
+    }
+}
+
+/// The `.kidx` of an index task's manifest, or its first file.
+fn index_path(manifest: &Manifest) -> String {
+    let mut files = manifest.files.iter().map(|file| file.name.as_str());
+    let index = files.clone().find(|name| name.ends_with(".kidx"));
+    let name = index.or_else(|| files.next()).unwrap_or_default();
+    format!("{}/{name}", manifest.directory)
+}

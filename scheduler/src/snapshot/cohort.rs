@@ -1,0 +1,123 @@
+//! Cohorts as records and back.
+
+use kumi_proto::STAGES;
+use kumi_proto::v1::{CohortState, TaskState};
+
+use crate::cohort::{Aside, Cohort, Trouble};
+use crate::grid::{Cell, Grid};
+use crate::plan::validate;
+use crate::snapshot::RestoreError;
+use crate::snapshot::record::{AsideRecord, CellRecord, CohortRecord, GridRecord, TroubleRecord};
+use crate::tallies::Reason;
+
+pub(super) fn record(cohort: &Cohort) -> CohortRecord {
+    CohortRecord {
+        id: cohort.id,
+        header: Some(cohort.header.clone()),
+        samples: cohort.samples.clone(),
+        submitted_ms: cohort.submitted_ms,
+        finished_ms: cohort.finished_ms,
+        state: cohort.state.into(),
+        reason: cohort.reason.clone(),
+        grids: cohort.grids.iter().map(grid_record).collect(),
+        aside: cohort.aside.iter().map(aside_record).collect(),
+        troubles: cohort.troubles.iter().map(trouble_record).collect(),
+    }
+}
+
+fn grid_record(grid: &Grid) -> GridRecord {
+    GridRecord {
+        cells: grid.cells().to_vec(),
+        ready_ms: grid.ready_times().to_vec(),
+    }
+}
+
+fn aside_record((row, aside): (&u32, &Aside)) -> AsideRecord {
+    AsideRecord {
+        row: *row,
+        reason: aside.reason.label().to_owned(),
+        message: aside.message.clone(),
+    }
+}
+
+fn trouble_record((cell, trouble): (&Cell, &Trouble)) -> TroubleRecord {
+    TroubleRecord {
+        cell: Some(cell_record(*cell)),
+        failures: trouble.failures,
+        losses: trouble.losses,
+        message: trouble.message.clone(),
+        worker: trouble.worker.clone(),
+        since_ms: trouble.since_ms,
+        memory_bytes: trouble.memory_bytes,
+    }
+}
+
+pub(super) fn cell_record(cell: Cell) -> CellRecord {
+    CellRecord {
+        stage: cell.stage.into(),
+        row: cell.row,
+        column: cell.column,
+    }
+}
+
+pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
+    let invalid = RestoreError::Invalid("cohorts");
+    let header = record.header.ok_or(invalid)?;
+    validate(&header, &record.samples).map_err(|_| invalid)?;
+    let mut cohort = Cohort::new(record.id, header, record.samples, record.submitted_ms);
+    cohort.finished_ms = record.finished_ms;
+    cohort.state = CohortState::try_from(record.state).map_err(|_| invalid)?;
+    cohort.reason = record.reason;
+    if record.grids.len() != STAGES.len() {
+        return Err(invalid);
+    }
+    for (grid, stored) in cohort.grids.iter_mut().zip(record.grids) {
+        let restored = Grid::of(grid.columns(), stored.cells, stored.ready_ms);
+        let restored = restored.filter(|restored| same_tasks(restored, grid));
+        *grid = restored.ok_or(RestoreError::Invalid("grids"))?;
+    }
+    for aside in record.aside {
+        let reason = reason(&aside.reason).ok_or(invalid)?;
+        let message = aside.message;
+        cohort.aside.insert(aside.row, Aside { reason, message });
+    }
+    for trouble in record.troubles {
+        let cell = of_cell(&cohort, trouble.cell)?;
+        let trouble = Trouble {
+            failures: trouble.failures,
+            losses: trouble.losses,
+            message: trouble.message,
+            worker: trouble.worker,
+            since_ms: trouble.since_ms,
+            memory_bytes: trouble.memory_bytes,
+        };
+        cohort.troubles.insert(cell, trouble);
+    }
+    Ok(cohort)
+}
+
+/// Whether a restored grid has tasks where the plan has some.
+fn same_tasks(restored: &Grid, planned: &Grid) -> bool {
+    let absent = TaskState::Unspecified as u8;
+    let cells = restored.cells().iter().zip(planned.cells());
+    restored.cells().len() == planned.cells().len()
+        && cells
+            .into_iter()
+            .all(|(a, b)| (*a == absent) == (*b == absent))
+}
+
+pub(super) fn of_cell(cohort: &Cohort, record: Option<CellRecord>) -> Result<Cell, RestoreError> {
+    let record = record.unwrap_or_default();
+    let cell = Cell {
+        stage: record.stage(),
+        row: record.row,
+        column: record.column,
+    };
+    let known = Some(cell).filter(|cell| cohort.has(*cell));
+    known.ok_or(RestoreError::Invalid("tasks"))
+}
+
+pub(super) fn reason(label: &str) -> Option<Reason> {
+    let reasons = Reason::ALL.into_iter();
+    reasons.into_iter().find(|reason| reason.label() == label)
+}

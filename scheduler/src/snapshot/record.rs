@@ -1,0 +1,297 @@
+//! The messages of a snapshot. Field numbers are never used again for something else.
+
+use std::collections::BTreeMap;
+
+use kumi_proto::v1;
+use prost::Message;
+
+use crate::plan::key::Address;
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct StateRecord {
+    #[prost(uint64, tag = "1")]
+    pub(super) clock_ms: u64,
+    #[prost(uint64, tag = "2")]
+    pub(super) revision: u64,
+    #[prost(uint64, tag = "3")]
+    pub(super) last_cohort: u64,
+    #[prost(uint64, tag = "4")]
+    pub(super) last_worker: u64,
+    #[prost(uint64, tag = "5")]
+    pub(super) last_attempt: u64,
+    #[prost(uint64, tag = "6")]
+    pub(super) leader: u64,
+    #[prost(uint64, tag = "7")]
+    pub(super) term_began_ms: u64,
+    #[prost(message, repeated, tag = "8")]
+    pub(super) cohorts: Vec<CohortRecord>,
+    #[prost(message, repeated, tag = "9")]
+    pub(super) ledger: Vec<LedgerRecord>,
+    #[prost(message, repeated, tag = "10")]
+    pub(super) leases: Vec<LeaseRecord>,
+    #[prost(message, repeated, tag = "11")]
+    pub(super) workers: Vec<WorkerRecord>,
+    #[prost(btree_map = "string, string", tag = "12")]
+    pub(super) drained: BTreeMap<String, String>,
+    #[prost(message, optional, tag = "13")]
+    pub(super) books: Option<BooksRecord>,
+    #[prost(message, repeated, tag = "14")]
+    pub(super) requests: Vec<RequestRecord>,
+    #[prost(message, optional, tag = "15")]
+    pub(super) tallies: Option<TalliesRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct AddressRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) place: Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) key: Vec<u8>,
+}
+
+impl AddressRecord {
+    pub(super) fn new(address: &Address) -> Self {
+        Self {
+            place: address.place.to_vec(),
+            key: address.key.to_vec(),
+        }
+    }
+
+    pub(super) fn address(self) -> Option<Address> {
+        Some(Address {
+            place: self.place.try_into().ok()?,
+            key: self.key.try_into().ok()?,
+        })
+    }
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct LedgerRecord {
+    #[prost(message, optional, tag = "1")]
+    pub(super) address: Option<AddressRecord>,
+    /// A `kumi.v1.Manifest`.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) manifest: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct CellRecord {
+    #[prost(enumeration = "v1::Stage", tag = "1")]
+    pub(super) stage: i32,
+    #[prost(uint32, tag = "2")]
+    pub(super) row: u32,
+    #[prost(uint32, tag = "3")]
+    pub(super) column: u32,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct CohortRecord {
+    #[prost(uint64, tag = "1")]
+    pub(super) id: u64,
+    #[prost(message, optional, tag = "2")]
+    pub(super) header: Option<v1::CohortHeader>,
+    #[prost(message, repeated, tag = "3")]
+    pub(super) samples: Vec<v1::Sample>,
+    #[prost(uint64, tag = "4")]
+    pub(super) submitted_ms: u64,
+    #[prost(uint64, tag = "5")]
+    pub(super) finished_ms: u64,
+    #[prost(enumeration = "v1::CohortState", tag = "6")]
+    pub(super) state: i32,
+    #[prost(string, tag = "7")]
+    pub(super) reason: String,
+    /// One for each stage.
+    #[prost(message, repeated, tag = "8")]
+    pub(super) grids: Vec<GridRecord>,
+    #[prost(message, repeated, tag = "9")]
+    pub(super) aside: Vec<AsideRecord>,
+    #[prost(message, repeated, tag = "10")]
+    pub(super) troubles: Vec<TroubleRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct GridRecord {
+    /// A byte for each task, row after row.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) cells: Vec<u8>,
+    #[prost(uint64, repeated, tag = "2")]
+    pub(super) ready_ms: Vec<u64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct AsideRecord {
+    #[prost(uint32, tag = "1")]
+    pub(super) row: u32,
+    #[prost(string, tag = "2")]
+    pub(super) reason: String,
+    #[prost(string, tag = "3")]
+    pub(super) message: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct TroubleRecord {
+    #[prost(message, optional, tag = "1")]
+    pub(super) cell: Option<CellRecord>,
+    #[prost(uint32, tag = "2")]
+    pub(super) failures: u32,
+    #[prost(uint32, tag = "3")]
+    pub(super) losses: u32,
+    #[prost(string, tag = "4")]
+    pub(super) message: String,
+    #[prost(string, tag = "5")]
+    pub(super) worker: String,
+    #[prost(uint64, tag = "6")]
+    pub(super) since_ms: u64,
+    #[prost(uint64, tag = "7")]
+    pub(super) memory_bytes: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct LeaseRecord {
+    #[prost(uint64, tag = "1")]
+    pub(super) attempt: u64,
+    #[prost(uint64, tag = "2")]
+    pub(super) cohort: u64,
+    #[prost(message, optional, tag = "3")]
+    pub(super) cell: Option<CellRecord>,
+    #[prost(uint64, tag = "4")]
+    pub(super) worker: u64,
+    #[prost(uint32, tag = "5")]
+    pub(super) cores: u32,
+    #[prost(uint64, tag = "6")]
+    pub(super) memory_bytes: u64,
+    #[prost(uint64, tag = "7")]
+    pub(super) started_ms: u64,
+    #[prost(message, optional, tag = "8")]
+    pub(super) address: Option<AddressRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct WorkerRecord {
+    #[prost(uint64, tag = "1")]
+    pub(super) id: u64,
+    #[prost(message, optional, tag = "2")]
+    pub(super) hello: Option<v1::WorkerHello>,
+    #[prost(bool, tag = "3")]
+    pub(super) lost: bool,
+    #[prost(bool, tag = "4")]
+    pub(super) draining: bool,
+    #[prost(uint64, tag = "5")]
+    pub(super) since_ms: u64,
+    #[prost(uint64, tag = "6")]
+    pub(super) idle_ms: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct RequestRecord {
+    #[prost(uint64, tag = "1")]
+    pub(super) number: u64,
+    #[prost(string, tag = "2")]
+    pub(super) id: String,
+    /// 1 cancelled, 2 retried, 3 target set, 4 drained.
+    #[prost(uint32, tag = "3")]
+    pub(super) answer: u32,
+    #[prost(uint64, tag = "4")]
+    pub(super) tasks: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct BooksRecord {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) targets: Vec<v1::Target>,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) accounts: Vec<AccountRecord>,
+    /// Seventeen bytes for each unit: the first half of a digest, its marks.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) marks: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct AccountRecord {
+    #[prost(string, tag = "1")]
+    pub(super) programme: String,
+    #[prost(string, tag = "2")]
+    pub(super) unit: String,
+    #[prost(uint64, tag = "3")]
+    pub(super) received: u64,
+    #[prost(uint64, tag = "4")]
+    pub(super) completed: u64,
+    #[prost(uint64, tag = "5")]
+    pub(super) failed: u64,
+    #[prost(uint64, tag = "6")]
+    pub(super) first_ms: u64,
+    #[prost(uint64, tag = "7")]
+    pub(super) last_ms: u64,
+    #[prost(btree_map = "uint64, uint64", tag = "8")]
+    pub(super) hours: BTreeMap<u64, u64>,
+}
+
+/// A counter; fields that its family does not use are empty.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct CounterRecord {
+    #[prost(string, tag = "1")]
+    pub(super) programme: String,
+    #[prost(string, tag = "2")]
+    pub(super) centre: String,
+    #[prost(string, tag = "3")]
+    pub(super) unit: String,
+    #[prost(enumeration = "v1::Stage", tag = "4")]
+    pub(super) stage: i32,
+    #[prost(string, tag = "5")]
+    pub(super) ending: String,
+    #[prost(string, tag = "6")]
+    pub(super) reason: String,
+    #[prost(uint64, tag = "7")]
+    pub(super) value: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct HistogramRecord {
+    /// A stage or a priority.
+    #[prost(int32, tag = "1")]
+    pub(super) of: i32,
+    #[prost(uint64, repeated, tag = "2")]
+    pub(super) counts: Vec<u64>,
+    #[prost(uint64, tag = "3")]
+    pub(super) sum_ms: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct KernelRecord {
+    #[prost(enumeration = "v1::Stage", tag = "1")]
+    pub(super) stage: i32,
+    #[prost(uint64, tag = "2")]
+    pub(super) reads: u64,
+    #[prost(uint64, tag = "3")]
+    pub(super) bases: u64,
+    #[prost(uint64, tag = "4")]
+    pub(super) core_milliseconds: u64,
+    #[prost(uint64, tag = "5")]
+    pub(super) peak_rss_bytes: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct TalliesRecord {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) received: Vec<CounterRecord>,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) completed: Vec<CounterRecord>,
+    #[prost(message, repeated, tag = "3")]
+    pub(super) failed: Vec<CounterRecord>,
+    #[prost(message, repeated, tag = "4")]
+    pub(super) finished: Vec<CounterRecord>,
+    #[prost(message, repeated, tag = "5")]
+    pub(super) retries: Vec<CounterRecord>,
+    #[prost(message, repeated, tag = "6")]
+    pub(super) stage_duration: Vec<HistogramRecord>,
+    #[prost(message, repeated, tag = "7")]
+    pub(super) queue_wait: Vec<HistogramRecord>,
+    #[prost(message, repeated, tag = "8")]
+    pub(super) turnaround: Vec<HistogramRecord>,
+    #[prost(message, repeated, tag = "9")]
+    pub(super) wasted_core_milliseconds: Vec<CounterRecord>,
+    #[prost(uint64, tag = "10")]
+    pub(super) workers_lost: u64,
+    #[prost(message, repeated, tag = "11")]
+    pub(super) kernels: Vec<KernelRecord>,
+}

@@ -1,0 +1,149 @@
+//! The invariants of the state, walked in every test and simulation step.
+
+use kumi_proto::STAGES;
+use kumi_proto::v1::{CohortState, Stage, TaskState};
+
+use crate::cohort::{Cohort, is_by_sample};
+use crate::grid::Cell;
+use crate::state::{Derived, State};
+
+impl State {
+    /// Walks all invariants.
+    ///
+    /// # Panics
+    /// When one is broken.
+    pub fn check(&self) {
+        for cohort in self.cohorts.values() {
+            self.check_cohort(cohort);
+        }
+        self.check_leases();
+        self.check_derived();
+    }
+
+    fn check_leases(&self) {
+        let running: usize = self
+            .cohorts
+            .values()
+            .map(|cohort| cohort.running.len())
+            .sum();
+        assert_eq!(running, self.leases.len(), "a lease for every running task");
+        for (attempt, lease) in &self.leases {
+            assert!(*attempt <= self.last_attempt);
+            let cohort = &self.cohorts[&lease.cohort];
+            assert_eq!(cohort.running.get(&lease.cell), Some(attempt));
+            assert_eq!(cohort.address(lease.cell), lease.address);
+            let worker = &self.workers[&lease.worker];
+            assert!(!worker.lost, "a lost worker holds no lease");
+            assert!(lease.cores >= 1 && lease.cores <= worker.hello.cores.max(lease.cores));
+            assert!(
+                !self.ledger.has(&lease.address),
+                "what is done does not run"
+            );
+        }
+    }
+
+    /// What is derived is what deriving it again gives.
+    fn check_derived(&self) {
+        let mut again = Derived::default();
+        for cohort in self.cohorts.values() {
+            again.add_cohort(cohort);
+        }
+        for (attempt, lease) in &self.leases {
+            again.add_lease(*attempt, lease);
+        }
+        assert_eq!(again, self.derived);
+        assert_eq!(again.in_flight.len(), self.leases.len(), "each result once");
+    }
+
+    fn check_cohort(&self, cohort: &Cohort) {
+        for grid in &cohort.grids {
+            grid.check();
+        }
+        for (row, aside) in &cohort.aside {
+            assert!(*row < cohort.rows() && !aside.message.contains('\0'));
+        }
+        let unfinished: u64 = cohort.grids.iter().map(|grid| grid.unfinished()).sum();
+        let ended = !cohort.is_running();
+        assert_eq!(unfinished == 0, ended, "a cohort runs while tasks do");
+        assert_eq!(cohort.finished_ms != 0 || self.clock_ms == 0, ended);
+        let complete = [CohortState::Completed, CohortState::CompletedWithFailures];
+        if complete.contains(&cohort.state) {
+            assert!(cohort.has_release());
+            let with_failures = cohort.state == CohortState::CompletedWithFailures;
+            assert_eq!(with_failures, !cohort.aside.is_empty());
+        }
+        for cell in cells(cohort) {
+            self.check_cell(cohort, cell);
+        }
+        for (cell, trouble) in &cohort.troubles {
+            let done = [TaskState::Done, TaskState::Skipped].contains(&cohort.get(*cell));
+            assert!(!done, "done tasks have no trouble");
+            assert!(trouble.failures + trouble.losses > 0);
+        }
+    }
+
+    fn check_cell(&self, cohort: &Cohort, cell: Cell) {
+        let state = cohort.get(cell);
+        let running = cohort.running.contains_key(&cell);
+        assert_eq!(running, state == TaskState::Running, "{cell:?}");
+        if !cohort.is_running() {
+            return;
+        }
+        let aside = is_by_sample(cell.stage) && cohort.aside.contains_key(&cell.row);
+        let runs = matches!(state, TaskState::Ready | TaskState::Running);
+        let given_up = [
+            TaskState::Failed,
+            TaskState::Quarantined,
+            TaskState::Cancelled,
+        ];
+        if aside {
+            assert!(!runs && state != TaskState::Waiting, "{cell:?}");
+        } else {
+            assert!(!given_up.contains(&state), "{cell:?}");
+        }
+        if runs {
+            self.check_inputs(cohort, cell);
+        }
+        let row_open = |stage: Stage| cohort.grid(stage).open(cell.row) > 0;
+        let read = match cell.stage {
+            Stage::Call => row_open(Stage::Gvcf),
+            Stage::Joint => cohort.grid(Stage::Release).open(0) > 0,
+            _ => true,
+        };
+        if state == TaskState::Done && read && !aside {
+            assert!(self.ledger.has(&cohort.address(cell)), "{cell:?}");
+        }
+    }
+
+    /// What a ready or running task reads is done.
+    fn check_inputs(&self, cohort: &Cohort, cell: Cell) {
+        let done = |stage: Stage, row: u32| {
+            let grid = cohort.grid(stage);
+            (0..grid.columns()).all(|column| {
+                let state = grid.get(row, column);
+                matches!(state, TaskState::Done | TaskState::Unspecified)
+            })
+        };
+        let index = cohort.grid(Stage::Index).tasks() == 0 || done(Stage::Index, 0);
+        assert!(index || cell.stage == Stage::Index, "{cell:?}");
+        let inputs = match cell.stage {
+            Stage::Unspecified | Stage::Index | Stage::Align => true,
+            Stage::Call => done(Stage::Align, cell.row),
+            Stage::Gvcf => done(Stage::Align, cell.row) && done(Stage::Call, cell.row),
+            Stage::Joint => cohort.included().all(|row| done(Stage::Gvcf, row)),
+            Stage::Release => done(Stage::Joint, 0),
+        };
+        assert!(inputs, "{cell:?}");
+    }
+}
+
+fn cells(cohort: &Cohort) -> impl Iterator<Item = Cell> + '_ {
+    STAGES.into_iter().flat_map(move |stage| {
+        let grid = cohort.grid(stage);
+        (0..grid.rows()).flat_map(move |row| {
+            let columns = 0..grid.columns();
+            let columns = columns.filter(move |column| grid.has(row, *column));
+            columns.map(move |column| Cell { stage, row, column })
+        })
+    })
+}

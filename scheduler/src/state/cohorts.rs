@@ -1,0 +1,294 @@
+//! Cohorts are opened, cancelled and retried; and what follows when something changes in one.
+
+use std::collections::BTreeSet;
+
+use kumi_proto::ids::CohortId;
+use kumi_proto::v1;
+use kumi_proto::v1::{CohortState, Stage, TaskState};
+
+use crate::cohort::{Cohort, Extent};
+use crate::grid::Cell;
+use crate::outcome::{Outcome, Rejection};
+use crate::plan::key::Address;
+use crate::plan::validate;
+use crate::ripple::Ripple;
+use crate::state::account::Counted;
+use crate::state::{Answer, State};
+use crate::tallies::{Ending, UnitLabels};
+use crate::unit::Unit;
+use crate::view::cohort_state;
+
+impl State {
+    pub(super) fn open(&mut self, open: &v1::Open) -> Result<Outcome, Rejection> {
+        let header = open.header.clone().unwrap_or_default();
+        if let Some(before) = self.derived.opened.get(&header.request_id) {
+            return Ok(self.opened(*before, true));
+        }
+        if self.requests.knows(&header.request_id) {
+            let request_id = header.request_id;
+            return Err(Rejection::RequestReused { request_id });
+        }
+        validate(&header, &open.samples).map_err(Rejection::InvalidCohort)?;
+        self.last_cohort += 1;
+        let id = self.last_cohort;
+        let cohort = Cohort::new(id, header, open.samples.clone(), self.clock_ms);
+        self.cohorts.insert(id, cohort);
+        self.derive_cohort(id);
+        self.count_units(id);
+        let mut ripple = Ripple::new(self.clock_ms);
+        if let Some(cohort) = self.cohorts.get_mut(&id) {
+            cohort.advance(Extent::Whole, &self.ledger, &mut ripple);
+        }
+        self.absorb(id, ripple, None);
+        Ok(self.opened(id, false))
+    }
+
+    fn opened(&self, id: u64, existed: bool) -> Outcome {
+        let grids = self.cohorts[&id].grids.iter();
+        let reused = [TaskState::Done, TaskState::Skipped];
+        let reused = |grid| reused.map(|state| crate::grid::Grid::count(grid, state));
+        Outcome::Opened {
+            cohort: CohortId(id),
+            existed,
+            tasks: grids.clone().map(|grid| grid.tasks()).sum(),
+            tasks_reused: grids.flat_map(reused).sum(),
+        }
+    }
+
+    pub(super) fn cancel(&mut self, cancel: &v1::Cancel) -> Result<Outcome, Rejection> {
+        if let Some(before) = self.repeated(&cancel.request_id, Answer::Cancelled(0))? {
+            return Ok(before);
+        }
+        let mut ripple = Ripple::new(self.clock_ms);
+        let cohort = self.cohort_mut(cancel.cohort)?;
+        let tasks = match cohort.state {
+            CohortState::Running => cohort.cancel(&cancel.reason, &mut ripple),
+            CohortState::Cancelled => 0,
+            ended => {
+                return Err(Rejection::CohortEnded {
+                    cohort: CohortId(cancel.cohort),
+                    state: cohort_state(ended),
+                });
+            }
+        };
+        self.absorb(cancel.cohort, ripple, None);
+        let answer = Answer::Cancelled(tasks);
+        Ok(self.requests.remember(&cancel.request_id, answer))
+    }
+
+    pub(super) fn retry(&mut self, retry: &v1::Retry) -> Result<Outcome, Rejection> {
+        if let Some(before) = self.repeated(&retry.request_id, Answer::Retried(0))? {
+            return Ok(before);
+        }
+        let id = retry.cohort;
+        let cohort = self.cohort_mut(id)?;
+        let rows = rows_of(cohort, &retry.samples)?;
+        let missing = missing_cells(cohort, &retry.missing)?;
+        let addresses: Vec<Address> = missing.iter().map(|cell| cohort.address(*cell)).collect();
+        for address in &addresses {
+            self.ledger.remove(address);
+        }
+        let mut ripple = Ripple::new(self.clock_ms);
+        let cohort = self.cohorts.get_mut(&id);
+        let tasks = cohort.map_or(0, |cohort| {
+            cohort.retry(rows.as_ref(), &missing, &self.ledger, &mut ripple)
+        });
+        self.derive_cohort(id);
+        self.absorb(id, ripple, None);
+        for address in &addresses {
+            self.touch(address, id);
+        }
+        let answer = Answer::Retried(tasks);
+        Ok(self.requests.remember(&retry.request_id, answer))
+    }
+
+    fn cohort_mut(&mut self, id: u64) -> Result<&mut Cohort, Rejection> {
+        let cohort = self.cohorts.get_mut(&id);
+        cohort.ok_or(Rejection::NoSuchCohort { cohort: id })
+    }
+
+    /// The answer given before to a request id of this kind.
+    pub(super) fn repeated(&self, id: &str, like: Answer) -> Result<Option<Outcome>, Rejection> {
+        if self.derived.opened.contains_key(id) {
+            return Err(Rejection::RequestReused {
+                request_id: id.to_owned(),
+            });
+        }
+        self.requests.repeated(id, like)
+    }
+
+    /// Takes in what followed from a change in a cohort. `made` is the address of a result that was
+    /// just committed: other cohorts that want it are brought up to date too.
+    pub(super) fn absorb(&mut self, id: u64, ripple: Ripple, made: Option<Address>) {
+        for attempt in &ripple.ended {
+            self.end_lease(*attempt, Ending::Stopped, ripple.reason);
+        }
+        let mut forgot = false;
+        for address in &ripple.forget {
+            forgot |= self.ledger.remove(address);
+        }
+        self.count_rows(id, &ripple);
+        let Some(cohort) = self.cohorts.get(&id) else {
+            return;
+        };
+        let ended = !cohort.is_running();
+        if ended {
+            self.derived.retire_cohort(cohort);
+        }
+        if let Some(address) = made {
+            self.touch(&address, id);
+        }
+        if ended && forgot {
+            self.touch_namesakes(id);
+        }
+    }
+
+    /// Brings the rows of other cohorts that share a result up to date.
+    fn touch(&mut self, address: &Address, except: u64) {
+        let sharing = self.derived.wanted.get(address).cloned();
+        for (id, extent) in sharing.unwrap_or_default() {
+            if id != except {
+                self.bring_up_to_date(id, extent);
+            }
+        }
+    }
+
+    /// Shards of a release were forgotten: another cohort that makes the same release uses it.
+    fn touch_namesakes(&mut self, id: u64) {
+        let name = &self.cohorts[&id].header.name;
+        let others = self.derived.queue.iter().map(|(_, other)| *other);
+        let same = |other: &u64| *other != id && self.cohorts[other].header.name == *name;
+        let others: Vec<u64> = others.filter(same).collect();
+        for other in others {
+            self.bring_up_to_date(other, Extent::Tail);
+        }
+    }
+
+    /// Follows the ledger in a part of a cohort.
+    pub(super) fn bring_up_to_date(&mut self, id: u64, extent: Extent) {
+        let mut ripple = Ripple::new(self.clock_ms);
+        if let Some(cohort) = self.cohorts.get_mut(&id) {
+            cohort.advance(extent, &self.ledger, &mut ripple);
+        }
+        self.absorb(id, ripple, None);
+    }
+
+    fn derive_cohort(&mut self, id: u64) {
+        if let Some(cohort) = self.cohorts.get(&id) {
+            self.derived.add_cohort(cohort);
+        }
+    }
+
+    fn count_units(&mut self, id: u64) {
+        let cohort = &self.cohorts[&id];
+        let mut units = Vec::new();
+        for row in 0..cohort.rows() {
+            units.push(genome(cohort, row));
+        }
+        for case in &cohort.layout.cases {
+            units.push(case_of(cohort, case.rows[0]));
+        }
+        for unit in units {
+            self.count_received(&unit, 1);
+        }
+    }
+
+    /// Counts what rows of a cohort have completed or failed.
+    fn count_rows(&mut self, id: u64, ripple: &Ripple) {
+        for row in &ripple.aligned {
+            let cohort = &self.cohorts[&id];
+            let cell = Cell {
+                stage: Stage::Align,
+                row: *row,
+                column: 0,
+            };
+            let manifest = self.ledger.get(&cohort.address(cell));
+            let bases = manifest.and_then(|manifest| manifest.counts.get("bases").copied());
+            let unit = counted(cohort, *row, Unit::Eq30x);
+            if let Some(bases) = bases.filter(|bases| *bases > 0) {
+                self.count_received(&unit, bases);
+                self.count_completed(&unit, bases);
+            }
+        }
+        for row in &ripple.genomes {
+            let cohort = &self.cohorts[&id];
+            let (unit, case) = (genome(cohort, *row), case_of(cohort, *row));
+            let (submitted_ms, priority) = (cohort.submitted_ms, cohort.priority());
+            let gvcf = cohort.grid(Stage::Gvcf);
+            let rows = &cohort.layout.cases[cohort.layout.case_of[*row as usize] as usize].rows;
+            let whole = rows.iter().all(|row| gvcf.get(*row, 0) == TaskState::Done);
+            if self.count_completed(&unit, 1) {
+                let turnaround = self.tallies.turnaround.entry(priority).or_default();
+                turnaround.observe(self.clock_ms.saturating_sub(submitted_ms));
+            }
+            if whole {
+                self.count_completed(&case, 1);
+            }
+        }
+        for row in &ripple.failed {
+            let cohort = &self.cohorts[&id];
+            if let Some(aside) = cohort.aside.get(row) {
+                let reason = aside.reason;
+                let units = [genome(cohort, *row), case_of(cohort, *row)];
+                for unit in units {
+                    self.count_failed(&unit, reason);
+                }
+            }
+        }
+    }
+}
+
+fn rows_of(cohort: &Cohort, samples: &[String]) -> Result<Option<BTreeSet<u32>>, Rejection> {
+    if samples.is_empty() {
+        return Ok(None);
+    }
+    let row = |sample: &String| {
+        cohort
+            .row_of(sample)
+            .ok_or_else(|| Rejection::NoSuchSample {
+                cohort: CohortId(cohort.id),
+                sample: sample.clone(),
+            })
+    };
+    samples.iter().map(row).collect::<Result<_, _>>().map(Some)
+}
+
+/// The done tasks among those that are said to be missing.
+fn missing_cells(cohort: &Cohort, missing: &[v1::TaskId]) -> Result<Vec<Cell>, Rejection> {
+    let cell = |task: &v1::TaskId| {
+        let cell = cohort.cell_of(task);
+        let cell = cell.filter(|_| task.cohort == 0 || task.cohort == cohort.id);
+        cell.ok_or_else(|| Rejection::NoSuchTask {
+            cohort: CohortId(cohort.id),
+            stage: task.stage().label(),
+            row: task.row,
+            column: task.column,
+        })
+    };
+    let cells: BTreeSet<Cell> = missing.iter().map(cell).collect::<Result<_, _>>()?;
+    let done = |cell: &Cell| cohort.get(*cell) == TaskState::Done;
+    Ok(cells.into_iter().filter(done).collect())
+}
+
+fn counted(cohort: &Cohort, row: u32, unit: Unit) -> Counted {
+    Counted {
+        labels: UnitLabels {
+            programme: cohort.header.programme.clone(),
+            centre: cohort.centre(row).to_owned(),
+            unit,
+        },
+        name: cohort.samples[row as usize].name.clone(),
+    }
+}
+
+fn genome(cohort: &Cohort, row: u32) -> Counted {
+    counted(cohort, row, Unit::Genome)
+}
+
+fn case_of(cohort: &Cohort, row: u32) -> Counted {
+    let case = cohort.layout.case_of[row as usize];
+    Counted {
+        name: cohort.layout.cases[case as usize].name.clone(),
+        ..counted(cohort, row, Unit::Case)
+    }
+}

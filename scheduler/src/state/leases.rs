@@ -1,0 +1,273 @@
+//! Leases: who works on what. A task has one current attempt, whose number only grows; what any
+//! other attempt reports is refused.
+
+use kumi_proto::ids::WorkerId;
+use kumi_proto::v1;
+use kumi_proto::v1::finished_task::Result as Finished;
+use kumi_proto::v1::{FailureClass, Manifest, Stage, TaskState};
+
+use crate::cohort::Mishap;
+use crate::cohort::{Cohort, Extent, is_by_sample};
+use crate::grid::Cell;
+use crate::outcome::{Outcome, Rejection, Settlement, Verdict};
+use crate::plan::key::Address;
+use crate::plan::need::Need;
+use crate::plan::spec;
+use crate::ripple::Ripple;
+use crate::state::State;
+use crate::tallies::{Ending, Reason};
+
+/// A current attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lease {
+    pub(crate) cohort: u64,
+    pub(crate) cell: Cell,
+    pub(crate) worker: u64,
+    pub(crate) cores: u32,
+    pub(crate) memory_bytes: u64,
+    pub(crate) started_ms: u64,
+    /// Where the result will be known.
+    pub(crate) address: Address,
+}
+
+impl State {
+    pub(super) fn grant(&mut self, grant: &v1::Grant) -> Result<Outcome, Rejection> {
+        let worker = self.workers.get(&grant.worker);
+        let worker = worker.ok_or_else(|| Rejection::NoSuchWorker {
+            worker: grant.worker.to_string(),
+        })?;
+        if !worker.takes_tasks() {
+            return Ok(Outcome::Granted(Vec::new()));
+        }
+        let starts = grant.tasks.iter();
+        let starts = starts.filter_map(|task| self.grant_one(grant.worker, task));
+        Ok(Outcome::Granted(starts.collect()))
+    }
+
+    fn grant_one(&mut self, worker_id: u64, task: &v1::TaskId) -> Option<v1::Start> {
+        let worker = self.workers.get(&worker_id)?;
+        let cohort = self.cohorts.get(&task.cohort)?;
+        let cell = cohort.cell_of(task)?;
+        if cohort.get(cell) != TaskState::Ready || !worker.computes(cohort.kernel_version()) {
+            return None;
+        }
+        let address = cohort.address(cell);
+        if self.ledger.has(&address) || self.is_released(cohort, cell) {
+            let extent = if is_by_sample(cell.stage) {
+                Extent::Row(cell.row)
+            } else {
+                Extent::Tail
+            };
+            self.bring_up_to_date(task.cohort, extent);
+            return None;
+        }
+        if self.derived.in_flight.contains_key(&address) {
+            return None;
+        }
+        let need = cohort.need(cell);
+        let lease = Lease {
+            cohort: task.cohort,
+            cell,
+            worker: worker_id,
+            cores: need.cores.min(worker.hello.cores),
+            memory_bytes: need.memory_bytes,
+            started_ms: self.clock_ms,
+            address,
+        };
+        Some(self.begin(lease))
+    }
+
+    /// Whether a cohort of the same name made the release of which this cell is a part.
+    fn is_released(&self, cohort: &Cohort, cell: Cell) -> bool {
+        let release = Cell {
+            stage: Stage::Release,
+            row: 0,
+            column: 0,
+        };
+        cell.stage == Stage::Joint && self.ledger.has(&cohort.address(release))
+    }
+
+    fn begin(&mut self, lease: Lease) -> v1::Start {
+        self.last_attempt += 1;
+        let attempt = self.last_attempt;
+        let cell = lease.cell;
+        if let Some(cohort) = self.cohorts.get_mut(&lease.cohort) {
+            let trouble = cohort.troubles.get(&cell);
+            let since_ms = trouble.map(|trouble| trouble.since_ms);
+            let since_ms = since_ms.unwrap_or_else(|| cohort.grid(cell.stage).ready_ms(cell.row));
+            let wait = self.tallies.queue_wait.entry(cell.stage).or_default();
+            wait.observe(self.clock_ms.saturating_sub(since_ms));
+            cohort.start(cell, attempt, &mut Ripple::new(self.clock_ms));
+        }
+        let start = self.start_of(attempt, &lease);
+        self.derived.add_lease(attempt, &lease);
+        self.leases.insert(attempt, lease);
+        start
+    }
+
+    fn start_of(&self, attempt: u64, lease: &Lease) -> v1::Start {
+        let need = Need {
+            cores: lease.cores,
+            memory_bytes: lease.memory_bytes,
+        };
+        let cohort = &self.cohorts[&lease.cohort];
+        v1::Start {
+            attempt,
+            spec: Some(spec::spec(cohort, lease.cell, need, &self.ledger)),
+        }
+    }
+
+    /// Ends a lease and counts how.
+    pub(super) fn end_lease(&mut self, attempt: u64, ending: Ending, reason: Reason) {
+        let Some(lease) = self.leases.remove(&attempt) else {
+            return;
+        };
+        if self.derived.remove_lease(attempt, &lease)
+            && let Some(worker) = self.workers.get_mut(&lease.worker)
+        {
+            worker.idle_ms = self.clock_ms;
+        }
+        let stage = lease.cell.stage;
+        let finished = self.tallies.finished.entry((stage, ending, reason));
+        *finished.or_default() += 1;
+        let lasted_ms = self.clock_ms.saturating_sub(lease.started_ms);
+        if ending == Ending::Done {
+            let durations = self.tallies.stage_duration.entry(stage).or_default();
+            durations.observe(lasted_ms);
+        } else {
+            let wasted = self.tallies.wasted_core_milliseconds.entry(stage);
+            *wasted.or_default() += lasted_ms.saturating_mul(lease.cores.into());
+        }
+    }
+
+    pub(super) fn settle(&mut self, settle: &v1::Settle) -> Outcome {
+        let settled = settle.finished.iter().map(|finished| Settlement {
+            attempt: finished.attempt,
+            verdict: self.settle_one(settle.worker, finished),
+        });
+        Outcome::Settled(settled.collect())
+    }
+
+    fn settle_one(&mut self, worker: u64, finished: &v1::FinishedTask) -> Verdict {
+        let lease = self.leases.get(&finished.attempt);
+        let lease = lease.filter(|lease| lease.worker == worker).cloned();
+        let Some(lease) = lease else {
+            return Verdict::Refused;
+        };
+        let cohort = &self.cohorts[&lease.cohort];
+        if finished.task != Some(cohort.task(lease.cell)) {
+            return Verdict::Refused;
+        }
+        let directory = spec::directory(cohort, lease.cell);
+        let failed = |reason, message: &str| (reason, message.to_owned());
+        let (reason, message) = match &finished.result {
+            Some(Finished::Manifest(manifest)) if manifest.directory == directory => {
+                self.commit(finished.attempt, &lease, manifest);
+                return Verdict::Committed;
+            }
+            Some(Finished::Manifest(manifest)) => {
+                let elsewhere = &manifest.directory;
+                let message = format!("published in `{elsewhere}` instead of `{directory}`");
+                failed(Reason::Internal, &message)
+            }
+            Some(Finished::Failure(failure)) => {
+                failed(reason_of(failure.class()), &failure.message)
+            }
+            None => failed(Reason::Internal, "the worker sent no result"),
+        };
+        Verdict::Failed {
+            again: self.fail_lease(finished.attempt, &lease, reason, &message),
+        }
+    }
+
+    fn commit(&mut self, attempt: u64, lease: &Lease, manifest: &Manifest) {
+        self.end_lease(attempt, Ending::Done, Reason::None);
+        self.ledger.insert(lease.address, manifest);
+        let count = |name: &str| manifest.counts.get(name).copied().unwrap_or(0);
+        let tally = self.tallies.kernels.entry(lease.cell.stage).or_default();
+        tally.reads += count("reads");
+        tally.bases += count("bases");
+        tally.core_milliseconds += manifest.core_milliseconds;
+        tally.peak_rss_bytes = tally.peak_rss_bytes.max(manifest.peak_rss_bytes);
+        let mut ripple = Ripple::new(self.clock_ms);
+        if let Some(cohort) = self.cohorts.get_mut(&lease.cohort) {
+            cohort.commit(lease.cell, &self.ledger, &mut ripple);
+        }
+        self.absorb(lease.cohort, ripple, Some(lease.address));
+    }
+
+    /// Ends an attempt without a result; whether the task is tried again.
+    fn fail_lease(&mut self, attempt: u64, lease: &Lease, reason: Reason, message: &str) -> bool {
+        let ending = match reason {
+            Reason::Stopped => Ending::Stopped,
+            Reason::WorkerLost => Ending::Lost,
+            _ => Ending::Failed,
+        };
+        self.end_lease(attempt, ending, reason);
+        let worker = self.workers.get(&lease.worker);
+        let name = worker.map_or_else(String::new, |worker| worker.hello.name.clone());
+        let mishap = Mishap {
+            reason,
+            message,
+            worker: &name,
+            memory_bytes: lease.memory_bytes,
+            memory_max_bytes: self.memory_max_bytes(),
+        };
+        let mut ripple = Ripple::new(self.clock_ms);
+        let cohort = self.cohorts.get_mut(&lease.cohort);
+        let again = cohort
+            .is_some_and(|cohort| cohort.mishap(lease.cell, &mishap, &self.ledger, &mut ripple));
+        if again {
+            let retries = self.tallies.retries.entry((lease.cell.stage, reason));
+            *retries.or_default() += 1;
+        }
+        self.absorb(lease.cohort, ripple, None);
+        again
+    }
+
+    /// Ends all leases of a worker that is lost; how many there were.
+    pub(super) fn lose_leases(&mut self, worker: u64, why: &str) -> u64 {
+        let attempts = self.derived.held.get(&worker).cloned().unwrap_or_default();
+        for attempt in &attempts {
+            // The loss of one may have ended others: of a cohort that failed.
+            if let Some(lease) = self.leases.get(attempt).cloned() {
+                self.fail_lease(*attempt, &lease, Reason::WorkerLost, why);
+            }
+        }
+        attempts.len() as u64
+    }
+
+    /// A worker's current leases.
+    #[must_use]
+    pub fn attempts_of(&self, worker: WorkerId) -> Vec<(u64, v1::TaskId)> {
+        let task = |lease: &Lease| self.cohorts[&lease.cohort].task(lease.cell);
+        let leases = self.leases_of(worker);
+        leases
+            .map(|(attempt, lease)| (attempt, task(lease)))
+            .collect()
+    }
+
+    /// A worker's current leases with their specifications, as they were granted.
+    #[must_use]
+    pub fn starts_of(&self, worker: WorkerId) -> Vec<v1::Start> {
+        let leases = self.leases_of(worker);
+        leases
+            .map(|(attempt, lease)| self.start_of(attempt, lease))
+            .collect()
+    }
+
+    pub(crate) fn leases_of(&self, worker: WorkerId) -> impl Iterator<Item = (u64, &Lease)> {
+        let attempts = self.derived.held.get(&worker.0).into_iter().flatten();
+        attempts.map(|attempt| (*attempt, &self.leases[attempt]))
+    }
+}
+
+fn reason_of(class: FailureClass) -> Reason {
+    match class {
+        FailureClass::Transient => Reason::Transient,
+        FailureClass::OutOfMemory => Reason::OutOfMemory,
+        FailureClass::BadInput => Reason::BadInput,
+        FailureClass::Stopped => Reason::Stopped,
+        FailureClass::Internal | FailureClass::Unspecified => Reason::Internal,
+    }
+}

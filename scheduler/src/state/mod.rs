@@ -1,0 +1,101 @@
+//! The state and its one way to change.
+
+mod account;
+mod check;
+mod cohorts;
+mod derived;
+mod leases;
+mod requests;
+mod workers;
+
+use std::collections::BTreeMap;
+
+use kumi_proto::ids::CohortId;
+use kumi_proto::v1;
+use kumi_proto::v1::command::Kind;
+
+use crate::cohort::Cohort;
+use crate::ledger::Ledger;
+use crate::outcome::{Outcome, Rejection};
+use crate::tallies::Tallies;
+
+pub(crate) use account::{Account, Accounts, Target};
+pub(crate) use derived::Derived;
+pub(crate) use leases::Lease;
+pub(crate) use requests::{Answer, Requests};
+pub(crate) use workers::Worker;
+
+/// Everything the cluster knows. Empty by default.
+#[derive(Debug, Default)]
+pub struct State {
+    /// The largest time seen, Unix milliseconds.
+    pub(crate) clock_ms: u64,
+    /// The raft index of the last command.
+    pub(crate) revision: u64,
+    pub(crate) last_cohort: u64,
+    pub(crate) last_worker: u64,
+    pub(crate) last_attempt: u64,
+    pub(crate) term: Term,
+    pub(crate) cohorts: BTreeMap<u64, Cohort>,
+    pub(crate) ledger: Ledger,
+    pub(crate) leases: BTreeMap<u64, Lease>,
+    pub(crate) workers: BTreeMap<u64, Worker>,
+    /// Names of workers that an operator drained, and why. They stay drained when they restart.
+    pub(crate) drained: BTreeMap<String, String>,
+    pub(crate) accounts: Accounts,
+    pub(crate) requests: Requests,
+    pub(crate) tallies: Tallies,
+    pub(crate) derived: Derived,
+}
+
+/// Who leads, as of the last `NewTerm`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Term {
+    pub(crate) leader: u64,
+    pub(crate) began_ms: u64,
+}
+
+impl State {
+    /// Applies one command of the log. `index` is its raft index, the revision.
+    ///
+    /// The clock is the largest `at_ms` seen: a leader whose clock is behind cannot turn it back.
+    pub fn apply(&mut self, index: u64, command: &v1::Command) -> Outcome {
+        self.clock_ms = self.clock_ms.max(command.at_ms);
+        self.revision = self.revision.max(index);
+        let outcome = match &command.kind {
+            None => Err(Rejection::UnknownCommand),
+            Some(Kind::Open(open)) => self.open(open),
+            Some(Kind::Grant(grant)) => self.grant(grant),
+            Some(Kind::Settle(settle)) => Ok(self.settle(settle)),
+            Some(Kind::Expire(expire)) => Ok(self.expire(expire)),
+            Some(Kind::Cancel(cancel)) => self.cancel(cancel),
+            Some(Kind::Retry(retry)) => self.retry(retry),
+            Some(Kind::SetTarget(set)) => self.set_target(set),
+            Some(Kind::Register(register)) => self.register(register),
+            Some(Kind::Drain(drain)) => self.drain(drain),
+            Some(Kind::NewTerm(term)) => {
+                self.term = Term {
+                    leader: term.leader,
+                    began_ms: self.clock_ms,
+                };
+                Ok(Outcome::TermBegun)
+            }
+        };
+        outcome.unwrap_or_else(Outcome::Refused)
+    }
+
+    /// The cohort of that number, or the latest of that name.
+    #[must_use]
+    pub fn find(&self, cohort: &str) -> Option<CohortId> {
+        let number = cohort.parse().ok();
+        let number = number.filter(|number| self.cohorts.contains_key(number));
+        let found = number.or_else(|| self.derived.names.get(cohort).copied());
+        found.map(CohortId)
+    }
+
+    /// The counters behind the business metrics.
+    #[must_use]
+    pub fn tallies(&self) -> &Tallies {
+        &self.tallies
+    }
+}

@@ -1,0 +1,156 @@
+//! Workers register, drain, resume and are lost.
+
+use kumi_proto::ids::WorkerId;
+use kumi_proto::v1;
+
+use crate::limits::LOST_WORKERS_KEPT_MAX;
+use crate::outcome::{Outcome, Rejection};
+use crate::state::{Answer, State};
+use crate::worker::{WorkerState, WorkerView};
+
+/// A registration.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Worker {
+    pub(crate) hello: v1::WorkerHello,
+    pub(crate) lost: bool,
+    pub(crate) draining: bool,
+    /// When it was registered, began to drain, resumed or was lost.
+    pub(crate) since_ms: u64,
+    /// When its last lease ended.
+    pub(crate) idle_ms: u64,
+}
+
+impl Worker {
+    pub(crate) fn takes_tasks(&self) -> bool {
+        !self.lost && !self.draining
+    }
+
+    /// Whether its results are those of a kernel version. A worker that does not say computes any.
+    pub(crate) fn computes(&self, kernel_version: &str) -> bool {
+        let own = &self.hello.kernel_version;
+        own.is_empty() || own == kernel_version
+    }
+}
+
+impl State {
+    /// The same process again keeps its number and its leases; another process of the same name
+    /// means that the one before is gone.
+    pub(super) fn register(&mut self, register: &v1::Register) -> Result<Outcome, Rejection> {
+        let hello = register.hello.clone().unwrap_or_default();
+        if hello.name.is_empty() {
+            let problem = "its name is empty";
+            return Err(Rejection::InvalidWorker { problem });
+        }
+        if hello.cores == 0 {
+            let problem = "it has no cores";
+            return Err(Rejection::InvalidWorker { problem });
+        }
+        for id in self.registrations(&hello.name) {
+            let Some(before) = self.workers.get_mut(&id) else {
+                continue;
+            };
+            if !before.lost && before.hello.incarnation == hello.incarnation {
+                before.hello = hello;
+                return Ok(Outcome::Registered(WorkerId(id)));
+            }
+            let why = format!("worker {} was started again", hello.name);
+            if self.lose_leases(id, &why) > 0 {
+                self.tallies.workers_lost += 1;
+            }
+            self.workers.remove(&id);
+        }
+        self.last_worker += 1;
+        let worker = Worker {
+            lost: false,
+            draining: self.drained.contains_key(&hello.name),
+            hello,
+            since_ms: self.clock_ms,
+            idle_ms: self.clock_ms,
+        };
+        self.workers.insert(self.last_worker, worker);
+        Ok(Outcome::Registered(WorkerId(self.last_worker)))
+    }
+
+    pub(super) fn expire(&mut self, expire: &v1::Expire) -> Outcome {
+        let now_ms = self.clock_ms;
+        let worker = self.workers.get_mut(&expire.worker);
+        let Some(worker) = worker.filter(|worker| !worker.lost) else {
+            return Outcome::Expired { tasks: 0 };
+        };
+        worker.lost = true;
+        worker.since_ms = now_ms;
+        let why = format!("worker {} was lost: {}", worker.hello.name, expire.reason);
+        self.tallies.workers_lost += 1;
+        let tasks = self.lose_leases(expire.worker, &why);
+        let lost = self.workers.iter().filter(|(_, worker)| worker.lost);
+        let lost: Vec<u64> = lost.map(|(id, _)| *id).collect();
+        for oldest in lost.iter().rev().skip(LOST_WORKERS_KEPT_MAX) {
+            self.workers.remove(oldest);
+        }
+        Outcome::Expired { tasks }
+    }
+
+    /// With a request id an operator drains a worker: it stays drained when it restarts, until it
+    /// is resumed. Without one the worker itself drains: its next process takes tasks again.
+    pub(super) fn drain(&mut self, drain: &v1::Drain) -> Result<Outcome, Rejection> {
+        if let Some(before) = self.repeated(&drain.request_id, Answer::Drained)? {
+            return Ok(before);
+        }
+        let registrations = self.registrations(&drain.name);
+        if registrations.is_empty() && !self.drained.contains_key(&drain.name) {
+            let worker = drain.name.clone();
+            return Err(Rejection::NoSuchWorker { worker });
+        }
+        if drain.resume {
+            self.drained.remove(&drain.name);
+        } else if !drain.request_id.is_empty() {
+            let reason = drain.reason.clone();
+            self.drained.insert(drain.name.clone(), reason);
+        }
+        for id in registrations {
+            if let Some(worker) = self.workers.get_mut(&id)
+                && !worker.lost
+                && worker.draining == drain.resume
+            {
+                worker.draining = !drain.resume;
+                worker.since_ms = self.clock_ms;
+            }
+        }
+        Ok(self.requests.remember(&drain.request_id, Answer::Drained))
+    }
+
+    fn registrations(&self, name: &str) -> Vec<u64> {
+        let workers = self.workers.iter();
+        let named = workers.filter(|(_, worker)| worker.hello.name == name);
+        named.map(|(id, _)| *id).collect()
+    }
+
+    /// Memory of the largest worker that is not lost.
+    pub(super) fn memory_max_bytes(&self) -> u64 {
+        let present = self.workers.values().filter(|worker| !worker.lost);
+        let memory = present.map(|worker| worker.hello.memory_bytes);
+        memory.max().unwrap_or(0)
+    }
+
+    /// All registrations, by number.
+    #[must_use]
+    pub fn workers(&self) -> Vec<WorkerView> {
+        let view = |(id, worker): (&u64, &Worker)| {
+            let attempts = self.attempts_of(WorkerId(*id));
+            let (state, since_ms) = match (worker.lost, worker.draining) {
+                (true, _) => (WorkerState::Lost, worker.since_ms),
+                (false, false) => (WorkerState::Up, worker.since_ms),
+                (false, true) if !attempts.is_empty() => (WorkerState::Draining, worker.since_ms),
+                (false, true) => (WorkerState::Drained, worker.since_ms.max(worker.idle_ms)),
+            };
+            WorkerView {
+                id: WorkerId(*id),
+                hello: worker.hello.clone(),
+                state,
+                attempts,
+                since_ms,
+            }
+        };
+        self.workers.iter().map(view).collect()
+    }
+}

@@ -1,0 +1,322 @@
+//! Why a task is in its state: one sentence that an operator can act on.
+
+use kumi_proto::STAGES;
+use kumi_proto::ids::CohortId;
+use kumi_proto::v1;
+use kumi_proto::v1::{Stage, TaskState};
+
+use crate::cohort::{BY_SAMPLE, Cohort, Trouble, is_by_sample};
+use crate::grid::Cell;
+use crate::limits::{EXPLANATIONS_MAX, FAILURES_MAX};
+use crate::plan::need::Need;
+use crate::state::{State, Worker};
+
+impl State {
+    /// Why tasks are in their state: of the cohort, of a sample (`sample` not empty), or of one
+    /// task. Done and skipped tasks are explained only when asked for by name; at most a thousand
+    /// explanations, those of running and failed tasks first.
+    #[must_use]
+    pub fn why(
+        &self,
+        id: CohortId,
+        sample: &str,
+        task: Option<&v1::TaskId>,
+    ) -> Vec<v1::TaskExplanation> {
+        let Some(cohort) = self.cohorts.get(&id.0) else {
+            return Vec::new();
+        };
+        if let Some(task) = task {
+            let cell = cohort.cell_of(task);
+            return cell
+                .map(|cell| self.explain(cohort, cell))
+                .into_iter()
+                .collect();
+        }
+        let cells = if sample.is_empty() {
+            cells_of(cohort, &STAGES, None)
+        } else {
+            let row = cohort.row_of(sample);
+            row.map_or_else(Vec::new, |row| cells_of(cohort, &BY_SAMPLE, Some(row)))
+        };
+        let cells = cells.into_iter();
+        cells.map(|cell| self.explain(cohort, cell)).collect()
+    }
+
+    fn explain(&self, cohort: &Cohort, cell: Cell) -> v1::TaskExplanation {
+        let state = cohort.get(cell);
+        let trouble = cohort.troubles.get(&cell);
+        let attempt = cohort.running.get(&cell).copied().unwrap_or(0);
+        let lease = self.leases.get(&attempt);
+        let ready_ms = cohort.grid(cell.stage).ready_ms(cell.row);
+        let since_ms = match (state, trouble) {
+            (TaskState::Running, _) => lease.map_or(0, |lease| lease.started_ms),
+            (TaskState::Ready | TaskState::Failed, Some(trouble)) => trouble.since_ms,
+            (TaskState::Ready, None) => ready_ms,
+            (TaskState::Waiting, _) => cohort.submitted_ms,
+            _ => cohort.finished_ms,
+        };
+        let worker = lease.and_then(|lease| self.workers.get(&lease.worker));
+        let sample = cohort.sample_of(cell);
+        v1::TaskExplanation {
+            task: Some(cohort.task(cell)),
+            state: state.into(),
+            sample: sample.map_or_else(String::new, |sample| sample.name.clone()),
+            reason: self.reason(cohort, cell, state),
+            failures: trouble.map_or(0, |trouble| trouble.failures),
+            worker: worker.map_or_else(String::new, |worker| worker.hello.name.clone()),
+            attempt,
+            since_ms,
+        }
+    }
+
+    fn reason(&self, cohort: &Cohort, cell: Cell, state: TaskState) -> String {
+        match state {
+            TaskState::Unspecified => "there is no such task".to_owned(),
+            TaskState::Waiting => waiting(self, cohort, cell),
+            TaskState::Ready => {
+                let last = cohort.troubles.get(&cell).map(last_failure);
+                let last = last.map_or_else(String::new, |last| format!("{last}; "));
+                format!("{last}{}", self.ready(cohort, cell))
+            }
+            TaskState::Running => self.place_of(cohort, cell),
+            TaskState::Done => "its result is there".to_owned(),
+            TaskState::Failed => {
+                let last = cohort.troubles.get(&cell).map(last_failure);
+                let last = last.unwrap_or_else(|| "failed".to_owned());
+                format!(
+                    "{last}; when the cause is gone: kumi cohort retry {}",
+                    cohort.id
+                )
+            }
+            TaskState::Quarantined => {
+                let aside = cohort.aside.get(&cell.row);
+                let message = aside.map_or("", |aside| &aside.message);
+                format!("its sample was set aside: {message}")
+            }
+            TaskState::Cancelled => match cohort.reason.as_str() {
+                "" => "the cohort was cancelled".to_owned(),
+                reason => format!("the cohort was stopped: {reason}"),
+            },
+            TaskState::Skipped => "nothing needs it: what it feeds was there before".to_owned(),
+        }
+    }
+
+    /// Where a running task runs.
+    fn place_of(&self, cohort: &Cohort, cell: Cell) -> String {
+        let attempt = cohort.running.get(&cell).copied().unwrap_or(0);
+        let lease = self.leases.get(&attempt);
+        let worker = lease.and_then(|lease| self.workers.get(&lease.worker));
+        let name = worker.map_or("?", |worker| &worker.hello.name);
+        format!("running on {name} as attempt {attempt}")
+    }
+
+    /// What keeps a ready task from running.
+    fn ready(&self, cohort: &Cohort, cell: Cell) -> String {
+        let address = cohort.address(cell);
+        if let Some(attempt) = self.derived.in_flight.get(&address)
+            && let Some(lease) = self.leases.get(attempt)
+        {
+            let other = &self.cohorts[&lease.cohort];
+            let place = self.place_of(other, lease.cell);
+            return format!(
+                "the same work for cohort {} is {place}; its result will be used",
+                other.id
+            );
+        }
+        if let Some(problem) = self.no_worker(cohort, cohort.need(cell)) {
+            return problem;
+        }
+        let ahead = self.ahead_of(cohort);
+        match ahead {
+            Some((first, tasks)) => format!(
+                "ready, behind {tasks} ready tasks of cohort {} ({}, priority {}); every worker that could take it is busy",
+                first.id,
+                first.header.name,
+                first.priority().label(),
+            ),
+            None => {
+                "ready; it starts as soon as a worker has enough cores and memory free".to_owned()
+            }
+        }
+    }
+
+    /// Why no worker will ever take such a task as things are, if so.
+    fn no_worker(&self, cohort: &Cohort, need: Need) -> Option<String> {
+        let present: Vec<&Worker> = self.workers.values().filter(|w| !w.lost).collect();
+        if present.is_empty() {
+            return Some("no worker is connected; start one with: kumi worker start".to_owned());
+        }
+        let version = cohort.kernel_version();
+        let able: Vec<&Worker> = present
+            .iter()
+            .copied()
+            .filter(|w| w.computes(version))
+            .collect();
+        if able.is_empty() {
+            let other = &present[0].hello;
+            return Some(format!(
+                "no worker computes kernel version {version} ({} computes {}); start workers of that version or submit the cohort with the new one",
+                other.name, other.kernel_version
+            ));
+        }
+        let large = |worker: &&&Worker| worker.hello.memory_bytes >= need.memory_bytes;
+        if !able.iter().any(|worker| large(&worker)) {
+            let largest = able.iter().max_by_key(|worker| worker.hello.memory_bytes);
+            let largest = &largest?.hello;
+            return Some(format!(
+                "asks for {} of memory; the largest worker, {}, has {}; start a larger one",
+                gib(need.memory_bytes),
+                largest.name,
+                gib(largest.memory_bytes)
+            ));
+        }
+        let draining = able.iter().filter(large).find(|worker| worker.draining)?;
+        let open = able.iter().filter(large).any(|worker| !worker.draining);
+        (!open).then(|| {
+            let name = &draining.hello.name;
+            format!("every worker that could take it is draining; resume one with: kumi worker resume {name}")
+        })
+    }
+
+    /// The first cohort with ready tasks that is served before this one, and how many those are.
+    fn ahead_of(&self, cohort: &Cohort) -> Option<(&Cohort, u64)> {
+        let own = (cohort.priority() as i32, cohort.id);
+        let before = self.derived.queue.range(..own);
+        let before = before.map(|(_, id)| &self.cohorts[id]);
+        let ready = |cohort: &Cohort| cohort.grids.iter().map(|g| g.count(TaskState::Ready)).sum();
+        before
+            .map(|cohort| (cohort, ready(cohort)))
+            .find(|(_, ready)| *ready > 0)
+    }
+}
+
+/// Cells to explain, those that run or failed first.
+fn cells_of(cohort: &Cohort, stages: &[Stage], row: Option<u32>) -> Vec<Cell> {
+    let open = [
+        TaskState::Running,
+        TaskState::Failed,
+        TaskState::Ready,
+        TaskState::Waiting,
+        TaskState::Quarantined,
+        TaskState::Cancelled,
+    ];
+    let mut cells = Vec::new();
+    for wanted in open {
+        for stage in stages {
+            let grid = cohort.grid(*stage);
+            if grid.count(wanted) == 0 {
+                continue;
+            }
+            let rows = row.map_or(0..grid.rows(), |row| row..row + 1);
+            for (row, column) in rows.flat_map(|r| (0..grid.columns()).map(move |c| (r, c))) {
+                if cells.len() == EXPLANATIONS_MAX {
+                    return cells;
+                }
+                if grid.get(row, column) == wanted {
+                    let stage = *stage;
+                    cells.push(Cell { stage, row, column });
+                }
+            }
+        }
+    }
+    cells
+}
+
+/// What a waiting task waits for.
+fn waiting(state: &State, cohort: &Cohort, cell: Cell) -> String {
+    let at = |stage, row| Cell {
+        stage,
+        row,
+        column: 0,
+    };
+    let index = at(Stage::Index, 0);
+    let align = at(Stage::Align, cell.row);
+    let is_open = |cell: Cell| {
+        cohort.has(cell) && !matches!(cohort.get(cell), TaskState::Done | TaskState::Skipped)
+    };
+    let says = |cell: Cell| {
+        let what = cohort.get(cell);
+        match what {
+            TaskState::Running => state.place_of(cohort, cell),
+            _ => format!("{what:?}").to_lowercase(),
+        }
+    };
+    if is_by_sample(cell.stage) && cell.stage != Stage::Align && is_open(align) {
+        let sample = &cohort.samples[cell.row as usize].name;
+        return format!("needs the alignment of {sample}, which is {}", says(align));
+    }
+    if cell.stage == Stage::Gvcf && cohort.grid(Stage::Call).open(cell.row) > 0 {
+        return missing_of_row(cohort, Stage::Call, cell.row, &says);
+    }
+    if cell.stage == Stage::Joint {
+        let rows = (0..cohort.rows()).filter(|row| !cohort.aside.contains_key(row));
+        let open: Vec<u32> = rows
+            .filter(|row| !super::cohort::is_done(cohort, *row))
+            .collect();
+        if let Some(first) = open.first() {
+            let name = &cohort.samples[*first as usize].name;
+            let stages = BY_SAMPLE.map(|stage| at(stage, *first));
+            let stage = stages.into_iter().find(|cell| is_open(*cell));
+            let stage = stage.map_or("?", |cell| cell.stage.label());
+            return format!(
+                "needs {} more samples; the first is {name}, whose {stage} stage is not done",
+                open.len()
+            );
+        }
+    }
+    if cell.stage == Stage::Release && cohort.grid(Stage::Joint).open(0) > 0 {
+        return missing_of_row(cohort, Stage::Joint, 0, &says);
+    }
+    if is_open(index) {
+        return format!("needs the reference index, which is {}", says(index));
+    }
+    "needs the stage before it".to_owned()
+}
+
+fn missing_of_row(
+    cohort: &Cohort,
+    stage: Stage,
+    row: u32,
+    says: &dyn Fn(Cell) -> String,
+) -> String {
+    let grid = cohort.grid(stage);
+    let columns = 0..grid.columns();
+    let cells = columns.map(|column| Cell { stage, row, column });
+    let open = |cell: &Cell| {
+        let state = cohort.get(*cell);
+        !matches!(state, TaskState::Done | TaskState::Skipped)
+    };
+    let first = cells.clone().find(open);
+    let first = first.map_or_else(String::new, |cell| {
+        format!("; shard {} is {}", cell.column, says(cell))
+    });
+    format!(
+        "needs {} more of {} {} shards{first}",
+        grid.open(row),
+        grid.columns(),
+        stage.label()
+    )
+}
+
+fn last_failure(trouble: &Trouble) -> String {
+    let Trouble {
+        failures,
+        losses,
+        message,
+        worker,
+        ..
+    } = trouble;
+    match (failures, losses) {
+        (0, lost) => format!("lost {lost} times with its worker, last: {message}"),
+        (failed, 0) => {
+            format!("failed {failed} of at most {FAILURES_MAX} times, last on {worker}: {message}")
+        }
+        (failed, lost) => format!(
+            "failed {failed} of at most {FAILURES_MAX} times and was lost {lost} times, last on {worker}: {message}"
+        ),
+    }
+}
+
+fn gib(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64)
+}

@@ -1,0 +1,213 @@
+//! Cohorts, results and commands for tests.
+
+use kumi_proto::v1;
+use kumi_proto::v1::command::Kind;
+use kumi_scheduler::{Outcome, State};
+
+/// What a test's cohort looks like.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
+    pub(crate) request_id: String,
+    pub(crate) name: String,
+    pub(crate) programme: String,
+    pub(crate) samples: Vec<String>,
+    /// Samples that start from a gVCF.
+    pub(crate) from_gvcf: Vec<String>,
+    /// All samples are one case.
+    pub(crate) case: String,
+    pub(crate) call_shards: u32,
+    pub(crate) joint_shards: u32,
+    pub(crate) cores_per_align: u32,
+    pub(crate) quarantine: bool,
+    pub(crate) index_given: bool,
+    pub(crate) priority: v1::Priority,
+    pub(crate) kernel_version: String,
+    pub(crate) contigs: Vec<(String, u64)>,
+    pub(crate) root: String,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self {
+            request_id: String::new(),
+            name: "c".to_owned(),
+            programme: "p".to_owned(),
+            samples: Vec::new(),
+            from_gvcf: Vec::new(),
+            case: String::new(),
+            call_shards: 2,
+            joint_shards: 2,
+            cores_per_align: 0,
+            quarantine: false,
+            index_given: false,
+            priority: v1::Priority::Normal,
+            kernel_version: "k1".to_owned(),
+            contigs: vec![("1".to_owned(), 100_000), ("2".to_owned(), 50_000)],
+            root: "/data".to_owned(),
+        }
+    }
+}
+
+fn file(path: &str) -> v1::ReadFile {
+    let mut fingerprint: String = path.bytes().map(|byte| format!("{byte:02x}")).collect();
+    fingerprint.push_str(&"0".repeat(64));
+    fingerprint.truncate(64);
+    v1::ReadFile {
+        path: path.to_owned(),
+        size: 1,
+        fingerprint,
+    }
+}
+
+impl Shape {
+    pub(crate) fn header(&self) -> v1::CohortHeader {
+        let contigs = self.contigs.iter().map(|(name, length)| v1::Contig {
+            name: name.clone(),
+            length: *length,
+            md5: "0".repeat(32),
+        });
+        let policy = if self.quarantine {
+            v1::OnBadSample::Quarantine
+        } else {
+            v1::OnBadSample::Fail
+        };
+        let source = if self.index_given {
+            v1::reference_facts::Source::Index(file("/in/ref.kidx"))
+        } else {
+            v1::reference_facts::Source::Fasta(file("/in/ref.fa"))
+        };
+        v1::CohortHeader {
+            request_id: self.request_id.clone(),
+            name: self.name.clone(),
+            programme: self.programme.clone(),
+            centre: "centre".to_owned(),
+            priority: self.priority.into(),
+            deadline_ms: 0,
+            root: self.root.clone(),
+            reference: Some(v1::ReferenceFacts {
+                name: "ref.fa".to_owned(),
+                contigs: contigs.collect(),
+                source: Some(source),
+            }),
+            params: Some(v1::CohortParams {
+                genome_ploidy: 0,
+                call_shards: self.call_shards,
+                joint_shards: self.joint_shards,
+                cores_per_align: self.cores_per_align,
+                on_bad_sample: policy.into(),
+                kernel_version: self.kernel_version.clone(),
+                targets: Vec::new(),
+            }),
+        }
+    }
+
+    pub(crate) fn samples(&self) -> Vec<v1::Sample> {
+        self.samples.iter().map(|name| self.sample(name)).collect()
+    }
+
+    fn sample(&self, name: &str) -> v1::Sample {
+        let mut sample = v1::Sample {
+            name: name.to_owned(),
+            case_id: self.case.clone(),
+            ..v1::Sample::default()
+        };
+        if self.from_gvcf.iter().any(|given| given == name) {
+            sample.gvcf = Some(file(&format!("/in/{name}.g.vcf.gz")));
+        } else {
+            sample.read_groups = vec![v1::ReadGroup {
+                id: format!("{name}.1"),
+                library: name.to_owned(),
+                platform: "ILLUMINA".to_owned(),
+                platform_unit: "1".to_owned(),
+                source: Some(v1::read_group::Source::Fastq(v1::FastqPair {
+                    first: Some(file(&format!("/in/{name}_1.fq"))),
+                    second: Some(file(&format!("/in/{name}_2.fq"))),
+                })),
+            }];
+        }
+        sample
+    }
+
+    pub(crate) fn open(&self) -> Kind {
+        Kind::Open(v1::Open {
+            header: Some(self.header()),
+            samples: self.samples(),
+        })
+    }
+}
+
+pub(crate) fn hello(name: &str, incarnation: &str, cores: u32, gib: u64) -> v1::WorkerHello {
+    v1::WorkerHello {
+        name: name.to_owned(),
+        incarnation: incarnation.to_owned(),
+        cores,
+        memory_bytes: gib << 30,
+        version: "1".to_owned(),
+        cpu: "avx2".to_owned(),
+        kernel_version: "k1".to_owned(),
+    }
+}
+
+/// The result of a task that went well.
+pub(crate) fn manifest(spec: &v1::Spec) -> v1::Manifest {
+    let name = match spec.kind {
+        Some(v1::spec::Kind::Index(_)) => "ref.kidx",
+        _ => "result",
+    };
+    let counts = [("reads", 2_000u64), ("bases", 93_000_000_000)];
+    v1::Manifest {
+        directory: spec.directory.clone(),
+        files: vec![v1::File {
+            name: name.to_owned(),
+            size: 1,
+            sha256: spec.key.clone(),
+        }],
+        counts: counts
+            .into_iter()
+            .map(|(name, count)| (name.to_owned(), count))
+            .collect(),
+        core_milliseconds: 1_000,
+        peak_rss_bytes: 1 << 20,
+    }
+}
+
+pub(crate) fn finished(
+    attempt: u64,
+    task: Option<v1::TaskId>,
+    result: v1::finished_task::Result,
+) -> v1::FinishedTask {
+    v1::FinishedTask {
+        attempt,
+        task,
+        result: Some(result),
+    }
+}
+
+/// A state that is checked after each command, and against its own snapshot.
+#[derive(Default)]
+pub(crate) struct Checked {
+    pub(crate) state: State,
+    pub(crate) index: u64,
+}
+
+impl Checked {
+    pub(crate) fn apply(&mut self, at_ms: u64, kind: Kind) -> Outcome {
+        self.index += 1;
+        let command = v1::Command {
+            at_ms,
+            kind: Some(kind),
+        };
+        let outcome = self.state.apply(self.index, &command);
+        self.state.check();
+        outcome
+    }
+
+    /// Replaces the state by what its snapshot gives.
+    pub(crate) fn restart(&mut self) {
+        let bytes = self.state.snapshot();
+        let restored = State::restore(&bytes).expect("what was written can be read");
+        restored.check();
+        assert!(restored.snapshot() == bytes, "restoring changes nothing");
+        self.state = restored;
+    }
+}
