@@ -87,29 +87,11 @@ impl Publication {
     /// Syncs and digests every staged file without publishing it: name, size and digest, sorted by
     /// name. For files that list other files.
     pub fn seal(&self) -> Result<Vec<v1::File>, StoreError> {
-        let mut files = Vec::with_capacity(self.staged.len());
-        for staged in &self.staged {
-            let (size, sha256) = sync_and_digest(&staged.path)?;
-            files.push(v1::File {
-                name: staged.name.clone(),
-                size,
-                sha256,
-            });
-        }
-        files.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(files)
+        self.seal_more(Vec::new())
     }
 
-    /// Makes everything visible under its name: syncs, digests, renames, syncs the directories.
-    /// Call it after the staged files have been validated.
-    pub fn publish(self) -> Result<Vec<v1::File>, StoreError> {
-        let files = self.seal()?;
-        self.publish_sealed(files)
-    }
-
-    /// As [`Publication::publish`], with what [`Publication::seal`] gave; a file staged since then
-    /// is sealed now, the others are not read again.
-    pub fn publish_sealed(mut self, sealed: Vec<v1::File>) -> Result<Vec<v1::File>, StoreError> {
+    /// As [`Publication::seal`], when `sealed` is what it gave before: only what was staged since then is read.
+    pub fn seal_more(&self, sealed: Vec<v1::File>) -> Result<Vec<v1::File>, StoreError> {
         let mut files = sealed;
         for staged in &self.staged {
             if !files.iter().any(|file| file.name == staged.name) {
@@ -121,6 +103,20 @@ impl Publication {
                 });
             }
         }
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(files)
+    }
+
+    /// Makes everything visible under its name: syncs, digests, renames, syncs the directories.
+    /// Call it after the staged files have been validated.
+    pub fn publish(self) -> Result<Vec<v1::File>, StoreError> {
+        self.publish_sealed(Vec::new())
+    }
+
+    /// As [`Publication::publish`], with what [`Publication::seal`] gave; a file staged since then
+    /// is sealed now, the others are not read again.
+    pub fn publish_sealed(mut self, sealed: Vec<v1::File>) -> Result<Vec<v1::File>, StoreError> {
+        let files = self.seal_more(sealed)?;
         let mut directories = vec![self.directory.clone()];
         for staged in std::mem::take(&mut self.staged) {
             let target = self.directory.join(&staged.name);
@@ -137,7 +133,6 @@ impl Publication {
         for directory in &directories {
             sync_directory(directory)?;
         }
-        files.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(files)
     }
 }

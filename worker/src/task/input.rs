@@ -114,7 +114,6 @@ impl Context<'_> {
         })
     }
 
-    #[allow(dead_code)]
     /// The path of a file that an earlier task published, which must still be as it was: the first whose name
     /// has this ending.
     pub(super) fn published(
@@ -183,7 +182,6 @@ impl Context<'_> {
 pub(super) struct Reference {
     /// The index as a source of bases.
     pub(super) indexed: Indexed,
-    #[allow(dead_code)]
     /// As in `##reference`.
     pub(super) name: String,
 }

@@ -13,17 +13,23 @@
 //! | `records` | align | records of the CRAM, secondary and supplementary ones too |
 //! | `depth_milli` | align | mean depth over the targets (or the genome), times 1,000 |
 //! | `records` | call, gvcf, joint, release | lines of the VCF |
-//! | `variants` | call, gvcf, joint, release | lines with an alternative allele |
-//! | `snvs`, `indels` | call, gvcf, joint, release | alternative alleles of this kind |
+//! | `variants` | call, gvcf, joint, release | lines that pass, with an alternative allele that some genotype carries |
+//! | `snvs`, `indels` | call, gvcf, joint, release | such alleles of this kind |
 //! | `transitions`, `transversions` | call, gvcf, joint, release | of the SNVs |
 //! | `samples` | joint, release | columns |
 
 mod align;
+mod call;
+mod gvcf;
 mod index;
 mod input;
+mod joint;
+mod provenance;
+mod release;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod vcf;
 
 use std::path::Path;
 
@@ -54,7 +60,11 @@ pub(crate) fn run(context: &Context<'_>) -> Result<v1::Manifest, Fault> {
     match &context.spec.kind {
         Some(Kind::Index(spec)) => index::run(context, spec),
         Some(Kind::Align(spec)) => align::run(context, spec),
-        _ => Err(Fault::internal(
+        Some(Kind::Call(spec)) => call::run(context, spec),
+        Some(Kind::Gvcf(spec)) => gvcf::run(context, spec),
+        Some(Kind::Joint(spec)) => joint::run(context, spec),
+        Some(Kind::Release(spec)) => release::run(context, spec),
+        None => Err(Fault::internal(
             "the specification asks for nothing this worker knows; are worker and scheduler of the same version?",
         )),
     }

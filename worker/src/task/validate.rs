@@ -16,7 +16,7 @@ use crate::task::input::Reference;
 /// Writes the index of a CRAM beside it, from the file as it lies on the disk: damage is found here.
 pub(super) fn index_cram(context: &Context<'_>, cram: &Path, crai: &Path) -> Result<(), Fault> {
     let bytes = cram::index(cram)
-        .map_err(|error| invalid(context, cram, format_args!("it cannot be indexed: {error}")))?;
+        .map_err(|error| context.unsound(cram, format_args!("it cannot be indexed: {error}")))?;
     File::create(crai)
         .and_then(|mut file| file.write_all(&bytes))
         .map_err(|source| StoreError::io("write", crai, source).into())
@@ -33,27 +33,29 @@ pub(super) fn cram(
 ) -> Result<(), Fault> {
     let io = |source| Fault::from(StoreError::io("read back", path, source));
     if !AlignmentFile::has_eof(path).map_err(io)? {
-        return Err(invalid(context, path, "it has no end-of-file marker"));
+        return Err(context.unsound(path, "it has no end-of-file marker"));
     }
     let found = containers::count_records(path).map_err(io)?;
     if found != records {
         let what = format_args!("it holds {found} records, {records} were written");
-        return Err(invalid(context, path, what));
+        return Err(context.unsound(path, what));
     }
     let file =
-        AlignmentFile::open(path, None).map_err(|error| invalid(context, path, chain(&error)))?;
+        AlignmentFile::open(path, None).map_err(|error| context.unsound(path, chain(&error)))?;
     let file = file.header();
     if file.read_groups() != header.read_groups() || !file.is_coordinate_sorted() {
-        return Err(invalid(context, path, "its header is not what was written"));
+        return Err(context.unsound(path, "its header is not what was written"));
     }
     file.check_reference(reference.contigs())
-        .map_err(|what| invalid(context, path, what))
+        .map_err(|what| context.unsound(path, what))
 }
 
-/// What does not read back was lost on its way to the disk: another try may help.
-fn invalid(context: &Context<'_>, path: &Path, what: impl std::fmt::Display) -> Fault {
-    context.transient(format_args!(
-        "{} does not read back as what was written: {what}",
-        path.display()
-    ))
+impl Context<'_> {
+    /// What does not read back was lost on its way to the disk: another try may help.
+    pub(super) fn unsound(&self, path: &Path, what: impl std::fmt::Display) -> Fault {
+        self.transient(format_args!(
+            "{} does not read back as what was written: {what}",
+            path.display()
+        ))
+    }
 }

@@ -16,7 +16,6 @@ pub(super) fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/ceu-trio")
 }
 
-#[allow(dead_code)]
 pub(super) const SAMPLES: [(&str, v1::Sex); 3] = [
     ("NA12878", v1::Sex::Xx),
     ("NA12891", v1::Sex::Xy),

@@ -1,4 +1,6 @@
 //! Every stage on the bundled trio, without a scheduler.
 
 mod align;
+mod gvcf;
 mod house;
+mod way;

@@ -1,0 +1,111 @@
+//! Stage `gvcf`: the shards of a sample, or the gVCF that its submitter gave, to the sample's gVCF, with what
+//! tells how everything about the sample was made.
+
+use std::path::PathBuf;
+
+use kumi_formats::vcf::Header;
+use kumi_proto::v1;
+use kumi_seq::contig::{Contig, Contigs};
+
+use crate::fault::Fault;
+use crate::store::Publication;
+use crate::task::Context;
+use crate::task::provenance;
+use crate::task::vcf::{self, Expected, Staged};
+
+/// Progress when the file is written.
+const WRITTEN: f32 = 0.6;
+
+pub(super) fn run(context: &Context<'_>, spec: &v1::GvcfSpec) -> Result<v1::Manifest, Fault> {
+    let reference = context.reference(spec.reference.as_ref())?;
+    let (sources, class) = sources(context, spec, reference.contigs())?;
+    if let Some(alignment) = &spec.alignment {
+        context.published(alignment, ".cram")?;
+    }
+    context.control.check()?;
+    let mut publication =
+        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let staged = Staged::new(&mut publication, &format!("{}.g.vcf.gz", spec.sample))?;
+    let records = staged.concatenate(context, &sources, reference.contigs(), class)?;
+    context.control.advance(0.0, WRITTEN, 1, 1);
+    context.control.check()?;
+    let tally = staged.validate(
+        context,
+        &Expected {
+            contigs: reference.contigs(),
+            samples: std::slice::from_ref(&spec.sample),
+            records,
+        },
+    )?;
+    let counts = tally.counts();
+    let sealed = publication.seal()?;
+    let told = provenance::sample(context, spec, &reference, &sealed, &counts)?;
+    publication.stage_bytes("provenance.json", &told)?;
+    let mut sealed = publication.seal_more(sealed)?;
+    let sums = provenance::checksums(&context.spec.directory, &sealed, spec.alignment.as_ref());
+    publication.stage_bytes("MANIFEST.sha256", sums.as_bytes())?;
+    sealed = publication.seal_more(sealed)?;
+    context.control.check()?;
+    Ok(v1::Manifest {
+        directory: context.spec.directory.clone(),
+        files: publication.publish_sealed(sealed)?,
+        counts,
+        ..Default::default()
+    })
+}
+
+/// The files to put together, and whose fault it is when they cannot be.
+fn sources(
+    context: &Context<'_>,
+    spec: &v1::GvcfSpec,
+    contigs: &Contigs,
+) -> Result<(Vec<PathBuf>, v1::FailureClass), Fault> {
+    if let Some(given) = &spec.gvcf {
+        let path = context.submitted(given)?;
+        let header = vcf::header(context, &path)?;
+        fits(&header, &spec.sample, contigs)
+            .map_err(|what| context.bad_input(format_args!("{}: {what}", path.display())))?;
+        return Ok((vec![path], v1::FailureClass::BadInput));
+    }
+    let shards = spec.shards.iter();
+    let shards: Result<Vec<_>, _> = shards
+        .map(|shard| context.published(shard, ".g.vcf.gz"))
+        .collect();
+    Ok((shards?, v1::FailureClass::Transient))
+}
+
+/// A given gVCF must be of the sample alone, and of this reference as far as it tells.
+fn fits(header: &Header, sample: &str, contigs: &Contigs) -> Result<(), String> {
+    match header.samples() {
+        [one] if one == sample => {}
+        [one] => {
+            return Err(format!(
+                "it is of sample {one}, the sheet says {sample}; correct the sheet or rename it (bcftools reheader -s)"
+            ));
+        }
+        samples => {
+            return Err(format!(
+                "it has {} samples; give one gVCF for each sample (bcftools +split)",
+                samples.len()
+            ));
+        }
+    }
+    for (name, length) in header.contigs() {
+        let Some(ours) = contigs.id(name).and_then(|id| contigs.get(id)) else {
+            continue;
+        };
+        if *length != 0 && *length != u64::from(ours.length) {
+            return Err(format!(
+                "it was made with another reference: contig {name} has {length} bases there and {} here",
+                ours.length
+            ));
+        }
+        let md5 = header.contig_md5(name).and_then(Contig::parse_m5);
+        if md5.is_some_and(|md5| md5 != ours.md5) {
+            return Err(format!(
+                "it was made with another reference: contig {name} has another md5"
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Stage `joint`: all gVCFs of a cohort to the cohort VCF of one shard.
+
+use kumi_joint::{JointError, Params, Record, joint_all};
+use kumi_proto::v1;
+
+use crate::capabilities::VERSION;
+use crate::fault::Fault;
+use crate::store::Publication;
+use crate::task::Context;
+use crate::task::vcf::{self, Expected, Staged, bases_before};
+
+/// Progress when the last record is written.
+const GENOTYPED: f32 = 0.97;
+
+pub(super) fn run(context: &Context<'_>, spec: &v1::JointSpec) -> Result<v1::Manifest, Fault> {
+    let reference = context.reference(spec.reference.as_ref())?;
+    let contigs = reference.contigs();
+    let gvcfs = spec
+        .gvcfs
+        .iter()
+        .map(|manifest| context.published(manifest, ".g.vcf.gz"))
+        .collect::<Result<Vec<_>, _>>()?;
+    let regions = context.intervals(contigs, &spec.regions)?;
+    let mut samples = spec.samples.clone();
+    samples.sort();
+    let mut publication =
+        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let staged = Staged::new(&mut publication, &format!("{}.vcf.gz", spec.cohort))?;
+    let header = kumi_joint::header(contigs, &reference.name, &samples, VERSION);
+    let mut writer = staged.create(context, &header, contigs)?;
+    let total = regions.iter().map(|region| u64::from(region.len())).sum();
+    let sink = |records: Vec<Record>| {
+        context.control.check()?;
+        for record in &records {
+            let record = vcf::Record {
+                contig: record.contig,
+                start: record.start,
+                end: record.end,
+                line: &record.line,
+            };
+            writer.write(context, &record)?;
+        }
+        if let Some(last) = records.last() {
+            let done = bases_before(&regions, last.contig, last.end);
+            context.control.advance(0.0, GENOTYPED, done, total);
+        }
+        Ok(())
+    };
+    joint_all(
+        &gvcfs,
+        &reference.indexed,
+        &regions,
+        &Params::default(),
+        sink,
+    )
+    .map_err(|error| match error {
+        JointError::Sink(fault) => fault,
+        error => context.kernel(&error),
+    })?;
+    context.meter.add(0, total);
+    let records = writer.finish(context)?;
+    let expected = Expected {
+        contigs,
+        samples: &samples,
+        records,
+    };
+    let mut counts = staged.validate(context, &expected)?.counts();
+    counts.insert("samples".to_owned(), samples.len() as u64);
+    context.control.check()?;
+    Ok(v1::Manifest {
+        directory: context.spec.directory.clone(),
+        files: publication.publish()?,
+        counts,
+        ..Default::default()
+    })
+}

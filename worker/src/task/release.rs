@@ -1,0 +1,107 @@
+//! Stage `release`: the shards of a cohort VCF to one, with its sites alone and a manifest.
+
+use std::path::Path;
+
+use kumi_formats::vcf::Reader;
+use kumi_proto::v1;
+use kumi_seq::contig::Contigs;
+
+use crate::fault::Fault;
+use crate::store::Publication;
+use crate::task::Context;
+use crate::task::provenance;
+use crate::task::vcf::{self, Expected, Staged};
+
+/// Columns of a VCF before FORMAT.
+const SITE_COLUMNS: usize = 8;
+/// Progress when the cohort VCF is written and when the sites are.
+const WRITTEN: f32 = 0.5;
+const SITES: f32 = 0.8;
+
+pub(super) fn run(context: &Context<'_>, spec: &v1::ReleaseSpec) -> Result<v1::Manifest, Fault> {
+    let reference = context.reference(spec.reference.as_ref())?;
+    let contigs = reference.contigs();
+    let shards = spec
+        .shards
+        .iter()
+        .map(|shard| context.published(shard, ".vcf.gz"))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut samples = spec.samples.clone();
+    samples.sort();
+    context.control.check()?;
+    let mut publication =
+        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let whole = Staged::new(&mut publication, &format!("{}.vcf.gz", spec.cohort))?;
+    let class = v1::FailureClass::Transient;
+    let records = whole.concatenate(context, &shards, contigs, class)?;
+    context.control.advance(0.0, WRITTEN, 1, 1);
+    let mut expected = Expected {
+        contigs,
+        samples: &samples,
+        records,
+    };
+    let mut counts = whole.validate(context, &expected)?.counts();
+    counts.insert("samples".to_owned(), samples.len() as u64);
+    context.control.advance(0.0, SITES, 1, 1);
+    let sites = Staged::new(&mut publication, &format!("{}.sites.vcf.gz", spec.cohort))?;
+    write_sites(context, whole.path(), &sites, contigs)?;
+    expected.samples = &[];
+    sites.validate(context, &expected)?;
+    let sealed = publication.seal()?;
+    let told = provenance::release(context, spec, &reference, &sealed, &counts)?;
+    publication.stage_bytes("manifest.json", &told)?;
+    context.control.check()?;
+    Ok(v1::Manifest {
+        directory: context.spec.directory.clone(),
+        files: publication.publish_sealed(sealed)?,
+        counts,
+        ..Default::default()
+    })
+}
+
+/// The same records without their genotypes.
+fn write_sites(
+    context: &Context<'_>,
+    whole: &Path,
+    sites: &Staged,
+    contigs: &Contigs,
+) -> Result<(), Fault> {
+    let mut reader = Reader::open(whole).map_err(|error| context.kernel(&error))?;
+    let mut header = reader.header().meta().join("\n");
+    header.push_str("\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n");
+    let mut writer = sites.create(context, &header, contigs)?;
+    while let Some(record) = reader.read().map_err(|error| context.kernel(&error))? {
+        let contig = std::str::from_utf8(record.contig()).ok();
+        let contig = contig
+            .and_then(|name| contigs.id(name))
+            .ok_or_else(|| context.internal("a record lies on no contig of the reference"))?;
+        let end = record.end().map_err(|what| context.internal(what))?;
+        let site = vcf::Record {
+            contig,
+            start: record.start(),
+            end,
+            line: columns(record.line(), SITE_COLUMNS),
+        };
+        writer.write(context, &site)?;
+    }
+    writer.finish(context)?;
+    Ok(())
+}
+
+/// The first `count` columns of a line.
+fn columns(line: &[u8], count: usize) -> &[u8] {
+    let mut tabs = line.iter().enumerate().filter(|(_, byte)| **byte == b'\t');
+    let end = tabs.nth(count - 1).map_or(line.len(), |(at, _)| at);
+    &line[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::columns;
+
+    #[test]
+    fn columns_are_cut_at_a_tab() {
+        assert_eq!(columns(b"a\tb\tc", 2), b"a\tb");
+        assert_eq!(columns(b"a\tb", 2), b"a\tb");
+    }
+}

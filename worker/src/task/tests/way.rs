@@ -1,0 +1,231 @@
+//! The whole way of the trio: index, align, call, gvcf, joint, release.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use kumi_formats::vcf::Reader;
+use kumi_proto::v1;
+use kumi_proto::v1::FailureClass;
+use kumi_proto::v1::spec::Kind;
+
+use super::house::{House, SAMPLES};
+
+/// As the scheduler's plan cuts: at multiples of the length at which reference blocks end anyway.
+fn cut(contig: &v1::Contig, shards: u64) -> Vec<Vec<v1::Region>> {
+    let edge = u64::from(kumi_call::BLOCK_EDGE);
+    let at = |number: u64| {
+        if number == shards {
+            contig.length
+        } else {
+            contig.length * number / shards / edge * edge
+        }
+    };
+    let region = |number| v1::Region {
+        contig: contig.name.clone(),
+        start: at(number),
+        end: at(number + 1),
+    };
+    (0..shards).map(|number| vec![region(number)]).collect()
+}
+
+/// What came of it.
+struct Results {
+    house: House,
+    aligned: Vec<v1::Manifest>,
+    gvcfs: Vec<v1::Manifest>,
+    release: v1::Manifest,
+}
+
+impl Results {
+    /// Digests of everything that is kept, by name.
+    fn digests(&self) -> BTreeMap<String, String> {
+        let manifests = self.aligned.iter().chain(&self.gvcfs);
+        let all = manifests.chain(std::iter::once(&self.release));
+        all.flat_map(|manifest| {
+            manifest.files.iter().map(|file| {
+                (
+                    format!("{}/{}", manifest.directory, file.name),
+                    file.sha256.clone(),
+                )
+            })
+        })
+        .collect()
+    }
+}
+
+fn whole(cores: u32, call_shards: u64, joint_shards: u64) -> Results {
+    let (house, reference) = House::with_index(cores);
+    let (mut aligned, mut gvcfs) = (Vec::new(), Vec::new());
+    for (sample, sex) in SAMPLES {
+        let alignment = house.done(house.align_example(&reference, sample));
+        let shards = (0..).zip(cut(house.contig(), call_shards));
+        let shards = shards.map(|(number, regions): (u32, _)| {
+            house.done(house.call(&reference, sample, sex, &alignment, (number, regions)))
+        });
+        let gvcf = v1::GvcfSpec {
+            reference: Some(reference.clone()),
+            sample: sample.to_owned(),
+            shards: shards.collect(),
+            alignment: Some(alignment.clone()),
+            ploidy: Some(ploidy(sex)),
+            read_groups: Vec::new(),
+            gvcf: None,
+        };
+        let directory = format!("p/samples/{sample}/run");
+        gvcfs.push(house.done(house.spec(&directory, Kind::Gvcf(gvcf))));
+        aligned.push(alignment);
+    }
+    let samples: Vec<_> = SAMPLES.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let shards = (0..).zip(cut(house.contig(), joint_shards));
+    let shards = shards.map(|(number, regions): (u32, _)| {
+        let joint = v1::JointSpec {
+            reference: Some(reference.clone()),
+            cohort: "trio".to_owned(),
+            samples: samples.clone(),
+            gvcfs: gvcfs.clone(),
+            regions,
+        };
+        house.done(house.spec(&format!("p/work/joint{number}"), Kind::Joint(joint)))
+    });
+    let release = v1::ReleaseSpec {
+        reference: Some(reference.clone()),
+        cohort: "trio".to_owned(),
+        release: "0123456789ab".to_owned(),
+        shards: shards.collect(),
+        samples,
+    };
+    let directory = "p/cohorts/trio/releases/0123456789ab";
+    let release = house.done(house.spec(directory, Kind::Release(release)));
+    Results {
+        house,
+        aligned,
+        gvcfs,
+        release,
+    }
+}
+
+fn ploidy(sex: v1::Sex) -> v1::Ploidy {
+    v1::Ploidy {
+        genome: 2,
+        sex: sex.into(),
+    }
+}
+
+impl House {
+    fn call(
+        &self,
+        reference: &v1::Reference,
+        sample: &str,
+        sex: v1::Sex,
+        alignment: &v1::Manifest,
+        (number, regions): (u32, Vec<v1::Region>),
+    ) -> v1::Spec {
+        let call = v1::CallSpec {
+            reference: Some(reference.clone()),
+            sample: sample.to_owned(),
+            alignment: Some(alignment.clone()),
+            regions,
+            ploidy: Some(ploidy(sex)),
+        };
+        self.spec(&format!("p/work/{sample}{number}"), Kind::Call(call))
+    }
+}
+
+#[test]
+fn results_are_the_same_bytes_for_any_number_of_cores_and_shards() {
+    let first = whole(1, 1, 1);
+    let expected = first.digests();
+    for name in [
+        "p/samples/NA12891/run/NA12891.cram",
+        "p/samples/NA12891/run/NA12891.g.vcf.gz",
+        "p/samples/NA12891/run/NA12891.g.vcf.gz.tbi",
+        "p/samples/NA12891/run/provenance.json",
+        "p/samples/NA12891/run/MANIFEST.sha256",
+        "p/cohorts/trio/releases/0123456789ab/trio.vcf.gz",
+        "p/cohorts/trio/releases/0123456789ab/trio.vcf.gz.tbi",
+        "p/cohorts/trio/releases/0123456789ab/trio.sites.vcf.gz",
+        "p/cohorts/trio/releases/0123456789ab/manifest.json",
+    ] {
+        assert!(expected.contains_key(name), "{name} in {expected:?}");
+    }
+    let counts = &first.release.counts;
+    assert_eq!(counts["samples"], 3);
+    assert!(
+        counts["variants"] >= 60 && counts["snvs"] >= 50,
+        "{counts:?}"
+    );
+    assert_eq!(
+        counts["transitions"] + counts["transversions"],
+        counts["snvs"]
+    );
+    for gvcf in &first.gvcfs {
+        assert!(gvcf.counts["records"] > gvcf.counts["variants"], "{gvcf:?}");
+        assert!(gvcf.counts["variants"] >= 20, "{gvcf:?}");
+    }
+    check_sums(&first.house.root.path().join("p/samples/NA12878/run"));
+    columns(&first);
+    for (cores, call_shards, joint_shards) in [(2, 7, 7), (4, 7, 1), (4, 1, 3)] {
+        let other = whole(cores, call_shards, joint_shards);
+        let what = format!("{cores} cores, {call_shards} and {joint_shards} shards");
+        assert_eq!(other.digests(), expected, "{what}");
+        assert_eq!(other.release.counts, first.release.counts, "{what}");
+    }
+}
+
+/// `sha256sum -c` would say OK to every line.
+fn check_sums(directory: &Path) {
+    let text = std::fs::read_to_string(directory.join("MANIFEST.sha256")).expect("there");
+    assert!(text.lines().count() >= 5, "{text}");
+    for line in text.lines() {
+        let (sum, name) = line.split_once("  ").expect("two columns");
+        let (_, found) = crate::store::sha256_file(&directory.join(name)).expect("there");
+        assert_eq!(found, sum, "{name}");
+    }
+}
+
+/// The sites are the cohort's records without its genotypes.
+fn columns(results: &Results) {
+    let directory = results.house.root.path().join(&results.release.directory);
+    let open = |name: &str| Reader::open(&directory.join(name)).expect("a VCF");
+    let (mut whole, mut sites) = (open("trio.vcf.gz"), open("trio.sites.vcf.gz"));
+    assert_eq!(whole.header().samples(), ["NA12878", "NA12891", "NA12892"]);
+    assert!(sites.header().samples().is_empty());
+    loop {
+        let (record, site) = (whole.read().expect("whole"), sites.read().expect("whole"));
+        let (Some(record), Some(site)) = (record, site) else {
+            assert!(record.is_none() && site.is_none());
+            break;
+        };
+        assert!(record.line().starts_with(site.line()));
+        assert_eq!(site.line().split(|byte| *byte == b'\t').count(), 8);
+    }
+}
+
+#[test]
+fn a_published_file_that_is_gone_or_cut_is_named_with_what_to_do() {
+    let (house, reference) = House::with_index(1);
+    let alignment = house.done(house.align_example(&reference, "NA12892"));
+    let cram = house
+        .root
+        .path()
+        .join(&alignment.directory)
+        .join("NA12892.cram");
+    let call = || {
+        let regions = cut(house.contig(), 1).remove(0);
+        house.fails(house.call(&reference, "NA12892", v1::Sex::Xx, &alignment, (0, regions)))
+    };
+    let file = std::fs::File::options()
+        .write(true)
+        .open(&cram)
+        .expect("there");
+    file.set_len(1000).expect("cut");
+    for said in ["has 1000 bytes", "cannot be read now"] {
+        let failure = call();
+        assert_eq!(failure.class(), FailureClass::Transient, "{failure:?}");
+        for told in ["sample NA12892", "NA12892.cram", said, "kumi cohort retry"] {
+            assert!(failure.message.contains(told), "{told} in {failure:?}");
+        }
+        let _ = std::fs::remove_file(&cram);
+    }
+    assert!(house.files("p/work").is_empty());
+}

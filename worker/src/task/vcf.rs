@@ -1,0 +1,254 @@
+//! VCF files of this worker: written record by record, read back whole before they become visible.
+
+mod tally;
+
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+use kumi_formats::vcf::{self, ConcatenateError, Reader, VcfError};
+use kumi_proto::v1;
+use kumi_seq::contig::{ContigId, Contigs};
+use kumi_seq::interval::Interval;
+
+use crate::fault::{Fault, chain};
+use crate::store::{Publication, StoreError};
+pub(super) use crate::task::vcf::tally::Tally;
+use crate::task::{Context, heading};
+
+const BUFFER_BYTES: usize = 1 << 20;
+/// Records read back between two looks at the stop flag.
+const CHECK_EVERY: u64 = 1 << 14;
+
+/// A VCF and its index, staged under their names.
+pub(super) struct Staged {
+    path: PathBuf,
+    tbi: PathBuf,
+}
+
+/// What must be in a VCF that was written.
+pub(super) struct Expected<'a> {
+    pub(super) contigs: &'a Contigs,
+    pub(super) samples: &'a [String],
+    pub(super) records: u64,
+}
+
+/// A record of any kernel.
+pub(super) struct Record<'a> {
+    pub(super) contig: ContigId,
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) line: &'a [u8],
+}
+
+impl Staged {
+    pub(super) fn new(publication: &mut Publication, name: &str) -> Result<Self, Fault> {
+        Ok(Self {
+            path: publication.stage(name)?,
+            tbi: publication.stage_beside(name, "tbi")?,
+        })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn create(
+        &self,
+        context: &Context<'_>,
+        header: &str,
+        contigs: &Contigs,
+    ) -> Result<Writer<'_>, Fault> {
+        let inner = self
+            .buffer()
+            .and_then(|file| vcf::Writer::new(file, header, contigs))
+            .map_err(|error| self.writing(context, error))?;
+        Ok(Writer {
+            staged: self,
+            inner,
+            records: 0,
+        })
+    }
+
+    /// Puts shards together; gives the number of records.
+    pub(super) fn concatenate(
+        &self,
+        context: &Context<'_>,
+        shards: &[PathBuf],
+        contigs: &Contigs,
+        class: v1::FailureClass,
+    ) -> Result<u64, Fault> {
+        let file = self
+            .buffer()
+            .map_err(|error| self.writing(context, error))?;
+        let (file, tbi, records) =
+            vcf::concatenate(shards, contigs, file).map_err(|error| match error {
+                ConcatenateError::Write(error) => self.writing(context, error),
+                error => Fault::from_error(&heading(context.spec), &error, class),
+            })?;
+        self.complete(context, file, &tbi)?;
+        Ok(records)
+    }
+
+    /// Reads the file back from its beginning to its end and through its index, and counts what is in it.
+    pub(super) fn validate(
+        &self,
+        context: &Context<'_>,
+        expected: &Expected<'_>,
+    ) -> Result<Tally, Fault> {
+        let damaged = |error: VcfError| self.invalid(context, chain(&error));
+        let mut reader = Reader::open(&self.path).map_err(damaged)?;
+        if reader.header().samples() != expected.samples {
+            return Err(self.invalid(
+                context,
+                "its columns are not the samples that were asked for",
+            ));
+        }
+        if !reader.load_index().map_err(damaged)? {
+            return Err(self.invalid(context, "it has no index"));
+        }
+        let mut tally = Tally::default();
+        let mut first: Vec<(String, Interval)> = Vec::new();
+        while let Some(record) = reader.read().map_err(damaged)? {
+            tally.observe(&record);
+            let name = String::from_utf8_lossy(record.contig()).into_owned();
+            if first.last().is_none_or(|(last, _)| *last != name) {
+                let contig = expected.contigs.id(&name).ok_or_else(|| {
+                    self.invalid(
+                        context,
+                        format_args!("contig {name} is not in the reference"),
+                    )
+                })?;
+                let (start, end) = (record.start(), record.start() + 1);
+                first.push((name, Interval { contig, start, end }));
+            }
+            if tally.records().is_multiple_of(CHECK_EVERY) {
+                context.control.check()?;
+            }
+        }
+        if tally.records() != expected.records {
+            let what = format!(
+                "it holds {} records, {} were written",
+                tally.records(),
+                expected.records
+            );
+            return Err(self.invalid(context, what));
+        }
+        let mut indexed = reader.indexed_contigs();
+        indexed.retain(|name| first.iter().any(|(found, _)| found == name));
+        let lost = indexed.len() != first.len();
+        for (name, interval) in first {
+            let found = reader.seek(&name, interval).map_err(damaged)?;
+            let there = found && reader.read().map_err(damaged)?.is_some();
+            if lost || !there {
+                let what = format_args!("its index does not know the records of {name}");
+                return Err(self.invalid(context, what));
+            }
+        }
+        Ok(tally)
+    }
+
+    fn buffer(&self) -> io::Result<BufWriter<File>> {
+        File::create(&self.path).map(|file| BufWriter::with_capacity(BUFFER_BYTES, file))
+    }
+
+    fn complete(
+        &self,
+        context: &Context<'_>,
+        file: BufWriter<File>,
+        tbi: &[u8],
+    ) -> Result<(), Fault> {
+        file.into_inner()
+            .map_err(|error| self.writing(context, error.into_error()))?;
+        std::fs::write(&self.tbi, tbi).map_err(|error| self.writing(context, error))
+    }
+
+    /// The disk decides the class; a record that cannot be written is our fault.
+    fn writing(&self, context: &Context<'_>, source: io::Error) -> Fault {
+        let error = StoreError::io("write", &self.path, source);
+        Fault::from_error(&heading(context.spec), &error, v1::FailureClass::Internal)
+    }
+
+    fn invalid(&self, context: &Context<'_>, what: impl std::fmt::Display) -> Fault {
+        context.unsound(&self.path, what)
+    }
+}
+
+/// Writes a staged VCF.
+pub(super) struct Writer<'a> {
+    staged: &'a Staged,
+    inner: vcf::Writer<BufWriter<File>>,
+    records: u64,
+}
+
+impl Writer<'_> {
+    pub(super) fn write(
+        &mut self,
+        context: &Context<'_>,
+        record: &Record<'_>,
+    ) -> Result<(), Fault> {
+        self.inner
+            .write(record.contig, record.start, record.end, record.line)
+            .map_err(|error| self.staged.writing(context, error))?;
+        self.records += 1;
+        Ok(())
+    }
+
+    /// Completes the file and writes its index; gives the number of records.
+    pub(super) fn finish(self, context: &Context<'_>) -> Result<u64, Fault> {
+        let (file, tbi) = self
+            .inner
+            .finish()
+            .map_err(|error| self.staged.writing(context, error))?;
+        self.staged.complete(context, file, &tbi)?;
+        Ok(self.records)
+    }
+}
+
+/// The header of a VCF that was published.
+pub(super) fn header(context: &Context<'_>, path: &Path) -> Result<vcf::Header, Fault> {
+    Reader::open(path)
+        .map(|reader| reader.header().clone())
+        .map_err(|error| context.kernel(&error))
+}
+
+/// How many bases of `regions`, which are in order, lie before a position.
+pub(super) fn bases_before(regions: &[Interval], contig: ContigId, position: u32) -> u64 {
+    regions
+        .iter()
+        .take_while(|region| (region.contig, region.start) <= (contig, position))
+        .map(|region| {
+            let end = if region.contig == contig {
+                region.end.min(position)
+            } else {
+                region.end
+            };
+            u64::from(end - region.start)
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use kumi_seq::contig::ContigId;
+    use kumi_seq::interval::Interval;
+
+    use super::bases_before;
+
+    #[test]
+    fn progress_counts_the_bases_of_the_regions_only() {
+        let at = |contig, start, end| Interval {
+            contig: ContigId(contig),
+            start,
+            end,
+        };
+        let regions = [at(0, 10, 20), at(0, 50, 60), at(2, 0, 5)];
+        let before = |contig, position| bases_before(&regions, ContigId(contig), position);
+        assert_eq!(before(0, 5), 0);
+        assert_eq!(before(0, 15), 5);
+        assert_eq!(before(0, 40), 10);
+        assert_eq!(before(0, 55), 15);
+        assert_eq!(before(1, 0), 20);
+        assert_eq!(before(2, 3), 23);
+    }
+}
