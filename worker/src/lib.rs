@@ -1,7 +1,7 @@
 //! The worker daemon: it leases tasks from the scheduler, runs the kernels on them, and publishes
 //! what they make.
 //!
-//! `agent` decides (purely), `daemon` and `session` carry its decisions out, `executor` gives every
+//! `agent` decides (purely), `daemon` carries its decisions out, `executor` gives every
 //! task its own threads, `task` turns a `Spec` into files, `store` is the only door through which a
 //! file becomes visible. A worker never decides what to run next, never talks to another worker, and
 //! never reports a file that it has not validated, synced and renamed.
