@@ -1,4 +1,6 @@
 //! The state machine from outside: by scripts, by random commands, and at scale.
 
+mod random;
+mod scale;
 mod script;
 mod support;
