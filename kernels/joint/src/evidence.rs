@@ -62,7 +62,7 @@ pub(crate) struct Call {
     /// AD of every allele, or empty.
     pub(crate) depths: Vec<u32>,
     pub(crate) depth: Option<u32>,
-    /// FILTER and FT hold no failed filter.
+    /// FILTER and FT hold no failed filter, but for those that speak of too little evidence.
     pub(crate) passes: bool,
     /// The caller's own calibrated quality, where it tells one apart from its likelihoods: Strelka's GQX.
     pub(crate) calibrated: Option<u32>,
@@ -196,8 +196,27 @@ pub(crate) fn parse(
             .value(0, b"GQX")
             .map(|text| field::number(text, "GQX"))
             .transpose()?,
-        passes: view.passes() && matches!(view.value(0, b"FT"), None | Some(b"PASS")),
+        passes: passes(view.filter()) && view.value(0, b"FT").is_none_or(passes),
     }))
+}
+
+/// Filters by which callers say that evidence is weak. How weak it is, likelihoods say better, and the
+/// evidence of others may add to it. Any other filter says that it is not to be believed.
+const WEAK: [&[u8]; 8] = [
+    b"PASS",
+    b".",
+    b"LowQual",
+    b"LowGQ",
+    b"LowDepth",
+    b"RefCall",
+    b"DRAGENSnpHardQUAL",
+    b"DRAGENIndelHardQUAL",
+];
+
+fn passes(filters: &[u8]) -> bool {
+    filters
+        .split(|byte| matches!(byte, b';' | b','))
+        .all(|filter| WEAK.contains(&filter))
 }
 
 fn check_reference(
