@@ -4,7 +4,15 @@
 //! `KUMI_TEST_TOOLS=required`, which turns a missing tool into a failure.
 
 mod align;
+mod bad;
 mod client;
+mod cluster;
 mod cohort;
+mod daemon;
+mod daemons;
+mod determinism;
+mod kernels;
 mod layers;
+mod metrics;
+mod run;
 mod support;

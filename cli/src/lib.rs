@@ -11,13 +11,18 @@ pub mod command;
 pub mod exit;
 pub mod fingerprint;
 pub mod follow;
-pub mod indexed;
+pub mod logging;
+pub mod paint;
 pub mod print;
 pub mod problem;
 pub mod progress;
+pub mod publish;
 pub mod report;
 pub mod request;
+pub mod run;
 pub mod sheet;
+pub mod signals;
+pub mod submit;
 pub mod table;
 pub mod threads;
 
@@ -25,9 +30,11 @@ pub mod threads;
 ///
 /// # Errors
 /// Whatever ends the command early; `exit::code_of` gives the process's exit code for it.
-pub async fn run(cli: args::Cli) -> anyhow::Result<()> {
+pub async fn main(cli: args::Cli) -> anyhow::Result<()> {
     use args::Command;
     match cli.command {
+        Command::Run(args) => run::run(args).await,
+        Command::Scheduler(args) => command::scheduler::run(args).await,
         Command::Cohort(command) => command::cohort::run(command).await,
         Command::Worker(command) => command::worker::run(command).await,
         Command::Cluster(command) => command::cluster::run(command).await,

@@ -18,7 +18,10 @@ fn main() -> ExitCode {
             return ExitCode::from(70);
         }
     };
-    match runtime.block_on(kumi_cli::run(cli)) {
+    let result = runtime.block_on(kumi_cli::main(cli));
+    // Whatever still computes is abandoned: a file without its name harms nobody.
+    runtime.shutdown_background();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let message = format!("{error:#}");

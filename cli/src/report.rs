@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::table::{Table, count, percent};
 
-/// The counts of a manifest that the tables show.
-fn counted(manifest: Option<&v1::Manifest>, name: &str) -> Option<u64> {
+/// A count of a manifest that the tables show.
+pub(crate) fn counted(manifest: Option<&v1::Manifest>, name: &str) -> Option<u64> {
     manifest?.counts.get(name).copied()
 }
 
@@ -42,9 +42,9 @@ pub fn stages(summary: &v1::CohortSummary) -> String {
     table.render()
 }
 
-/// A table of samples: reads, mapped, duplicates, depth, variants, Ti/Tv.
+/// A table of at most `limit` samples: reads, mapped, duplicates, depth, variants, Ti/Tv.
 #[must_use]
-pub fn samples(detail: &v1::CohortDetail) -> String {
+pub fn samples(detail: &v1::CohortDetail, limit: usize) -> String {
     let mut table = Table::new(&[
         "sample",
         "state",
@@ -55,7 +55,7 @@ pub fn samples(detail: &v1::CohortDetail) -> String {
         "variants",
         "Ti/Tv",
     ]);
-    for sample in &detail.samples {
+    for sample in detail.samples.iter().take(limit) {
         let aligned = |name: &'static str| counted(sample.alignment.as_ref(), name);
         let called = |name| counted(sample.gvcf.as_ref(), name);
         let share = |part: &'static str| match (aligned(part), aligned("reads")) {
@@ -80,7 +80,7 @@ pub fn samples(detail: &v1::CohortDetail) -> String {
 }
 
 /// Transitions over transversions.
-fn ratio(transitions: Option<u64>, transversions: Option<u64>) -> String {
+pub(crate) fn ratio(transitions: Option<u64>, transversions: Option<u64>) -> String {
     match (transitions, transversions) {
         (Some(ti), Some(tv)) if tv > 0 => format!("{:.2}", ti as f64 / tv as f64),
         _ => "-".to_owned(),
@@ -127,7 +127,9 @@ pub fn task_state(state: v1::TaskState) -> &'static str {
     }
 }
 
-fn task_name(task: &v1::TaskId) -> String {
+/// A task as `call[1,3]`: stage, row, column.
+#[must_use]
+pub fn task_name(task: &v1::TaskId) -> String {
     format!("{}[{},{}]", task.stage().label(), task.row, task.column)
 }
 

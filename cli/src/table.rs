@@ -76,6 +76,13 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// A count with its noun: `1 sample`, `3 samples`.
+#[must_use]
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(number))
+}
+
 /// A share in percent with one decimal; `-` of nothing.
 #[must_use]
 pub fn percent(part: u64, whole: u64) -> String {
@@ -84,6 +91,21 @@ pub fn percent(part: u64, whole: u64) -> String {
     } else {
         format!("{:.1} %", 100.0 * part as f64 / whole as f64)
     }
+}
+
+/// Bytes in the largest binary unit that leaves a whole part: `3.5 GiB`.
+#[must_use]
+pub fn bytes(number: u64) -> String {
+    let mut value = number as f64;
+    let mut unit = "B";
+    for larger in ["KiB", "MiB", "GiB", "TiB"] {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = larger;
+    }
+    format!("{value:.1} {unit}")
 }
 
 /// A duration in the two largest units that are not zero: `2 h 5 min`, `1 min 3 s`, `4.2 s`.
@@ -120,7 +142,7 @@ pub fn parse_date(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Table, count, duration, parse_date, percent, timestamp};
+    use super::{Table, bytes, count, counted, duration, parse_date, percent, timestamp};
 
     #[test]
     fn numbers_stand_to_the_right() {
@@ -142,6 +164,20 @@ mod tests {
         assert_eq!(
             (percent(1, 3), percent(0, 0)),
             ("33.3 %".into(), "-".into())
+        );
+        assert_eq!(
+            (
+                bytes(3 << 29),
+                bytes(7),
+                counted(1, "task"),
+                counted(1200, "task")
+            ),
+            (
+                "1.5 GiB".into(),
+                "7.0 B".into(),
+                "1 task".into(),
+                "1,200 tasks".into()
+            )
         );
         assert_eq!(timestamp(1_700_000_000_000), "2023-11-14T22:13:20Z");
     }

@@ -12,10 +12,8 @@ use crate::print;
 use crate::progress::Progress;
 use crate::report;
 use crate::request;
+use crate::submit;
 use crate::table::{Table, count, timestamp};
-
-/// Samples in one message of the submission stream.
-const SAMPLES_PER_MESSAGE: usize = 256;
 
 /// Runs the command.
 ///
@@ -27,7 +25,7 @@ pub async fn run(command: CohortCommand) -> anyhow::Result<()> {
             show_facts(&check::cohort(&cohort, None, None)?, output);
             Ok(())
         }
-        CohortCommand::Submit(args) => submit(args).await,
+        CohortCommand::Submit(args) => run_submit(args).await,
         CohortCommand::List { remote } => list(&remote).await,
         CohortCommand::Show { cohort, remote } => show(cohort, &remote).await,
         CohortCommand::Watch { cohort, remote } => {
@@ -62,14 +60,14 @@ pub async fn run(command: CohortCommand) -> anyhow::Result<()> {
     }
 }
 
-async fn submit(args: SubmitArgs) -> anyhow::Result<()> {
+async fn run_submit(args: SubmitArgs) -> anyhow::Result<()> {
     let facts = check::cohort(&args.cohort, args.output_dir.as_deref(), args.on_bad_sample)?;
     if args.dry_run {
         eprintln!("{} samples checked, nothing submitted", facts.samples.len());
         return Ok(());
     }
     let client = Client::new(args.remote.endpoint.clone());
-    let answer = send(&client, facts, args.request_id).await?;
+    let answer = submit::submit(&client, &facts, args.request_id).await?;
     let value = json!({
         "cohort": answer.cohort, "existed": answer.existed, "tasks": answer.tasks, "tasks_reused": answer.tasks_reused,
     });
@@ -96,55 +94,9 @@ async fn submit(args: SubmitArgs) -> anyhow::Result<()> {
     Ok(verdict(&summary)?)
 }
 
-/// Streams a checked cohort to the scheduler. Without an id of its own, the request is known by its
-/// content.
-async fn send(
-    client: &Client,
-    facts: Facts,
-    request_id: Option<String>,
-) -> anyhow::Result<v1::SubmitResponse> {
-    let mut header = facts.header.clone();
-    header.request_id = request_id.unwrap_or_else(|| facts.content_id());
-    let mut messages = vec![v1::SubmitRequest {
-        header: Some(header),
-        samples: Vec::new(),
-    }];
-    for samples in facts.samples.chunks(SAMPLES_PER_MESSAGE) {
-        messages.push(v1::SubmitRequest {
-            header: None,
-            samples: samples.to_vec(),
-        });
-    }
-    let answer = client
-        .call(async |channel| {
-            CohortServiceClient::new(channel)
-                .submit(tokio_stream::iter(messages.clone()))
-                .await
-        })
-        .await?;
-    Ok(answer.into_inner())
-}
-
 async fn list(remote: &Remote) -> anyhow::Result<()> {
     let client = Client::new(remote.endpoint.clone());
-    let mut cohorts = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let asked = v1::ListCohortsRequest {
-            page_size: 500,
-            page_token,
-            stale: false,
-        };
-        let page = client
-            .call(async |channel| CohortServiceClient::new(channel).list(asked.clone()).await)
-            .await?
-            .into_inner();
-        cohorts.extend(page.cohorts);
-        page_token = page.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
+    let cohorts = submit::list(&client).await?;
     let values: Vec<_> = cohorts.iter().map(summary_value).collect();
     print::all(remote.output, &values, || {
         let mut table = Table::new(&[
@@ -184,20 +136,8 @@ fn summary_value(summary: &v1::CohortSummary) -> serde_json::Value {
     })
 }
 
-/// One cohort with its samples.
-async fn get(client: &Client, cohort: String) -> anyhow::Result<v1::CohortDetail> {
-    let asked = v1::GetCohortRequest {
-        cohort,
-        stale: false,
-    };
-    let answer = client
-        .call(async |channel| CohortServiceClient::new(channel).get(asked.clone()).await)
-        .await?;
-    Ok(answer.into_inner())
-}
-
 async fn show(cohort: String, remote: &Remote) -> anyhow::Result<()> {
-    let detail = get(&Client::new(remote.endpoint.clone()), cohort).await?;
+    let detail = submit::get(&Client::new(remote.endpoint.clone()), cohort).await?;
     let summary = detail.summary.clone().unwrap_or_default();
     let mut value = summary_value(&summary);
     value["sample_status"] = report::samples_value(&detail);
@@ -214,7 +154,7 @@ async fn show(cohort: String, remote: &Remote) -> anyhow::Result<()> {
             state_label(summary.state()),
             timestamp(summary.submitted_ms),
             report::stages(&summary),
-            report::samples(&detail)
+            report::samples(&detail, usize::MAX)
         )
     });
     Ok(())
@@ -222,7 +162,7 @@ async fn show(cohort: String, remote: &Remote) -> anyhow::Result<()> {
 
 /// The number of a cohort given by number or name.
 async fn number(client: &Client, cohort: String) -> anyhow::Result<u64> {
-    Ok(get(client, cohort)
+    Ok(submit::get(client, cohort)
         .await?
         .summary
         .unwrap_or_default()
@@ -232,35 +172,25 @@ async fn number(client: &Client, cohort: String) -> anyhow::Result<u64> {
 async fn cancel(cohort: String, reason: String, remote: &Remote) -> anyhow::Result<()> {
     let client = Client::new(remote.endpoint.clone());
     let cohort = number(&client, cohort).await?.to_string();
+    let request_id = request::fresh_id();
     let asked = v1::CancelCohortRequest {
-        request_id: request::fresh_id(),
+        request_id,
         cohort,
         reason,
     };
-    client
-        .call(async |channel| {
-            CohortServiceClient::new(channel)
-                .cancel(asked.clone())
-                .await
-        })
-        .await?;
-    Ok(())
+    submit::cancel(&client, asked).await
 }
 
 async fn retry(cohort: String, samples: Vec<String>, remote: &Remote) -> anyhow::Result<()> {
     let client = Client::new(remote.endpoint.clone());
     let cohort = number(&client, cohort).await?.to_string();
-    let request_id = request::fresh_id();
     let asked = v1::RetryCohortRequest {
-        request_id,
+        request_id: request::fresh_id(),
         cohort,
         samples,
         missing: Vec::new(),
     };
-    let answer = client
-        .call(async |channel| CohortServiceClient::new(channel).retry(asked.clone()).await)
-        .await?;
-    let tasks = answer.into_inner().tasks;
+    let tasks = submit::retry(&client, asked).await?;
     print::one(remote.output, &json!({ "tasks": tasks }), || {
         format!("{} tasks run again\n", count(tasks))
     });

@@ -4,5 +4,6 @@ pub mod cluster;
 pub mod cohort;
 pub mod kernel;
 pub mod reference;
+pub mod scheduler;
 pub mod target;
 pub mod worker;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use kumi_align::{AlignError, Params, Stats, align_all};
@@ -19,10 +19,11 @@ use kumi_sort::sorter::{SortError, Sorter};
 use crate::args::AlignArgs;
 use crate::command::reference;
 use crate::exit::{Code, Exit};
-use crate::indexed::Indexed;
+use crate::publish::{beside, hidden};
 use crate::sheet::is_name;
 use crate::table::count;
 use crate::threads;
+use kumi_worker::indexed::Indexed;
 
 /// Distance at which duplicates on a tile are optical, for patterned and unpatterned flow cells alike: Picard's
 /// default.
@@ -209,16 +210,6 @@ impl Writer<'_> {
 }
 
 impl<'a> Output<'a> {
-    /// The file is written under another name and gets its own when it is complete.
-    fn partial(&self) -> PathBuf {
-        let name = self
-            .path
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        self.path.with_file_name(format!(".{name}.partial"))
-    }
-
     fn failed(&self, error: &io::Error) -> Exit {
         Exit::new(Code::Io, format!("{}: {error}", self.path.display()))
     }
@@ -238,7 +229,7 @@ impl<'a> Output<'a> {
             ));
         }
         let file =
-            || File::create(self.partial()).map(|file| BufWriter::with_capacity(1 << 20, file));
+            || File::create(hidden(self.path)).map(|file| BufWriter::with_capacity(1 << 20, file));
         match self
             .path
             .extension()
@@ -278,7 +269,7 @@ impl<'a> Output<'a> {
                 if self.path == Path::new("-") {
                     return Ok(());
                 }
-                File::open(self.partial()).map_err(failed)?
+                File::open(hidden(self.path)).map_err(failed)?
             }
             Writer::Bam(writer) => into_file(writer.finish().map_err(failed)?).map_err(failed)?,
             Writer::Cram(writer) => into_file(writer.finish().map_err(failed)?).map_err(failed)?,
@@ -290,15 +281,16 @@ impl<'a> Output<'a> {
             .extension()
             .and_then(|extension| extension.to_str())
         {
-            Some("cram") if sorted => Some(("crai", cram::index(&self.partial()).map_err(failed)?)),
-            Some("bam") if sorted => Some(("bai", bam::index(&self.partial()).map_err(failed)?)),
+            Some("cram") if sorted => {
+                Some(("crai", cram::index(&hidden(self.path)).map_err(failed)?))
+            }
+            Some("bam") if sorted => Some(("bai", bam::index(&hidden(self.path)).map_err(failed)?)),
             _ => None,
         };
         if let Some((ending, bytes)) = index {
-            let name = format!("{}.{ending}", self.path.display());
-            std::fs::write(name, bytes).map_err(failed)?;
+            beside(self.path, ending, &bytes).map_err(failed)?;
         }
-        std::fs::rename(self.partial(), self.path).map_err(failed)
+        std::fs::rename(hidden(self.path), self.path).map_err(failed)
     }
 }
 

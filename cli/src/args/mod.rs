@@ -1,18 +1,36 @@
 //! The command line.
 
+mod daemon;
+mod kernel;
+mod run;
+pub(crate) mod units;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use crate::args::daemon::{LogFormat, SchedulerArgs, StartArgs};
+pub use crate::args::kernel::{AlignArgs, CallArgs, JointArgs, KernelCommand, SexArg};
+pub use crate::args::run::RunArgs;
+use crate::args::units::parse_duration;
 use crate::cohort_file::OnBadSampleSetting;
 
 /// Whole-genome cohorts from FASTQ to joint-genotyped variants.
 ///
-/// Build an index with `kumi reference build`, align with `kumi kernel align`, and check a cohort before it
-/// is submitted with `kumi cohort check`.
+/// On one machine: `kumi run COHORT.toml` does everything, and done again it recomputes nothing.
+/// On many: `kumi scheduler --config FILE` on one, three or five of them, `kumi worker start` on the
+/// others, then `kumi cohort submit COHORT.toml` and `kumi cohort watch` from anywhere.
+/// One step by hand, on plain files: `kumi reference build` and `kumi kernel align|call|joint`.
 #[derive(Debug, Parser)]
-#[command(name = "kumi", version, arg_required_else_help = true)]
+#[command(
+    name = "kumi",
+    version,
+    arg_required_else_help = true,
+    after_help = "Results go to standard output, progress and logs to standard error.\n\
+        Exit codes: 0 done, 1 a sample failed, 2 usage, 65 bad input, 66 missing input, 69 no leader, \
+        73/74 output, 75 try again, 78 configuration, 124 --timeout, 130 interrupted, 143 terminated."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -22,10 +40,14 @@ pub struct Cli {
 /// Nouns and daemons.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Take a cohort from reads to joint-genotyped variants on this machine
+    Run(RunArgs),
+    /// Run a scheduler: one node of the replicated cluster
+    Scheduler(SchedulerArgs),
     /// Check cohorts, submit them to a cluster and follow them
     #[command(subcommand)]
     Cohort(CohortCommand),
-    /// Look after the cluster's workers
+    /// Start a worker, or look after the cluster's workers
     #[command(subcommand)]
     Worker(WorkerCommand),
     /// Look at the schedulers
@@ -62,7 +84,7 @@ pub struct Remote {
         long,
         env = "KUMI_ENDPOINT",
         value_delimiter = ',',
-        default_value = "127.0.0.1:7400"
+        default_value = "127.0.0.1:7070"
     )]
     pub endpoint: Vec<String>,
     /// How to print the result
@@ -182,8 +204,18 @@ pub struct SubmitArgs {
 /// `kumi worker …`.
 #[derive(Debug, Subcommand)]
 pub enum WorkerCommand {
+    /// Run a worker on this machine until it is told to stop
+    Start(StartArgs),
     /// All workers
     List {
+        /// Where and how.
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// One worker with what it runs
+    Show {
+        /// Name
+        name: String,
         /// Where and how.
         #[command(flatten)]
         remote: Remote,
@@ -281,103 +313,14 @@ pub enum ReferenceCommand {
     },
 }
 
-/// `kumi kernel …`.
-#[derive(Debug, Subcommand)]
-pub enum KernelCommand {
-    /// Align reads: sorted and duplicate-marked with an index, or in input order
-    Align(AlignArgs),
-}
-
-/// `kumi kernel align`.
-#[derive(Debug, Args)]
-pub struct AlignArgs {
-    /// Reference index
-    #[arg(long)]
-    pub reference: PathBuf,
-    /// Sample name (SM)
-    #[arg(long)]
-    pub sample: String,
-    /// FASTQ, plain, gzip or BGZF; or one BAM or CRAM, which is taken apart again
-    #[arg(required = true, num_args = 1..=2)]
-    pub reads: Vec<PathBuf>,
-    /// OUT.cram, OUT.bam, OUT.sam, or - for SAM on standard output
-    #[arg(long)]
-    pub output: PathBuf,
-    /// Threads; all cores when not given. Results do not depend on it
-    #[arg(long)]
-    pub threads: Option<usize>,
-    /// In input order, without duplicate marking
-    #[arg(long)]
-    pub unsorted: bool,
-    /// Read group ID; the sample's name when not given
-    #[arg(long)]
-    pub read_group: Option<String>,
-    /// Library (LB); the sample's name when not given
-    #[arg(long)]
-    pub library: Option<String>,
-    /// Memory for sorting, as 4GiB
-    #[arg(long, value_parser = parse_bytes, default_value = "2GiB")]
-    pub memory: u64,
-}
-
-/// A duration with its unit: 200ms, 90s, 15m, 2h, 7d.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let at = text
-        .find(|c: char| !c.is_ascii_digit())
-        .ok_or("a unit is missing: ms, s, m, h or d")?;
-    let number: u64 = text[..at].parse().map_err(|_| "not a number")?;
-    let seconds = match &text[at..] {
-        "ms" => return Ok(Duration::from_millis(number)),
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        unit => return Err(format!("unknown unit `{unit}`: use ms, s, m, h or d")),
-    };
-    number
-        .checked_mul(seconds)
-        .map(Duration::from_secs)
-        .ok_or_else(|| "too long".to_owned())
-}
-
-/// A size with its unit: 512MiB, 64GiB, 1TiB.
-fn parse_bytes(text: &str) -> Result<u64, String> {
-    let at = text
-        .find(|c: char| !c.is_ascii_digit())
-        .ok_or("a unit is missing: MiB, GiB or TiB")?;
-    let number: u64 = text[..at].parse().map_err(|_| "not a number")?;
-    let shift = match &text[at..] {
-        "KiB" => 10,
-        "MiB" => 20,
-        "GiB" => 30,
-        "TiB" => 40,
-        unit => return Err(format!("unknown unit `{unit}`: use KiB, MiB, GiB or TiB")),
-    };
-    number
-        .checked_mul(1 << shift)
-        .ok_or_else(|| "too large".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 
-    use super::{Cli, parse_bytes, parse_duration};
+    use super::Cli;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn values_need_their_unit() {
-        assert_eq!(parse_duration("15m").map(|d| d.as_secs()), Ok(900));
-        for wrong in ["15", "m", "15y", "99999999999999999999s", ""] {
-            assert!(parse_duration(wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(parse_bytes("64GiB"), Ok(64 << 30));
-        for wrong in ["64", "64GB", "99999999999TiB"] {
-            assert!(parse_bytes(wrong).is_err(), "{wrong}");
-        }
     }
 }

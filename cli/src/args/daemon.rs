@@ -1,0 +1,94 @@
+//! The command lines of the daemons.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::args::units::{parse_bytes, parse_duration};
+
+/// How a daemon logs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON document a line.
+    Json,
+}
+
+/// `kumi scheduler`.
+///
+/// Flags override the environment (`KUMI_SCHEDULER__LISTEN` for `listen`), which overrides the file,
+/// which overrides the defaults. SIGTERM and SIGINT stop it cleanly; nothing is lost when it is killed.
+#[derive(Debug, Args)]
+pub struct SchedulerArgs {
+    /// Configuration file (docs/operations.md); examples/three-nodes has three
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Check the configuration and exit: 0 in order, 78 not
+    #[arg(long)]
+    pub check_config: bool,
+    /// Print the configuration as it holds, defaults included, and exit
+    #[arg(long)]
+    pub print_config: bool,
+    /// This node's number, from 1
+    #[arg(long)]
+    pub id: Option<u64>,
+    /// Name of the cluster
+    #[arg(long)]
+    pub cluster: Option<String>,
+    /// address:port for clients, workers and the other schedulers
+    #[arg(long)]
+    pub listen: Option<String>,
+    /// host:port under which the others reach it
+    #[arg(long)]
+    pub advertise: Option<String>,
+    /// address:port of /metrics, /healthz and /readyz
+    #[arg(long)]
+    pub metrics_listen: Option<String>,
+    /// Folder of the log and the snapshots, on a local disk
+    #[arg(long)]
+    pub data_dir: Option<PathBuf>,
+    /// How to log, on standard error; KUMI_LOG says what: a level, as `debug`
+    #[arg(long, value_enum, default_value_t)]
+    pub log_format: LogFormat,
+}
+
+/// `kumi worker start`.
+///
+/// Every flag can also be given in the environment. SIGTERM and SIGINT drain the worker: what runs is
+/// finished, nothing new is taken; a second signal stops at once. Nothing is lost when it is killed.
+#[derive(Debug, Args)]
+pub struct StartArgs {
+    /// Schedulers, any of them: host:port[,host:port…]
+    #[arg(
+        long,
+        env = "KUMI_ENDPOINT",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:7070"
+    )]
+    pub endpoint: Vec<String>,
+    /// Name, unique in the cluster; the host's name when not given
+    #[arg(long, env = "KUMI_WORKER__NAME")]
+    pub name: Option<String>,
+    /// Cores to offer; all of this machine when not given
+    #[arg(long, env = "KUMI_WORKER__CORES", value_parser = clap::value_parser!(u32).range(1..))]
+    pub cores: Option<u32>,
+    /// Memory to offer, as 64GiB; nine tenths of this machine's when not given
+    #[arg(long, env = "KUMI_WORKER__MEMORY", value_parser = parse_bytes)]
+    pub memory: Option<u64>,
+    /// Folder for temporary files, on a fast local disk; the system's when not given
+    #[arg(long, env = "KUMI_WORKER__SCRATCH")]
+    pub scratch: Option<PathBuf>,
+    /// Serve /metrics on this address:port
+    #[arg(long, env = "KUMI_WORKER__METRICS_ADDRESS")]
+    pub metrics_address: Option<SocketAddr>,
+    /// How often to report when nothing happens; the scheduler may ask for another pace
+    #[arg(long, env = "KUMI_WORKER__REPORT_INTERVAL", value_parser = parse_duration, default_value = "1s")]
+    pub report_interval: Duration,
+    /// How to log, on standard error; KUMI_LOG says what: a level, as `debug`
+    #[arg(long, value_enum, default_value_t)]
+    pub log_format: LogFormat,
+}

@@ -1,0 +1,118 @@
+//! The command line of `kumi kernel`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use kumi_seq::ploidy::Sex;
+
+use crate::args::units::parse_bytes;
+
+/// `kumi kernel …`.
+#[derive(Debug, Subcommand)]
+pub enum KernelCommand {
+    /// Align reads: sorted and duplicate-marked with an index, or in input order
+    Align(AlignArgs),
+    /// Call the variants of one sample: alignments to a gVCF with its index
+    Call(CallArgs),
+    /// Genotype samples together: gVCFs to one VCF or BCF with its index
+    Joint(JointArgs),
+}
+
+/// `kumi kernel call`.
+#[derive(Debug, Args)]
+pub struct CallArgs {
+    /// Reference index
+    #[arg(long)]
+    pub reference: PathBuf,
+    /// Sorted CRAM or BAM with its index beside it
+    pub alignments: PathBuf,
+    /// OUT.g.vcf.gz; its .tbi is written beside it
+    #[arg(long)]
+    pub output: PathBuf,
+    /// BED file: call only here
+    #[arg(long)]
+    pub regions: Option<PathBuf>,
+    /// Ploidy of the whole genome: 2, or 1 for a haploid organism. chrM is always haploid
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub ploidy: u8,
+    /// Sex: with XY, X and Y are haploid outside the pseudo-autosomal regions; with XX, Y is not called
+    #[arg(long, value_enum)]
+    pub sex: Option<SexArg>,
+    /// Threads; all cores when not given. Results do not depend on it
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+/// Sex chromosomes on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SexArg {
+    /// Two X.
+    #[value(name = "XX")]
+    Xx,
+    /// X and Y.
+    #[value(name = "XY")]
+    Xy,
+}
+
+impl SexArg {
+    /// The value the ploidy map knows.
+    #[must_use]
+    pub fn to_sex(self) -> Sex {
+        match self {
+            Self::Xx => Sex::Xx,
+            Self::Xy => Sex::Xy,
+        }
+    }
+}
+
+/// `kumi kernel joint`.
+#[derive(Debug, Args)]
+pub struct JointArgs {
+    /// Reference index
+    #[arg(long)]
+    pub reference: PathBuf,
+    /// gVCFs with their indexes, one sample each
+    #[arg(required = true)]
+    pub gvcfs: Vec<PathBuf>,
+    /// OUT.vcf.gz with a .tbi, or OUT.bcf with a .csi beside it
+    #[arg(long)]
+    pub output: PathBuf,
+    /// BED file: genotype only here
+    #[arg(long)]
+    pub regions: Option<PathBuf>,
+    /// Threads; all cores when not given. Results do not depend on it
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+/// `kumi kernel align`.
+#[derive(Debug, Args)]
+pub struct AlignArgs {
+    /// Reference index
+    #[arg(long)]
+    pub reference: PathBuf,
+    /// Sample name (SM)
+    #[arg(long)]
+    pub sample: String,
+    /// FASTQ, plain, gzip or BGZF; or one BAM or CRAM, which is taken apart again
+    #[arg(required = true, num_args = 1..=2)]
+    pub reads: Vec<PathBuf>,
+    /// OUT.cram, OUT.bam, OUT.sam, or - for SAM on standard output
+    #[arg(long)]
+    pub output: PathBuf,
+    /// Threads; all cores when not given. Results do not depend on it
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// In input order, without duplicate marking
+    #[arg(long)]
+    pub unsorted: bool,
+    /// Read group ID; the sample's name when not given
+    #[arg(long)]
+    pub read_group: Option<String>,
+    /// Library (LB); the sample's name when not given
+    #[arg(long)]
+    pub library: Option<String>,
+    /// Memory for sorting, as 4GiB
+    #[arg(long, value_parser = parse_bytes, default_value = "2GiB")]
+    pub memory: u64,
+}

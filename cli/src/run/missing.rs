@@ -1,0 +1,174 @@
+//! Which done tasks have lost their files.
+
+use std::path::Path;
+
+use kumi_proto::v1;
+
+/// What the published files of a cohort look like.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Files that are there with the size they were published with.
+    pub(super) present: usize,
+    /// Files that are not, relative to the root.
+    pub(super) gone: Vec<String>,
+    /// The tasks that made those, and the shards they were made from, which nobody lists.
+    pub(super) tasks: Vec<v1::TaskId>,
+}
+
+/// Compares what a cohort published with what is there. The reference index counts only when something
+/// else has to be made again or is not made yet: nobody needs it otherwise.
+#[must_use]
+pub(super) fn look(detail: &v1::CohortDetail) -> Found {
+    let root = Path::new(&detail.root);
+    let summary = detail.summary.clone().unwrap_or_default();
+    let columns = |stage, rows: u64| columns(&summary, stage, rows);
+    let samples = detail.samples.len() as u64;
+    let mut found = Found::default();
+    let mut tasks = Vec::new();
+    for sample in &detail.samples {
+        if !found.all_there(root, sample.alignment.as_ref()) {
+            tasks.push((v1::Stage::Align, sample.row, 0));
+        }
+        if !found.all_there(root, sample.gvcf.as_ref()) {
+            let shards = 0..columns(v1::Stage::Call, samples);
+            tasks.extend(shards.map(|column| (v1::Stage::Call, sample.row, column)));
+            tasks.push((v1::Stage::Gvcf, sample.row, 0));
+        }
+    }
+    if !found.all_there(root, detail.release.as_ref()) {
+        let shards = 0..columns(v1::Stage::Joint, 1);
+        tasks.extend(shards.map(|column| (v1::Stage::Joint, 0, column)));
+        tasks.push((v1::Stage::Release, 0, 0));
+    }
+    let complete = summary.state() == v1::CohortState::Completed && tasks.is_empty();
+    if !complete && !found.all_there(root, detail.reference.as_ref()) {
+        tasks.insert(0, (v1::Stage::Index, 0, 0));
+    }
+    found.tasks = tasks
+        .into_iter()
+        .map(|(stage, row, column)| v1::TaskId {
+            cohort: summary.cohort,
+            stage: stage.into(),
+            row,
+            column,
+        })
+        .collect();
+    found
+}
+
+impl Found {
+    /// Counts the files of a manifest; true when none is gone.
+    fn all_there(&mut self, root: &Path, manifest: Option<&v1::Manifest>) -> bool {
+        let Some(manifest) = manifest else {
+            return true;
+        };
+        let before = self.gone.len();
+        for file in &manifest.files {
+            let relative = Path::new(&manifest.directory).join(&file.name);
+            match std::fs::metadata(root.join(&relative)) {
+                Ok(found) if found.is_file() && found.len() == file.size => self.present += 1,
+                _ => self.gone.push(relative.to_string_lossy().into_owned()),
+            }
+        }
+        self.gone.len() == before
+    }
+}
+
+/// Shards of a stage: its tasks over its rows.
+fn columns(summary: &v1::CohortSummary, stage: v1::Stage, rows: u64) -> u32 {
+    let of_stage = summary.stages.iter().find(|s| s.stage() == stage);
+    let tasks = of_stage.map_or(0, |s| {
+        s.waiting
+            + s.ready
+            + s.running
+            + s.done
+            + s.failed
+            + s.quarantined
+            + s.cancelled
+            + s.skipped
+    });
+    u32::try_from(tasks / rows.max(1)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use kumi_proto::v1;
+
+    use super::look;
+
+    fn manifest(directory: &str, names: &[&str]) -> Option<v1::Manifest> {
+        let file = |name: &&str| v1::File {
+            name: (*name).to_owned(),
+            size: 4,
+            sha256: String::new(),
+        };
+        Some(v1::Manifest {
+            directory: directory.to_owned(),
+            files: names.iter().map(file).collect(),
+            ..Default::default()
+        })
+    }
+
+    /// A cohort of one sample with two call shards and one joint shard, complete.
+    fn detail(root: &std::path::Path) -> v1::CohortDetail {
+        let stage = |stage: v1::Stage, done| v1::StageProgress {
+            stage: stage.into(),
+            done,
+            ..Default::default()
+        };
+        let detail = v1::CohortDetail {
+            summary: Some(v1::CohortSummary {
+                cohort: 3,
+                state: v1::CohortState::Completed.into(),
+                stages: vec![stage(v1::Stage::Call, 2), stage(v1::Stage::Joint, 1)],
+                ..Default::default()
+            }),
+            samples: vec![v1::SampleStatus {
+                name: "S".to_owned(),
+                alignment: manifest("s", &["s.cram", "qc/s.txt"]),
+                gvcf: manifest("s", &["s.g.vcf.gz"]),
+                ..Default::default()
+            }],
+            release: manifest("c", &["c.vcf.gz"]),
+            root: root.to_string_lossy().into_owned(),
+            reference: manifest("r", &["r.kidx"]),
+        };
+        std::fs::create_dir_all(root.join("s/qc")).expect("created");
+        std::fs::create_dir_all(root.join("c")).expect("created");
+        std::fs::create_dir_all(root.join("r")).expect("created");
+        for name in [
+            "s/s.cram",
+            "s/qc/s.txt",
+            "s/s.g.vcf.gz",
+            "c/c.vcf.gz",
+            "r/r.kidx",
+        ] {
+            std::fs::write(root.join(name), "data").expect("written");
+        }
+        detail
+    }
+
+    #[test]
+    fn only_what_is_gone_or_shorter_is_named() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let detail = detail(root.path());
+        let stages = || {
+            let found = look(&detail);
+            let names = found.tasks.iter().map(|task| {
+                assert_eq!(task.cohort, 3);
+                format!("{}{}", task.stage().label(), task.column)
+            });
+            (found.present, names.collect::<Vec<_>>())
+        };
+        assert_eq!(stages(), (4, vec![]));
+        std::fs::remove_file(root.path().join("r/r.kidx")).expect("removed");
+        assert_eq!(stages().1.len(), 0, "an index that nobody needs");
+        std::fs::write(root.path().join("s/qc/s.txt"), "dat").expect("written");
+        assert_eq!(stages(), (3, vec!["index0".into(), "align0".into()]));
+        std::fs::write(root.path().join("s/qc/s.txt"), "data").expect("written");
+        std::fs::remove_file(root.path().join("s/s.g.vcf.gz")).expect("removed");
+        std::fs::remove_dir_all(root.path().join("c")).expect("removed");
+        let expected = ["index0", "call0", "call1", "gvcf0", "joint0", "release0"];
+        assert_eq!(stages(), (2, expected.map(String::from).to_vec()));
+    }
+}

@@ -1,0 +1,264 @@
+//! Bad inputs: what is said, with which exit code, what is left behind, and who finishes all the same.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use crate::support::{EMBEDDED, files, json, kumi, published, text, trio};
+
+/// A copy of the trio in a folder of its own, whose files a test may spoil.
+struct Copy {
+    dir: tempfile::TempDir,
+}
+
+impl Copy {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        for name in ["cohort.toml", "samples.csv", "targets.bed"] {
+            fs::copy(trio().join(name), dir.path().join(name)).expect("copied");
+        }
+        for folder in ["reads", "reference"] {
+            fs::create_dir(dir.path().join(folder)).expect("created");
+            for entry in fs::read_dir(trio().join(folder)).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                let name = path.file_name().expect("a name");
+                fs::copy(&path, dir.path().join(folder).join(name)).expect("copied");
+            }
+        }
+        Self { dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn root(&self) -> PathBuf {
+        self.path("kumi-out")
+    }
+
+    fn run(&self, more: &[&str]) -> Output {
+        let mut command = kumi();
+        command.arg("run").arg(self.path("cohort.toml")).args(more);
+        command.output().expect("kumi runs")
+    }
+
+    /// A FASTQ file of the trio as plain text.
+    fn plain(&self, name: &str) -> Vec<u8> {
+        let file = fs::File::open(self.path(name)).expect("opened");
+        let mut text = Vec::new();
+        flate2::read::MultiGzDecoder::new(file)
+            .read_to_end(&mut text)
+            .expect("gzip");
+        text
+    }
+
+    fn write_gzip(&self, name: &str, text: &[u8]) {
+        let file = fs::File::create(self.path(name)).expect("created");
+        let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        std::io::Write::write_all(&mut gzip, text).expect("written");
+        gzip.finish().expect("written");
+    }
+}
+
+/// Byte at which line `line` (from 0) begins.
+fn line_start(text: &[u8], line: usize) -> usize {
+    let newlines = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    newlines
+        .map(|(at, _)| at + 1)
+        .nth(line - 1)
+        .expect("a line")
+}
+
+const READS: &str = "reads/NA12891_R1.fastq.gz";
+
+/// Damage that can be seen before any work starts: what is done, the exit code, what must be said.
+#[test]
+fn what_can_be_known_before_is_said_before() {
+    type Case = (&'static str, fn(&Copy), i32, &'static [&'static str]);
+    let cases: [Case; 6] = [
+        (
+            "an empty file",
+            |copy| fs::write(copy.path(READS), "").expect("written"),
+            65,
+            &["samples.csv:3: column fastq_1: sample NA12891", "is empty"],
+        ),
+        (
+            "a truncated file",
+            |copy| {
+                let bytes = fs::read(copy.path(READS)).expect("read");
+                fs::write(copy.path(READS), &bytes[..bytes.len() / 2]).expect("written");
+            },
+            65,
+            &["samples.csv:3: column fastq_1: sample NA12891", "truncated"],
+        ),
+        (
+            "a missing file",
+            |copy| fs::remove_file(copy.path(READS)).expect("removed"),
+            66,
+            &[
+                "samples.csv:3: column fastq_1: sample NA12891",
+                "NA12891_R1.fastq.gz",
+            ],
+        ),
+        (
+            "files of different pairs",
+            |copy| {
+                let other = copy.path("reads/NA12892_R1.fastq.gz");
+                fs::copy(other, copy.path(READS)).map(drop).expect("copied");
+            },
+            65,
+            &[
+                "samples.csv:3: column fastq_2: sample NA12891",
+                "begins with read",
+            ],
+        ),
+        (
+            "a sample twice",
+            |copy| {
+                let sheet = fs::read_to_string(copy.path("samples.csv")).expect("read");
+                let twice = sheet.replace("NA12892,NA12892", "NA12891,NA12891");
+                fs::write(copy.path("samples.csv"), twice).expect("written");
+            },
+            65,
+            &["samples.csv:4: column lane: sample NA12891"],
+        ),
+        (
+            "several at once",
+            |copy| {
+                fs::remove_file(copy.path(READS)).expect("removed");
+                fs::write(copy.path("reads/NA12892_R2.fastq.gz"), "").expect("written");
+            },
+            65,
+            &["2 problems", "samples.csv:3", "samples.csv:4"],
+        ),
+    ];
+    for (what, spoil, code, says) in cases {
+        let copy = Copy::new();
+        spoil(&copy);
+        for more in [&[][..], &["--on-bad-sample", "quarantine"]] {
+            let output = copy.run(more);
+            let stderr = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(code), "{what}\n{stderr}");
+            for word in says {
+                assert!(
+                    stderr.contains(word),
+                    "{what}: `{word}` is not in\n{stderr}"
+                );
+            }
+            assert!(!copy.root().exists(), "{what}: nothing was started");
+        }
+    }
+}
+
+/// Damage in the middle of a file, where only reading it shows it.
+fn spoil_middle(copy: &Copy, how: &str) {
+    let text = copy.plain(READS);
+    let lines = text.iter().filter(|byte| **byte == b'\n').count();
+    let middle = lines / 8 * 4;
+    match how {
+        "a broken record" => {
+            let at = line_start(&text, middle);
+            let broken = [&text[..at], b"this is no record\n", &text[at..]].concat();
+            copy.write_gzip(READS, &broken);
+        }
+        "an end in mid-record" => copy.write_gzip(READS, &text[..line_start(&text, middle) + 20]),
+        "a missing mate" => {
+            let (from, to) = (line_start(&text, middle), line_start(&text, middle + 4));
+            copy.write_gzip(READS, &[&text[..from], &text[to..]].concat());
+        }
+        "truncated gzip" => {
+            copy.write_gzip(READS, &text);
+            let bytes = fs::read(copy.path(READS)).expect("read");
+            fs::write(copy.path(READS), &bytes[..bytes.len() * 3 / 4]).expect("written");
+        }
+        other => panic!("{other}?"),
+    }
+}
+
+fn products(root: &Path) -> Vec<String> {
+    files(root, &|name| {
+        name.ends_with(".cram") || name.ends_with(".vcf.gz")
+    })
+}
+
+#[test]
+fn one_bad_sample_fails_the_cohort_and_leaves_nothing_that_looks_complete() {
+    for how in [
+        "a broken record",
+        "an end in mid-record",
+        "a missing mate",
+        "truncated gzip",
+    ] {
+        let copy = Copy::new();
+        spoil_middle(&copy, how);
+        let output = copy.run(&["--threads", "2"]);
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        // A plain gzip file has no end marker: where the check unpacks it, it is found before.
+        if output.status.code() == Some(65) {
+            assert!(stderr.contains("samples.csv:3"), "{how}\n{stderr}");
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(1), "{how}\n{stdout}\n{stderr}");
+        let said = format!("{stdout}{stderr}");
+        assert!(
+            said.contains("NA12891_R1.fastq.gz"),
+            "{how}: names the file\n{said}"
+        );
+        assert!(said.contains("NA12891"), "{how}: names the sample\n{said}");
+        let products = products(&copy.root());
+        let bad = |name: &&String| name.contains("NA12891") || name.contains("/cohorts/");
+        assert!(
+            !products.iter().any(|name| bad(&name)),
+            "{how}: {products:?}"
+        );
+    }
+}
+
+#[test]
+fn the_others_finish_when_a_bad_sample_is_set_aside() {
+    let copy = Copy::new();
+    spoil_middle(&copy, "a broken record");
+    let quarantine = ["--on-bad-sample", "quarantine"];
+    let output = copy.run(&quarantine);
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{stdout}\n{stderr}");
+    assert!(stdout.contains("quarantined NA12891: "), "{stdout}");
+    assert!(
+        stdout.contains("NA12891_R1.fastq.gz:"),
+        "file and line: {stdout}"
+    );
+    let sums = published(&copy.root());
+    let expected = published(&EMBEDDED.root());
+    for sample in ["NA12878", "NA12892"] {
+        for ending in [".cram", ".g.vcf.gz"] {
+            let name = format!("{sample}{ending}");
+            let sum = |sums: &std::collections::BTreeMap<String, String>| {
+                let found = sums.iter().find(|(path, _)| path.ends_with(&name));
+                found.map(|(_, sum)| sum.clone())
+            };
+            assert!(sum(&sums).is_some(), "{name}");
+            assert_eq!(sum(&sums), sum(&expected), "{name}");
+        }
+    }
+    let releases = sums.keys().filter(|name| name.contains("/cohorts/"));
+    assert_eq!(releases.count(), 1, "a release of two: {sums:?}");
+
+    // The file is mended: only its sample is computed, and the cohort.
+    fs::copy(trio().join(READS), copy.path(READS)).expect("copied");
+    let output = copy.run(&["--output", "json"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let report = json(&output);
+    assert_eq!(report["state"], "completed", "{report}");
+    let after = published(&copy.root());
+    assert!(sums.iter().all(|(name, sum)| after.get(name) == Some(sum)));
+    let digests = |sums: &std::collections::BTreeMap<String, String>| {
+        sums.values()
+            .cloned()
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    assert!(
+        digests(&expected).is_subset(&digests(&after)),
+        "the same bytes as without the detour"
+    );
+}

@@ -1,0 +1,192 @@
+//! `kumi kernel call` and `kumi kernel joint` on what `kumi run` left, judged by the tools of others.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::{EMBEDDED, files, have, kumi, ok, sha256, shell, text, trio};
+
+const SAMPLES: [&str; 3] = ["NA12878", "NA12891", "NA12892"];
+
+/// A file that the run published, told by the end of its name.
+fn run_file(ending: &str) -> PathBuf {
+    let root = EMBEDDED.root();
+    let found = files(&root, &|name| {
+        name.ends_with(ending) && !name.contains("/work/")
+    });
+    assert_eq!(found.len(), 1, "{ending}: {found:?}");
+    root.join(&found[0])
+}
+
+fn call(cram: &Path, output: &Path, more: &[&str]) -> Command {
+    let mut command = kumi();
+    command.args(["kernel", "call", "--reference"]);
+    command.arg(run_file(".kidx")).arg(cram);
+    command.arg("--output").arg(output).args(more);
+    command
+}
+
+fn joint(gvcfs: &[PathBuf], output: &Path, more: &[&str]) -> Command {
+    let mut command = kumi();
+    command.args(["kernel", "joint", "--reference"]);
+    command.arg(run_file(".kidx")).args(gvcfs);
+    command.arg("--output").arg(output).args(more);
+    command
+}
+
+fn targets() -> String {
+    trio().join("targets.bed").display().to_string()
+}
+
+/// The records of a VCF, without its header.
+fn records(path: &Path) -> String {
+    shell(&format!("bcftools view -H '{}'", path.display()))
+}
+
+#[test]
+fn by_hand_is_as_by_the_cluster() {
+    if !have(&["bcftools"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let mut gvcfs = Vec::new();
+    for sample in SAMPLES {
+        let gvcf = dir.path().join(format!("{sample}.g.vcf.gz"));
+        let cram = run_file(&format!("{sample}.cram"));
+        ok(&mut call(
+            &cram,
+            &gvcf,
+            &["--regions", &targets(), "--threads", "2"],
+        ));
+        assert!(gvcf.with_extension("gz.tbi").exists());
+        assert_eq!(
+            records(&gvcf),
+            records(&run_file(&format!("{sample}.g.vcf.gz"))),
+            "{sample}"
+        );
+        gvcfs.push(gvcf);
+    }
+    let (vcf, bcf) = (dir.path().join("c.vcf.gz"), dir.path().join("c.bcf"));
+    ok(&mut joint(&gvcfs, &vcf, &["--regions", &targets()]));
+    let cohort = records(&vcf);
+    let published = files(&EMBEDDED.root(), &|name| {
+        name.contains("/releases/") && name.ends_with(".vcf.gz")
+    });
+    assert_eq!(cohort, records(&EMBEDDED.root().join(&published[0])));
+    gvcfs.reverse();
+    ok(&mut joint(
+        &gvcfs,
+        &bcf,
+        &["--regions", &targets(), "--threads", "1"],
+    ));
+    assert_eq!(
+        records(&bcf),
+        cohort,
+        "BCF holds the same, in whatever order the files are given"
+    );
+    for (file, ending) in [(&vcf, "gz.tbi"), (&bcf, "bcf.csi")] {
+        assert!(file.with_extension(ending).exists());
+        let region = "20_9995001_11095000:6000-9000";
+        let some = shell(&format!("bcftools view -H '{}' {region}", file.display()));
+        assert!(!some.is_empty() && some.len() < cohort.len(), "{region}");
+    }
+    assert_eq!(
+        files(dir.path(), &|name| name.contains("partial")),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn threads_change_no_byte_of_a_call() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let cram = run_file("NA12891.cram");
+    let sums = ["1", "4"].map(|threads| {
+        let output = dir.path().join(format!("{threads}.g.vcf.gz"));
+        ok(&mut call(
+            &cram,
+            &output,
+            &["--threads", threads, "--regions", &targets()],
+        ));
+        (sha256(&output), sha256(&output.with_extension("gz.tbi")))
+    });
+    assert_eq!(sums[0], sums[1]);
+}
+
+#[test]
+fn a_haploid_genome_has_haploid_genotypes() {
+    if !have(&["bcftools"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let output = dir.path().join("h.g.vcf.gz");
+    let haploid = ["--ploidy", "1", "--regions", &targets()];
+    ok(&mut call(&run_file("NA12878.cram"), &output, &haploid));
+    let genotypes = shell(&format!(
+        "bcftools query -f '[%GT]\\n' '{}' | sort -u",
+        output.display()
+    ));
+    assert!(genotypes.contains('1'), "{genotypes}");
+    assert!(!genotypes.contains(['/', '|']), "{genotypes}");
+}
+
+/// Each case: the command, the exit code, what must be said.
+#[test]
+fn what_cannot_be_called_says_why() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let out = dir.path().join("x.g.vcf.gz");
+    let cram = run_file("NA12878.cram");
+    let gvcf = run_file("NA12878.g.vcf.gz");
+    let nowhere = PathBuf::from("/nowhere/x");
+    let foreign = dir.path().join("other.kidx");
+    fs::write(
+        dir.path().join("o.fa"),
+        ">o\nACGTACGTACGTACGTACGTACGTACGTACGT\n",
+    )
+    .expect("written");
+    ok(kumi()
+        .args(["reference", "build"])
+        .arg(dir.path().join("o.fa"))
+        .arg("--output")
+        .arg(&foreign));
+    let mut other = kumi();
+    other.args(["kernel", "call", "--reference"]).arg(&foreign);
+    other.arg(&cram).arg("--output").arg(&out);
+    let truncated = dir.path().join("t.g.vcf.gz");
+    let bytes = fs::read(&gvcf).expect("read");
+    fs::write(&truncated, &bytes[..bytes.len() - 28]).expect("written");
+    let cases: [(Command, i32, &str); 7] = [
+        (
+            call(&cram, &dir.path().join("x.vcf"), &[]),
+            2,
+            "must end in",
+        ),
+        (call(&nowhere, &out, &[]), 66, "/nowhere/x"),
+        (other, 65, "reference"),
+        (
+            joint(&[gvcf.clone(), gvcf.clone()], &out, &[]),
+            65,
+            "sample NA12878",
+        ),
+        (
+            joint(std::slice::from_ref(&nowhere), &out, &[]),
+            66,
+            "/nowhere/x",
+        ),
+        (joint(&[truncated], &out, &[]), 65, "t.g.vcf.gz"),
+        (
+            joint(&[gvcf], &dir.path().join("x.txt"), &[]),
+            2,
+            "must end in",
+        ),
+    ];
+    for (mut command, code, says) in cases {
+        let output = command.output().expect("kumi runs");
+        let stderr = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{command:?}\n{stderr}");
+        assert!(stderr.contains(says), "{command:?}\n{stderr}");
+        let left = files(dir.path(), &|name| {
+            name.contains("x.") || name.contains("partial")
+        });
+        assert_eq!(left, Vec::<String>::new(), "{command:?}");
+    }
+}
