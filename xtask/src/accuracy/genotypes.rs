@@ -15,25 +15,34 @@ pub(super) struct Record {
     pub genotypes: Vec<Option<Vec<usize>>>,
 }
 
-/// The records of a VCF that no filter rejects, with the samples in the order asked for.
-pub(super) fn records(vcf: &Path, samples: &str) -> anyhow::Result<Vec<Record>> {
+/// The records of a VCF that no filter rejects, with these samples in this order.
+pub(super) fn records(vcf: &Path, samples: &[&str]) -> anyhow::Result<Vec<Record>> {
+    let names = shell("bcftools query -l \"$1\"", &[vcf])?;
+    let column = |sample: &&str| {
+        let at = names.lines().position(|name| name == *sample);
+        at.with_context(|| format!("{}: no sample {sample}", vcf.display()))
+    };
+    let columns: Vec<usize> = samples.iter().map(column).collect::<anyhow::Result<_>>()?;
     let text = shell(
-        "bcftools view -f PASS,. -s \"$2\" -Ou \"$1\" | bcftools query -f '%POS\\t%REF\\t%ALT[\\t%GT]\\n'",
-        &[vcf, Path::new(samples)],
+        "bcftools query -i 'FILTER=\"PASS\" || FILTER=\".\"' -f '%POS\\t%REF\\t%ALT[\\t%GT]\\n' \"$1\"",
+        &[vcf],
     )?;
-    text.lines().map(record).collect()
+    text.lines().map(|line| record(line, &columns)).collect()
 }
 
-fn record(line: &str) -> anyhow::Result<Record> {
-    let mut fields = line.split('\t');
-    let mut next = || fields.next().context("a field is missing");
-    let position = next()?.parse()?;
-    let mut alleles = vec![next()?.to_owned()];
-    alleles.extend(next()?.split(',').map(str::to_owned));
+fn record(line: &str, columns: &[usize]) -> anyhow::Result<Record> {
+    let fields: Vec<&str> = line.split('\t').collect();
+    let [position, reference, others, genotypes @ ..] = fields.as_slice() else {
+        anyhow::bail!("not a record: {line}");
+    };
+    let alleles = std::iter::once(*reference).chain(others.split(','));
     Ok(Record {
-        position,
-        alleles,
-        genotypes: fields.map(genotype).collect(),
+        position: position.parse()?,
+        alleles: alleles.map(str::to_owned).collect(),
+        genotypes: columns
+            .iter()
+            .map(|&column| genotype(genotypes[column]))
+            .collect(),
     })
 }
 
@@ -224,7 +233,7 @@ mod tests {
             "60\tA\tC\t0/0\t0/0\t0/0",
         ]
         .iter()
-        .map(|line| record(line).expect("a record"))
+        .map(|line| record(line, &[0, 1, 2]).expect("a record"))
         .collect();
         assert_eq!(inheritance(&records), (5, 2));
     }
@@ -234,7 +243,7 @@ mod tests {
         let read = |lines: &[&str]| -> Vec<_> {
             lines
                 .iter()
-                .map(|line| record(line).expect("a record"))
+                .map(|line| record(line, &[0, 1, 2]).expect("a record"))
                 .collect()
         };
         let right = read(&[

@@ -59,7 +59,7 @@ fn trio(kernels: &Kernels) -> anyhow::Result<Vec<Row>> {
     let (truth, official) = (kernels.data.join(TRUTH), kernels.data.join(OFFICIAL));
     let score = kernels.score(&reference, (&truth, &calls, "HG001"), &official)?;
     let mut rows = perfect("trio, child, official BED", &score, 44, 4);
-    let (sites, broken) = inheritance(&records(&calls, &names.join(","))?);
+    let (sites, broken) = inheritance(&records(&calls, &names)?);
     rows.push(Row::new(
         "trio, sites",
         sites.to_string(),
@@ -88,7 +88,7 @@ fn na12878(kernels: &Kernels) -> anyhow::Result<Vec<Row>> {
     let score = |regions: &str| {
         kernels.score(
             &reference,
-            (&truth, &calls, "NA12878"),
+            (&truth, &calls, &["NA12878"]),
             &kernels.data.join(regions),
         )
     };
@@ -119,7 +119,7 @@ fn tiny(kernels: &Kernels) -> anyhow::Result<Vec<Row>> {
             .join("na12878_tiny39x/NA12878.chr22.tiny.giab.vcf"),
         "NA12878",
     )?;
-    let found = concordance(&truth, &records(&calls, "NA12878")?, 0)?;
+    let found = concordance(&truth, &records(&calls, &["NA12878"])?, 0)?;
     let measured = format!("{}/{}", found.same, found.cells);
     Ok(vec![Row::new(
         "NA12878 12 kb, genotypes",
@@ -151,7 +151,7 @@ fn cohort(kernels: &Kernels) -> anyhow::Result<Vec<Row>> {
         names.push(name);
     }
     let calls = kernels.variants(&reference, "cohort_28", &samples, false)?;
-    let names = names.join(",");
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let silver = records(&folder.join("gotcloud_thunder_silver.vcf.gz"), &names)?;
     let found = concordance(&silver, &records(&calls, &names)?, OFFSET)?;
     ensure!(found.sites == 539, "539 sites, not {}", found.sites);

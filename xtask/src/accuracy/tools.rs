@@ -11,7 +11,10 @@ const AARDVARK_VERSION: &str = "1.1.0";
 
 /// Runs a command; its standard output, or an error with what it said.
 pub(super) fn ok(command: &mut Command) -> anyhow::Result<Vec<u8>> {
-    let output = command.output().with_context(|| format!("{command:?}"))?;
+    let output = command
+        .env("RUST_BACKTRACE", "0")
+        .output()
+        .with_context(|| format!("{command:?}"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         bail!("{command:?}: {}\n{said}", output.status);
