@@ -88,7 +88,7 @@ fn na12878(kernels: &Kernels) -> anyhow::Result<Vec<Row>> {
     let score = |regions: &str| {
         kernels.score(
             &reference,
-            (&truth, &calls, &["NA12878"]),
+            (&truth, &calls, "NA12878"),
             &kernels.data.join(regions),
         )
     };
@@ -117,7 +117,7 @@ fn tiny(kernels: &Kernels) -> anyhow::Result<Vec<Row>> {
         &kernels
             .data
             .join("na12878_tiny39x/NA12878.chr22.tiny.giab.vcf"),
-        "NA12878",
+        &["NA12878"],
     )?;
     let found = concordance(&truth, &records(&calls, &["NA12878"])?, 0)?;
     let measured = format!("{}/{}", found.same, found.cells);
