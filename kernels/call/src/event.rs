@@ -43,7 +43,6 @@ impl Event {
         }
     }
 
-    #[cfg_attr(not(test), expect(dead_code, reason = "assembled haplotypes need it"))]
     /// Moves a pure insertion or deletion as far left as its sequence allows, but not before `limit`.
     pub(crate) fn left_align(&mut self, reference: &Window, limit: i64) {
         if !self.is_indel() || (self.del > 0 && !self.ins.is_empty()) {

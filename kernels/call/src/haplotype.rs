@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::align;
 use crate::candidate::Candidate;
 use crate::event::{self, Event};
 use crate::read::Read;
@@ -31,6 +32,15 @@ impl Haplotype {
             bases: event::apply(reference, start, end, &laid),
             events,
         }
+    }
+
+    /// The same sequence with the differences that an alignment gives; `None` when it cannot be aligned.
+    pub(crate) fn canonical(self, reference: &Window, span: (i64, i64)) -> Option<Self> {
+        if !self.events.iter().any(Event::is_indel) {
+            return Some(self);
+        }
+        let events = align::differences(reference, span, &self.bases)?;
+        Some(Self { events, ..self })
     }
 }
 

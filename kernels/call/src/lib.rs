@@ -5,6 +5,8 @@
 //! records do not depend on how the genome is cut or on the number of threads. This crate writes no file and
 //! never sees another sample. `docs/methods.md` says what is computed and from which sources.
 
+mod align;
+mod assembly;
 mod blocks;
 mod caller;
 mod candidate;
@@ -34,6 +36,9 @@ pub use header::header;
 pub use params::Params;
 pub use record::Record;
 pub use stats::Stats;
+
+#[cfg(test)]
+mod tests;
 
 /// Reference blocks are always cut at absolute multiples of this many bases. Regions cut at such multiples
 /// give the same records as the uncut contig.

@@ -13,6 +13,13 @@ const JOIN: i64 = 20;
 /// Bases around a clip in which its cause may lie.
 const CLIP_REACH: i64 = 10;
 
+/// Repeats in which gaps open more easily than this, phred, belong to the region whole ...
+const SLIPS: u8 = 38;
+/// ... as do those of so many bases ...
+const LONG: u32 = 7;
+/// ... as far as this.
+const TRACT_REACH: i64 = 50;
+
 /// Bases `start..end`, and why they are looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Region {
@@ -34,15 +41,13 @@ pub(crate) fn find(
     let mut spans: Vec<(i64, i64, bool)> = Vec::new();
     for candidate in candidates.iter().filter(|c| c.odds >= ACTIVE) {
         let event = &candidate.event;
-        let tract = usize::try_from(event.pos - start)
-            .ok()
-            .and_then(|at| repeats.get(at));
-        let tract_end = tract.map_or(0, |tract| start + i64::from(tract.end));
-        if event.is_indel() {
-            spans.push((event.vcf_start(), event.end().max(tract_end) + 1, true));
-        } else {
-            spans.push((event.pos, event.pos + 1, false));
-        }
+        let (from, to, slips) = with_tracts(
+            event.vcf_start(),
+            event.end().max(event.pos + 1),
+            start,
+            repeats,
+        );
+        spans.push((from, to, slips || event.is_indel()));
     }
     spans.extend(
         clips
@@ -73,6 +78,24 @@ pub(crate) fn find(
         .into_iter()
         .flat_map(|region| split(region, &cuts))
         .collect()
+}
+
+/// Bases `from..to` with the repeats in or beside them, a gap in which may show as whatever was seen; and
+/// whether there are such.
+fn with_tracts(from: i64, to: i64, start: i64, repeats: &[Repeat]) -> (i64, i64, bool) {
+    let (mut low, mut high, mut slips) = (from, to, false);
+    for position in from - 1..=to {
+        let tract = usize::try_from(position - start)
+            .ok()
+            .and_then(|at| repeats.get(at));
+        if let Some(tract) = tract.filter(|t| t.gap_open < SLIPS || t.end - t.start >= LONG) {
+            // A gap stands at the base before the tract.
+            low = low.min((start + i64::from(tract.start) - 1).max(from - TRACT_REACH));
+            high = high.max((start + i64::from(tract.end) + 1).min(to + TRACT_REACH));
+            slips = true;
+        }
+    }
+    (low, high, slips)
 }
 
 /// The middle of the longest stretch of each cell that no span touches; the middle of a cell without one.

@@ -185,7 +185,8 @@ fn best_by_allele(fragment: &Fragment, of: &[Option<Allele>], alleles: &[Allele]
     best
 }
 
-/// Drops alleles, the least likely first, until all that are left are plausible.
+/// Drops alleles, those that no fragment prefers and then the least likely first, until all that are left are
+/// plausible.
 fn prune(alleles: &mut Vec<Allele>, by_allele: &impl Fn(&[Allele]) -> Vec<Vec<f64>>, ploidy: u8) {
     loop {
         let rows = by_allele(alleles);
@@ -199,10 +200,15 @@ fn prune(alleles: &mut Vec<Allele>, by_allele: &impl Fn(&[Allele]) -> Vec<Vec<f6
                 .map(|(_, &pl)| pl)
                 .min()
         };
-        let worst = (1..alleles.len()).max_by_key(|&allele| (best_with(allele), allele));
+        let shown: Vec<bool> = (0..alleles.len())
+            .map(|allele| rows.iter().any(|row| preferred(row) == Some(allele)))
+            .collect();
+        let worst = (1..alleles.len()).max_by_key(|&a| (!shown[a], best_with(a), a));
         match worst {
             Some(allele)
-                if best_with(allele) > Some(MAX_ALLELE_PL) || alleles.len() > MAX_ALLELES + 1 =>
+                if !shown[allele]
+                    || best_with(allele) > Some(MAX_ALLELE_PL)
+                    || alleles.len() > MAX_ALLELES + 1 =>
             {
                 alleles.remove(allele);
             }

@@ -5,6 +5,8 @@ use kumi_formats::reference::ReferenceSource;
 use kumi_seq::contig::ContigId;
 use kumi_seq::interval::Interval;
 
+use crate::align;
+use crate::assembly;
 use crate::blocks::{self, Confidence};
 use crate::candidate::{self, Candidate};
 use crate::confidence;
@@ -28,6 +30,9 @@ const MARGIN: i64 = 1_024;
 const REACH: i64 = 1_024;
 /// Bases on both sides of a region that reads are compared over.
 const PADDING: i64 = 80;
+
+/// Substitutions from which a region is assembled although reads have no gaps there.
+const MANY_CANDIDATES: usize = 3;
 
 /// A stretch of one ploidy, above 0.
 #[derive(Clone, Copy, Debug)]
@@ -196,11 +201,19 @@ fn call_region(
         (region.start - PADDING).max(window.start),
         (reach + PADDING).min(window.end()),
     );
-    let combined = haplotype::combine(&inside, reads);
-    let haplotypes = combined
+    let mut haplotypes: Vec<Haplotype> = haplotype::combine(&inside, reads)
         .into_iter()
-        .map(|events| Haplotype::new(window, span, events))
+        .filter_map(|events| Haplotype::new(window, span, events).canonical(window, span))
         .collect();
+    if region.gapped || inside.len() >= MANY_CANDIDATES {
+        match assembly::assemble(window.slice(span.0, span.1), reads, span) {
+            Some(paths) => haplotypes.extend(paths.into_iter().filter_map(|bases| {
+                let events = align::differences(window, span, &bases)?;
+                Some(Haplotype { bases, events })
+            })),
+            None => stats.assembly_fallbacks += 1,
+        }
+    }
     let haplotypes = haplotype::distinct(haplotypes);
     stats.regions += 1;
     stats.haplotypes += haplotypes.len() as u64;
