@@ -35,7 +35,6 @@ pub(super) fn families(targets: &[TargetProgress]) -> Vec<Family> {
         deadline.add(&labels, seconds(target.deadline_ms));
         required.add(&labels, progress.required_per_day / SECONDS_A_DAY);
         if progress.projected_ms > 0 {
-            let labels = [labels[0], labels[1], ("quantile", "0.5")];
             projected.add(&labels, seconds(progress.projected_ms));
         }
     }
