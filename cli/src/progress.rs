@@ -22,6 +22,8 @@ pub struct Progress {
     started: Instant,
     last_line: Option<Instant>,
     last_text: String,
+    /// Thousandths of tasks that were behind us when this began.
+    before: Option<u64>,
 }
 
 /// One bar a stage and a line with the clock below them.
@@ -98,6 +100,7 @@ impl Progress {
             started: Instant::now(),
             last_line: None,
             last_text: String::new(),
+            before: None,
         }
     }
 
@@ -131,14 +134,15 @@ impl Progress {
     }
 
     /// `43 %, 12 tasks/min, about 20 s left`.
-    fn left(&self, summary: &v1::CohortSummary) -> String {
+    fn left(&mut self, summary: &v1::CohortSummary) -> String {
         let (done, total) = tasks(summary);
         let position = done as f64 / (total.max(1) * MILLI) as f64;
         let elapsed = self.started.elapsed();
         let mut text = format!("{:>3.0} %", position * 100.0);
-        if position > 0.0 && position < 1.0 {
-            let rate = done as f64 / MILLI as f64 / elapsed.as_secs_f64().max(0.001) * 60.0;
-            let left = elapsed.mul_f64((1.0 - position) / position);
+        let here = done.saturating_sub(*self.before.get_or_insert(done));
+        if here > 0 && position < 1.0 {
+            let rate = here as f64 / MILLI as f64 / elapsed.as_secs_f64().max(0.001) * 60.0;
+            let left = elapsed.mul_f64((total * MILLI).saturating_sub(done) as f64 / here as f64);
             let left = duration(left.as_millis() as u64);
             text.push_str(&format!(", {rate:.0} tasks/min, about {left} left"));
         }
@@ -152,7 +156,8 @@ impl Progress {
             return;
         }
         let elapsed = duration(self.started.elapsed().as_millis() as u64);
-        eprintln!("{elapsed:>8}  {}  {text}", self.left(summary));
+        let left = self.left(summary);
+        eprintln!("{elapsed:>8}  {left}  {text}");
         self.last_text = text;
     }
 }
