@@ -1,5 +1,6 @@
 //! Writes BCF and builds its CSI index on the way.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use kumi_seq::contig::{ContigId, Contigs};
@@ -62,7 +63,8 @@ impl<W: Write> BcfWriter<W> {
         let (Ok(first), Ok(last)) = (position(start + 1), position(end)) else {
             return Err(invalid("a record without reference bases"));
         };
-        let record = vcf::Record::try_from(line)?;
+        let line = without_missing(line);
+        let record = vcf::Record::try_from(line.as_ref())?;
         let from = self.inner.get_ref().virtual_position();
         self.inner.write_variant_record(&self.header, &record)?;
         let to = self.inner.get_ref().virtual_position();
@@ -82,5 +84,50 @@ impl<W: Write> BcfWriter<W> {
         let mut writer = csi::io::Writer::new(Vec::new());
         writer.write_index(&self.index.build(self.contigs))?;
         Ok((inner, writer.into_inner().finish()?))
+    }
+}
+
+/// The line without the FORMAT keys that no sample has a value for, which says the same: the encoder refuses
+/// a key of text without any.
+fn without_missing(line: &[u8]) -> Cow<'_, [u8]> {
+    let columns: Vec<&[u8]> = line.split(|&byte| byte == b'\t').collect();
+    let Some((format, samples)) = columns.get(8).zip(columns.get(9..)) else {
+        return Cow::Borrowed(line);
+    };
+    let values = |text: &'_ [u8]| text.split(|&byte| byte == b':').count();
+    let value = |text: &'_ [u8], key: usize| -> Vec<u8> {
+        let found = text.split(|&byte| byte == b':').nth(key);
+        found.unwrap_or(b".").to_vec()
+    };
+    let told = |key: &usize| samples.iter().any(|sample| value(sample, *key) != b".");
+    let keys: Vec<usize> = (0..values(format)).filter(told).collect();
+    if keys.len() == values(format) || keys.is_empty() {
+        return Cow::Borrowed(line);
+    }
+    let kept = |text: &&[u8]| {
+        let parts: Vec<_> = keys.iter().map(|&key| value(text, key)).collect();
+        parts.join(&b':')
+    };
+    let mut parts: Vec<Vec<u8>> = columns[..8].iter().map(|column| column.to_vec()).collect();
+    parts.extend(columns[8..].iter().map(kept));
+    Cow::Owned(parts.join(&b'\t'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_missing;
+
+    #[test]
+    fn keys_without_a_value_are_left_out() {
+        let fixed = "c\t1\t.\tA\tC\t9\tPASS\t.";
+        let line = |rest: &str| format!("{fixed}\t{rest}").into_bytes();
+        for (given, left) in [
+            ("GT:FT:DP\t0/1:.:3\t./.:.:.", "GT:DP\t0/1:3\t./.:."),
+            ("GT:DP:FT\t0/1:3\t0/0:4:.", "GT:DP\t0/1:3\t0/0:4"),
+            ("GT:FT\t0/1:q\t0/0:.", "GT:FT\t0/1:q\t0/0:."),
+        ] {
+            assert_eq!(without_missing(&line(given)).as_ref(), line(left));
+        }
+        assert_eq!(without_missing(fixed.as_bytes()).as_ref(), fixed.as_bytes());
     }
 }
