@@ -38,10 +38,14 @@ impl Bars {
     fn new() -> Self {
         let multi = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
         let clock = multi.add(ProgressBar::new_spinner());
-        let bar = if Paint::stderr().is_on() {
-            "  {prefix:<8.dim} {bar:32.green/black.bright}  {msg}"
+        // What is left is told by its colour, or by nothing where there are no colours.
+        let (bar, chars) = if Paint::stderr().is_on() {
+            (
+                "  {prefix:<8.dim} {bar:32.green/black.bright}  {msg}",
+                "━╸━",
+            )
         } else {
-            "  {prefix:<8} {bar:32}  {msg}"
+            ("  {prefix:<8} {bar:32}  {msg}", "━╸ ")
         };
         let template = |text| ProgressStyle::with_template(text).expect("the template is valid");
         clock.set_style(template("  {elapsed_precise} {msg}"));
@@ -50,7 +54,7 @@ impl Bars {
             multi,
             stages: Vec::new(),
             clock,
-            style: template(bar).progress_chars("━╸━"),
+            style: template(bar).progress_chars(chars),
         }
     }
 
