@@ -243,7 +243,7 @@ mod tests {
         let read = |lines: &[&str]| -> Vec<_> {
             lines
                 .iter()
-                .map(|line| record(line, &[0, 1, 2]).expect("a record"))
+                .map(|line| record(line, &[0, 1]).expect("a record"))
                 .collect()
         };
         let right = read(&[
