@@ -10,13 +10,14 @@ use kumi_formats::{bed, fasta};
 use kumi_index::Index;
 use kumi_proto::v1;
 use kumi_seq::contig::Contigs;
+use kumi_worker::fingerprint::describe;
+use kumi_worker::store::hex;
 use md5::Digest as _;
 use prost::Message as _;
 use sha2::Sha256;
 
 use crate::cohort_file::{self, Loaded, OnBadSampleSetting};
 use crate::exit::{Code, Exit};
-use crate::fingerprint::{describe, hex};
 use crate::problem::{Place, Problems};
 use crate::sheet::{Input, ReadInput, SheetSample};
 

@@ -9,7 +9,6 @@ pub mod client;
 pub mod cohort_file;
 pub mod command;
 pub mod exit;
-pub mod fingerprint;
 pub mod follow;
 pub mod logging;
 pub mod paint;
