@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use crate::support::{have, kumi, ok, shell, text, trio};
+use crate::support::tools::{have, shell};
+use crate::support::trio::{PLAIN, fasta, reads};
+use crate::support::{kumi, ok, text};
 
 /// An index of the bundled reference; it lives as long as the tests.
 static INDEX: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
@@ -18,14 +20,6 @@ static INDEX: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
         .arg(&index));
     (dir, index)
 });
-
-fn fasta() -> PathBuf {
-    trio().join("reference/b37.20_9995001_11095000.fa.gz")
-}
-
-fn reads(sample: &str, read: u8) -> PathBuf {
-    trio().join(format!("reads/{sample}_R{read}.fastq.gz"))
-}
 
 fn align(output: &Path, more: &[&str]) -> Command {
     let mut command = kumi();
@@ -51,17 +45,10 @@ static CRAM: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
 /// A shell script with the reference as `$R` (plain FASTA with `.fai`) and the alignments as `$C`.
 fn on_cram(script: &str) -> String {
     let (dir, cram) = &*CRAM;
-    static PLAIN: LazyLock<()> = LazyLock::new(|| {
-        let dir = CRAM.0.path().display().to_string();
-        shell(&format!(
-            "zcat '{}' > '{dir}/r.fa' && samtools faidx '{dir}/r.fa'",
-            fasta().display()
-        ));
-    });
-    LazyLock::force(&PLAIN);
     let dir = dir.path().display();
     shell(&format!(
-        "R='{dir}/r.fa'; C='{}'; cd '{dir}'; {script}",
+        "R='{}'; C='{}'; cd '{dir}'; {script}",
+        PLAIN.path.display(),
         cram.display()
     ))
 }
@@ -165,7 +152,7 @@ fn picard_finds_no_error() {
         return;
     }
     on_cram(
-        "samtools view -b -T $R -o v.bam $C && PicardCommandLine CreateSequenceDictionary R=$R O=r.dict QUIET=true 2>/dev/null; \
+        "samtools view -b -T $R -o v.bam $C && PicardCommandLine CreateSequenceDictionary R=$R O=${R%.fa}.dict QUIET=true 2>/dev/null; \
          PicardCommandLine ValidateSamFile I=v.bam R=$R MODE=SUMMARY QUIET=true IGNORE=MISSING_TAG_NM > v.txt 2>&1 || \
          { cat v.txt >&2; exit 1; }",
     );

@@ -5,60 +5,35 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use crate::support::{EMBEDDED, files, json, kumi, published, text, trio};
+use crate::support::trio::{Copy, EMBEDDED, trio};
+use crate::support::{files, json, kumi, published, text};
 
-/// A copy of the trio in a folder of its own, whose files a test may spoil.
-struct Copy {
-    dir: tempfile::TempDir,
+/// Where a run of a copy publishes by default.
+fn root(copy: &Copy) -> PathBuf {
+    copy.path("kumi-out")
 }
 
-impl Copy {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        for name in ["cohort.toml", "samples.csv", "targets.bed"] {
-            fs::copy(trio().join(name), dir.path().join(name)).expect("copied");
-        }
-        for folder in ["reads", "reference"] {
-            fs::create_dir(dir.path().join(folder)).expect("created");
-            for entry in fs::read_dir(trio().join(folder)).expect("a folder") {
-                let path = entry.expect("an entry").path();
-                let name = path.file_name().expect("a name");
-                fs::copy(&path, dir.path().join(folder).join(name)).expect("copied");
-            }
-        }
-        Self { dir }
-    }
+fn run(copy: &Copy, more: &[&str]) -> Output {
+    let mut command = kumi();
+    command.arg("run").arg(copy.cohort()).args(more);
+    command.output().expect("kumi runs")
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
+/// A FASTQ file of the trio as plain text.
+fn plain(path: &Path) -> Vec<u8> {
+    let file = fs::File::open(path).expect("opened");
+    let mut text = Vec::new();
+    flate2::read::MultiGzDecoder::new(file)
+        .read_to_end(&mut text)
+        .expect("gzip");
+    text
+}
 
-    fn root(&self) -> PathBuf {
-        self.path("kumi-out")
-    }
-
-    fn run(&self, more: &[&str]) -> Output {
-        let mut command = kumi();
-        command.arg("run").arg(self.path("cohort.toml")).args(more);
-        command.output().expect("kumi runs")
-    }
-
-    /// A FASTQ file of the trio as plain text.
-    fn plain(&self, name: &str) -> Vec<u8> {
-        let file = fs::File::open(self.path(name)).expect("opened");
-        let mut text = Vec::new();
-        flate2::read::MultiGzDecoder::new(file)
-            .read_to_end(&mut text)
-            .expect("gzip");
-        text
-    }
-
-    fn write_gzip(&self, name: &str, text: &[u8]) {
-        let file = fs::File::create(self.path(name)).expect("created");
-        let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
-        std::io::Write::write_all(&mut gzip, text).expect("written");
-        gzip.finish().expect("written");
-    }
+fn write_gzip(path: &Path, text: &[u8]) {
+    let file = fs::File::create(path).expect("created");
+    let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+    std::io::Write::write_all(&mut gzip, text).expect("written");
+    gzip.finish().expect("written");
 }
 
 /// Byte at which line `line` (from 0) begins.
@@ -137,7 +112,7 @@ fn what_can_be_known_before_is_said_before() {
         let copy = Copy::new();
         spoil(&copy);
         for more in [&[][..], &["--on-bad-sample", "quarantine"]] {
-            let output = copy.run(more);
+            let output = run(&copy, more);
             let stderr = text(&output.stderr);
             assert_eq!(output.status.code(), Some(code), "{what}\n{stderr}");
             for word in says {
@@ -146,29 +121,31 @@ fn what_can_be_known_before_is_said_before() {
                     "{what}: `{word}` is not in\n{stderr}"
                 );
             }
-            assert!(!copy.root().exists(), "{what}: nothing was started");
+            assert!(!root(&copy).exists(), "{what}: nothing was started");
         }
     }
 }
 
 /// Damage in the middle of a file, where only reading it shows it.
 fn spoil_middle(copy: &Copy, how: &str) {
-    let text = copy.plain(READS);
+    let text = plain(&copy.path(READS));
     let lines = text.iter().filter(|byte| **byte == b'\n').count();
     let middle = lines / 8 * 4;
     match how {
         "a broken record" => {
             let at = line_start(&text, middle);
             let broken = [&text[..at], b"this is no record\n", &text[at..]].concat();
-            copy.write_gzip(READS, &broken);
+            write_gzip(&copy.path(READS), &broken);
         }
-        "an end in mid-record" => copy.write_gzip(READS, &text[..line_start(&text, middle) + 20]),
+        "an end in mid-record" => {
+            write_gzip(&copy.path(READS), &text[..line_start(&text, middle) + 20])
+        }
         "a missing mate" => {
             let (from, to) = (line_start(&text, middle), line_start(&text, middle + 4));
-            copy.write_gzip(READS, &[&text[..from], &text[to..]].concat());
+            write_gzip(&copy.path(READS), &[&text[..from], &text[to..]].concat());
         }
         "truncated gzip" => {
-            copy.write_gzip(READS, &text);
+            write_gzip(&copy.path(READS), &text);
             let bytes = fs::read(copy.path(READS)).expect("read");
             fs::write(copy.path(READS), &bytes[..bytes.len() * 3 / 4]).expect("written");
         }
@@ -192,7 +169,7 @@ fn one_bad_sample_fails_the_cohort_and_leaves_nothing_that_looks_complete() {
     ] {
         let copy = Copy::new();
         spoil_middle(&copy, how);
-        let output = copy.run(&["--threads", "2"]);
+        let output = run(&copy, &["--threads", "2"]);
         let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
         // A plain gzip file has no end marker: where the check unpacks it, it is found before.
         if output.status.code() == Some(65) {
@@ -206,7 +183,7 @@ fn one_bad_sample_fails_the_cohort_and_leaves_nothing_that_looks_complete() {
             "{how}: names the file\n{said}"
         );
         assert!(said.contains("NA12891"), "{how}: names the sample\n{said}");
-        let products = products(&copy.root());
+        let products = products(&root(&copy));
         let bad = |name: &&String| name.contains("NA12891") || name.contains("/cohorts/");
         assert!(
             !products.iter().any(|name| bad(&name)),
@@ -220,7 +197,7 @@ fn the_others_finish_when_a_bad_sample_is_set_aside() {
     let copy = Copy::new();
     spoil_middle(&copy, "a broken record");
     let quarantine = ["--on-bad-sample", "quarantine"];
-    let output = copy.run(&quarantine);
+    let output = run(&copy, &quarantine);
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{stdout}\n{stderr}");
     assert!(stdout.contains("quarantined NA12891: "), "{stdout}");
@@ -228,7 +205,7 @@ fn the_others_finish_when_a_bad_sample_is_set_aside() {
         stdout.contains("NA12891_R1.fastq.gz:"),
         "file and line: {stdout}"
     );
-    let sums = published(&copy.root());
+    let sums = published(&root(&copy));
     let expected = published(&EMBEDDED.root());
     for sample in ["NA12878", "NA12892"] {
         for ending in [".cram", ".g.vcf.gz"] {
@@ -250,11 +227,11 @@ fn the_others_finish_when_a_bad_sample_is_set_aside() {
 
     // The file is mended: only its sample is computed, and the cohort.
     fs::copy(trio().join(READS), copy.path(READS)).expect("copied");
-    let output = copy.run(&["--output", "json"]);
+    let output = run(&copy, &["--output", "json"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     let report = json(&output);
     assert_eq!(report["state"], "completed", "{report}");
-    let after = published(&copy.root());
+    let after = published(&root(&copy));
     assert!(sums.iter().all(|(name, sum)| after.get(name) == Some(sum)));
     let digests = |sums: &std::collections::BTreeMap<String, String>| {
         sums.values()

@@ -1,6 +1,7 @@
 //! What the commands that talk to a cluster say when there is none.
 
-use crate::support::{kumi, text, trio};
+use crate::support::trio::trio;
+use crate::support::{kumi, text};
 
 #[test]
 fn without_a_scheduler_the_command_says_so_and_gives_up() {

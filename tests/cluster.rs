@@ -6,7 +6,8 @@ use std::process::Output;
 use serde_json::Value;
 
 use crate::daemon::{Process, Schedulers, free_ports, worker};
-use crate::support::{EMBEDDED, cohort_file, json, kumi, ok, published, text, until};
+use crate::support::trio::{EMBEDDED, cohort_file};
+use crate::support::{json, kumi, ok, published, text, until};
 
 struct Cluster {
     dir: tempfile::TempDir,

@@ -1,6 +1,7 @@
 //! The same bytes whatever the threads and shards.
 
-use crate::support::{EMBEDDED, cohort_file, kumi, ok, published};
+use crate::support::trio::{EMBEDDED, cohort_file};
+use crate::support::{ok, published, run};
 
 #[test]
 fn threads_and_shards_change_no_byte() {
@@ -19,13 +20,7 @@ fn threads_and_shards_change_no_byte() {
             );
             let cohort = cohort_file(dir.path(), &params);
             let root = dir.path().join("out");
-            let mut command = kumi();
-            command
-                .arg("run")
-                .arg(&cohort)
-                .arg("--output-dir")
-                .arg(&root);
-            ok(command.args(["--threads", threads]));
+            ok(run(&cohort, &root).args(["--threads", threads]));
             assert_eq!(
                 published(&root),
                 expected,

@@ -4,24 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{EMBEDDED, files, have, kumi, ok, sha256, shell, text, trio};
-
-const SAMPLES: [&str; 3] = ["NA12878", "NA12891", "NA12892"];
-
-/// A file that the run published, told by the end of its name.
-fn run_file(ending: &str) -> PathBuf {
-    let root = EMBEDDED.root();
-    let found = files(&root, &|name| {
-        name.ends_with(ending) && !name.contains("/work/")
-    });
-    assert_eq!(found.len(), 1, "{ending}: {found:?}");
-    root.join(&found[0])
-}
+use crate::support::tools::{have, shell};
+use crate::support::trio::{EMBEDDED, SAMPLES, targets};
+use crate::support::{files, kumi, ok, sha256, text};
 
 fn call(cram: &Path, output: &Path, more: &[&str]) -> Command {
     let mut command = kumi();
     command.args(["kernel", "call", "--reference"]);
-    command.arg(run_file(".kidx")).arg(cram);
+    command.arg(EMBEDDED.file(".kidx")).arg(cram);
     command.arg("--output").arg(output).args(more);
     command
 }
@@ -29,13 +19,9 @@ fn call(cram: &Path, output: &Path, more: &[&str]) -> Command {
 fn joint(gvcfs: &[PathBuf], output: &Path, more: &[&str]) -> Command {
     let mut command = kumi();
     command.args(["kernel", "joint", "--reference"]);
-    command.arg(run_file(".kidx")).args(gvcfs);
+    command.arg(EMBEDDED.file(".kidx")).args(gvcfs);
     command.arg("--output").arg(output).args(more);
     command
-}
-
-fn targets() -> String {
-    trio().join("targets.bed").display().to_string()
 }
 
 /// The records of a cohort VCF or BCF, field by field.
@@ -61,7 +47,7 @@ fn by_hand_is_as_by_the_cluster() {
     let mut gvcfs = Vec::new();
     for sample in SAMPLES {
         let gvcf = dir.path().join(format!("{sample}.g.vcf.gz"));
-        let cram = run_file(&format!("{sample}.cram"));
+        let cram = EMBEDDED.file(&format!("{sample}.cram"));
         ok(&mut call(
             &cram,
             &gvcf,
@@ -70,7 +56,7 @@ fn by_hand_is_as_by_the_cluster() {
         assert!(gvcf.with_extension("gz.tbi").exists());
         assert_eq!(
             records(&gvcf),
-            records(&run_file(&format!("{sample}.g.vcf.gz"))),
+            records(&EMBEDDED.file(&format!("{sample}.g.vcf.gz"))),
             "{sample}"
         );
         gvcfs.push(gvcf);
@@ -78,10 +64,7 @@ fn by_hand_is_as_by_the_cluster() {
     let (vcf, bcf) = (dir.path().join("c.vcf.gz"), dir.path().join("c.bcf"));
     ok(&mut joint(&gvcfs, &vcf, &["--regions", &targets()]));
     let cohort = genotypes(&vcf);
-    let published = files(&EMBEDDED.root(), &|name| {
-        name.contains("/releases/") && name.ends_with("/ceu-trio.vcf.gz")
-    });
-    assert_eq!(cohort, genotypes(&EMBEDDED.root().join(&published[0])));
+    assert_eq!(cohort, genotypes(&EMBEDDED.file("/ceu-trio.vcf.gz")));
     gvcfs.reverse();
     ok(&mut joint(
         &gvcfs,
@@ -108,7 +91,7 @@ fn by_hand_is_as_by_the_cluster() {
 #[test]
 fn threads_change_no_byte_of_a_call() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let cram = run_file("NA12891.cram");
+    let cram = EMBEDDED.file("NA12891.cram");
     let sums = ["1", "4"].map(|threads| {
         let output = dir.path().join(format!("{threads}.g.vcf.gz"));
         ok(&mut call(
@@ -129,7 +112,7 @@ fn a_haploid_genome_has_haploid_genotypes() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let output = dir.path().join("h.g.vcf.gz");
     let haploid = ["--ploidy", "1", "--regions", &targets()];
-    ok(&mut call(&run_file("NA12878.cram"), &output, &haploid));
+    ok(&mut call(&EMBEDDED.file("NA12878.cram"), &output, &haploid));
     let genotypes = shell(&format!(
         "bcftools query -f '[%GT]\\n' '{}' | sort -u",
         output.display()
@@ -143,8 +126,8 @@ fn a_haploid_genome_has_haploid_genotypes() {
 fn what_cannot_be_called_says_why() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let out = dir.path().join("x.g.vcf.gz");
-    let cram = run_file("NA12878.cram");
-    let gvcf = run_file("NA12878.g.vcf.gz");
+    let cram = EMBEDDED.file("NA12878.cram");
+    let gvcf = EMBEDDED.file("NA12878.g.vcf.gz");
     let nowhere = PathBuf::from("/nowhere/x");
     let foreign = dir.path().join("other.kidx");
     fs::write(

@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::daemon::{Process, Schedulers, free_ports, http_get, worker};
-use crate::support::{cohort_file, have, json, kumi, ok, text, until};
+use crate::support::tools::have;
+use crate::support::trio::cohort_file;
+use crate::support::{json, kumi, ok, text, until};
 
 /// Families that a scheduler with a finished cohort and a target serves.
 const SCHEDULER: [&str; 17] = [

@@ -6,11 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
-use crate::support::{
-    EMBEDDED, cohort_file, files, json, kumi, ok, published, sha256, text, until,
-};
-
-const SAMPLES: [&str; 3] = ["NA12878", "NA12891", "NA12892"];
+use crate::support::trio::{EMBEDDED, SAMPLES, cohort_file};
+use crate::support::{files, json, ok, published, run, sha256, text, until};
 
 fn all(root: &Path) -> Vec<String> {
     files(root, &|_| true)
@@ -121,16 +118,8 @@ fn only_what_is_gone_is_made_again() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let cohort = cohort_file(dir.path(), "call_shards = 2");
     let root = dir.path().join("out");
-    let run = || {
-        let mut command = kumi();
-        command
-            .arg("run")
-            .arg(&cohort)
-            .arg("--output-dir")
-            .arg(&root);
-        json(&ok(command.args(["--output", "json"])))
-    };
-    run();
+    let again = || json(&ok(run(&cohort, &root).args(["--output", "json"])));
+    again();
     let before = published(&root);
     assert_eq!(
         before,
@@ -151,15 +140,15 @@ fn only_what_is_gone_is_made_again() {
     };
     let stamped = stamp(kept);
     fs::remove_file(root.join(gone)).expect("removed");
-    let report = run();
+    let report = again();
     assert_eq!(report["files_gone"], serde_json::json!([gone]), "{report}");
     assert!(report["tasks_computed"].as_u64() > Some(0), "{report}");
     assert_eq!(published(&root), before);
     assert_eq!(stamp(kept), stamped, "the alignment was still there");
-    assert_eq!(run()["tasks_computed"], 0);
+    assert_eq!(again()["tasks_computed"], 0);
     // Everything that was published is gone, the scheduler's state is not.
     fs::remove_dir_all(root.join("example")).expect("removed");
-    run();
+    again();
     assert_eq!(published(&root), before);
 }
 
@@ -171,12 +160,7 @@ fn two_runs_in_one_place_do_not_mix() {
     fs::create_dir_all(root.join(".kumi")).expect("created");
     let lock = fs::File::create(root.join(".kumi/lock")).expect("created");
     lock.lock().expect("locked");
-    let mut command = kumi();
-    command
-        .arg("run")
-        .arg(&cohort)
-        .arg("--output-dir")
-        .arg(&root);
+    let mut command = run(&cohort, &root);
     let output = command.output().expect("kumi runs");
     assert_eq!(output.status.code(), Some(75), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("another `kumi run`"));
@@ -188,12 +172,7 @@ fn an_interrupted_run_goes_on_where_it_stopped() {
     let cohort = cohort_file(dir.path(), "");
     let root = dir.path().join("out");
     let command = || {
-        let mut command = kumi();
-        command
-            .arg("run")
-            .arg(&cohort)
-            .arg("--output-dir")
-            .arg(&root);
+        let mut command = run(&cohort, &root);
         command.args(["--threads", "1", "--output", "json"]);
         command
     };
@@ -219,19 +198,13 @@ fn an_interrupted_run_goes_on_where_it_stopped() {
 fn another_setting_that_changes_no_result_computes_nothing() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let root = dir.path().join("out");
-    let run = |params: &str| {
+    let with = |params: &str| {
         let cohort = cohort_file(dir.path(), params);
-        let mut command = kumi();
-        command
-            .arg("run")
-            .arg(&cohort)
-            .arg("--output-dir")
-            .arg(&root);
-        json(&ok(command.args(["--output", "json"])))
+        json(&ok(run(&cohort, &root).args(["--output", "json"])))
     };
-    run("joint_shards = 2");
+    with("joint_shards = 2");
     let before = published(&root);
-    let report = run("call_shards = 3");
+    let report = with("call_shards = 3");
     assert_eq!(report["existed"], false, "{report}");
     assert_eq!(report["tasks_computed"], 0, "{report}");
     assert_eq!(published(&root), before);

@@ -1,10 +1,12 @@
-//! The binary under test, the tools of others, and small data.
+//! What every test of the whole product needs: the binary, its output, the files it leaves.
+
+pub(crate) mod tools;
+pub(crate) mod trio;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -29,22 +31,12 @@ pub(crate) fn kumi() -> Command {
     command
 }
 
-/// True when all of these programs are installed. Where `KUMI_TEST_TOOLS` is `required` a missing one is
-/// a failure; elsewhere the test says what is missing and passes.
-pub(crate) fn have(tools: &[&str]) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = |tool: &str| std::env::split_paths(&path).any(|folder| folder.join(tool).is_file());
-    let missing: Vec<_> = tools.iter().filter(|tool| !found(tool)).collect();
-    if missing.is_empty() {
-        return true;
-    }
-    assert_ne!(
-        std::env::var("KUMI_TEST_TOOLS").as_deref(),
-        Ok("required"),
-        "not installed: {missing:?}"
-    );
-    eprintln!("skipped: not installed: {missing:?}");
-    false
+/// `kumi run` of a cohort file.
+pub(crate) fn run(cohort: &Path, output: &Path) -> Command {
+    let mut command = kumi();
+    command.arg("run").arg(cohort);
+    command.arg("--output-dir").arg(output);
+    command
 }
 
 /// Runs a command; its output, or a panic that shows all of it.
@@ -62,33 +54,9 @@ pub(crate) fn ok(command: &mut Command) -> Output {
     output
 }
 
-/// Runs a shell pipeline of tools of others; its standard output.
-pub(crate) fn shell(script: &str) -> String {
-    text(&ok(Command::new("bash").args(["-o", "pipefail", "-euc", script])).stdout)
-}
-
 /// Bytes as text.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// The bundled trio.
-pub(crate) fn trio() -> PathBuf {
-    root().join("examples/ceu-trio")
-}
-
-/// A cohort file that names the bundled trio by absolute paths, with `params` added to its `[params]`.
-pub(crate) fn cohort_file(dir: &Path, params: &str) -> PathBuf {
-    let trio = trio();
-    let text = format!(
-        "[cohort]\nname = \"ceu-trio\"\nprogramme = \"example\"\ncentre = \"coriell\"\nsheet = \"{0}/samples.csv\"\n\
-         [reference]\nfasta = \"{0}/reference/b37.20_9995001_11095000.fa.gz\"\n\
-         [params]\ntargets = \"{0}/targets.bed\"\n{params}\n",
-        trio.display()
-    );
-    let path = dir.join("cohort.toml");
-    fs::write(&path, text).expect("written");
-    path
 }
 
 /// SHA-256 as 64 lower-case digits.
@@ -130,6 +98,15 @@ pub(crate) fn published(root: &Path) -> BTreeMap<String, String> {
     files(root, &wanted).into_iter().map(digest).collect()
 }
 
+/// The one file below `root`, shards of work in progress aside, whose name has this end.
+pub(crate) fn published_file(root: &Path, ending: &str) -> PathBuf {
+    let found = files(root, &|name| {
+        name.ends_with(ending) && !name.contains("/work/")
+    });
+    assert_eq!(found.len(), 1, "{ending}: {found:?}");
+    root.join(&found[0])
+}
+
 /// Calls `probe` until it gives something; panics with `what` after two minutes.
 pub(crate) fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(120);
@@ -152,41 +129,3 @@ pub(crate) fn json(output: &Output) -> serde_json::Value {
         )
     })
 }
-
-/// The trio, run once with the default settings; others compare with it and must not change it.
-pub(crate) struct Embedded {
-    /// Holds `root`.
-    dir: tempfile::TempDir,
-    /// What `--output json` said.
-    pub(crate) report: serde_json::Value,
-}
-
-impl Embedded {
-    /// Where everything was published.
-    pub(crate) fn root(&self) -> PathBuf {
-        self.dir.path().join("out")
-    }
-
-    /// `kumi run` of the same cohort to the same place.
-    pub(crate) fn command(&self) -> Command {
-        run_command(self.dir.path(), &self.root())
-    }
-}
-
-fn run_command(dir: &Path, root: &Path) -> Command {
-    let mut command = kumi();
-    command.arg("run").arg(dir.join("cohort.toml"));
-    command.arg("--output-dir").arg(root);
-    command
-}
-
-pub(crate) static EMBEDDED: LazyLock<Embedded> = LazyLock::new(|| {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    cohort_file(dir.path(), "");
-    let root = dir.path().join("out");
-    let output = ok(run_command(dir.path(), &root).args(["--output", "json"]));
-    Embedded {
-        report: json(&output),
-        dir,
-    }
-});

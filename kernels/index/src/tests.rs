@@ -5,8 +5,9 @@ use kumi_seq::contig::{Contig, ContigId};
 use kumi_seq::interval::Interval;
 use proptest::prelude::*;
 
+use crate::build::build;
 use crate::minimizer::{K, minimizers};
-use crate::{Index, OpenError, build};
+use crate::open::{Index, OpenError};
 
 /// Bases from a multiplicative generator, with a run of N every now and then.
 fn bases(seed: u64, length: usize) -> Vec<u8> {

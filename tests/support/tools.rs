@@ -1,0 +1,28 @@
+//! The tools of others.
+
+use std::process::Command;
+
+use super::{ok, text};
+
+/// True when all of these programs are installed. Where `KUMI_TEST_TOOLS` is `required` a missing one is
+/// a failure; elsewhere the test says what is missing and passes.
+pub(crate) fn have(tools: &[&str]) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = |tool: &str| std::env::split_paths(&path).any(|folder| folder.join(tool).is_file());
+    let missing: Vec<_> = tools.iter().filter(|tool| !found(tool)).collect();
+    if missing.is_empty() {
+        return true;
+    }
+    assert_ne!(
+        std::env::var("KUMI_TEST_TOOLS").as_deref(),
+        Ok("required"),
+        "not installed: {missing:?}"
+    );
+    eprintln!("skipped: not installed: {missing:?}");
+    false
+}
+
+/// Runs a shell pipeline of tools of others; its standard output.
+pub(crate) fn shell(script: &str) -> String {
+    text(&ok(Command::new("bash").args(["-o", "pipefail", "-euc", script])).stdout)
+}
