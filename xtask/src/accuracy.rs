@@ -8,7 +8,7 @@ mod genotypes;
 mod kernels;
 mod score;
 mod sets;
-mod tools;
+pub(crate) mod tools;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -134,7 +134,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// The release build of this repository.
-fn build(root: &std::path::Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn build(root: &std::path::Path) -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     tools::ok(Command::new(cargo).current_dir(root).args([
         "build",

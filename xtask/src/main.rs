@@ -1,6 +1,7 @@
 //! What a person or CI runs besides cargo: `cargo xtask TASK`.
 
 mod accuracy;
+mod bench_align;
 
 use std::process::ExitCode;
 
@@ -12,10 +13,13 @@ use clap::Parser;
 enum Task {
     /// Run the kernels on real data and print what they reach beside the least they must
     Accuracy(accuracy::Args),
+    /// Align simulated reads in alternation with bwa mem and minimap2; print speed, accuracy and calibration
+    BenchAlign(bench_align::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Task::parse() {
         Task::Accuracy(args) => accuracy::run(&args),
+        Task::BenchAlign(args) => bench_align::run(&args),
     }
 }

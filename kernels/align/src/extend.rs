@@ -8,7 +8,7 @@ use kumi_simd::level::Level;
 use kumi_simd::mismatch;
 
 use crate::chain::Chain;
-use crate::gapped::{self, Extension, left_align};
+use crate::gapped::{self, Extension};
 use crate::params::Params;
 use crate::read::Read;
 
@@ -36,7 +36,7 @@ pub(crate) struct Alignment {
 pub(crate) struct Buffers {
     window: Vec<u8>,
     mismatches: Vec<u32>,
-    gapped: gapped::Buffers,
+    gapped: kumi_simd::banded::Scratch,
 }
 
 /// An alignment without gaps is taken as it is with up to one mismatch in this many bases.
@@ -84,6 +84,7 @@ pub(crate) fn extend(
     banded(
         view,
         params,
+        level,
         query,
         chain.reverse,
         contig,
@@ -98,6 +99,7 @@ pub(crate) fn extend(
 pub(crate) fn banded(
     view: View<'_>,
     params: &Params,
+    level: Level,
     query: &[u8],
     reverse: bool,
     contig: ContigId,
@@ -121,10 +123,14 @@ pub(crate) fn banded(
         diagonals.0 - i64::from(window.0),
         diagonals.1 - i64::from(window.0),
     );
-    let mut found = gapped::align(params, query, &buffers.window, shifted, &mut buffers.gapped)?;
-    let aligned_query = &query[found.query.0 as usize..found.query.1 as usize];
-    let aligned_window = &buffers.window[found.reference.0 as usize..found.reference.1 as usize];
-    left_align(&mut found.cigar, aligned_query, aligned_window);
+    let found = gapped::align(
+        params,
+        level,
+        query,
+        &buffers.window,
+        shifted,
+        &mut buffers.gapped,
+    )?;
     Some(place(found, reverse, contig, window.0))
 }
 

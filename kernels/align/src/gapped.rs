@@ -1,6 +1,8 @@
-//! Banded alignment with affine gaps (Gotoh 1982), local with a bonus for reaching the ends of the read.
+//! Gapped extension: banded alignment with affine gaps, local with a bonus for reaching the ends of the read.
 
 use kumi_seq::cigar::{self, Kind, Op};
+use kumi_simd::banded::{self, Scheme, Scratch, Step};
+use kumi_simd::level::Level;
 
 use crate::params::Params;
 
@@ -17,185 +19,58 @@ pub(crate) struct Extension {
     pub cigar: Vec<Op>,
 }
 
-/// Buffers of [`align`].
-#[derive(Debug, Default)]
-pub(crate) struct Buffers {
-    h: Vec<i32>,
-    e: Vec<i32>,
-    trace: Vec<u8>,
-}
-
-const LOW: i32 = i32::MIN / 4;
-// Bits of a trace cell: where H comes from, and whether a gap goes on.
-const DIAGONAL: u8 = 1;
-const DELETION: u8 = 2;
-const INSERTION: u8 = 3;
-const SOURCE: u8 = 3;
-const DELETION_GOES_ON: u8 = 4;
-const INSERTION_GOES_ON: u8 = 8;
-
 /// Aligns `query` to `window`, looking at cells (i, j) with `j - i` within `diagonals`. `None` when nothing
-/// scores above zero. O(query x band) time and trace bytes.
+/// scores above zero. Gaps stand as far to the left as their sequence allows.
 pub(crate) fn align(
     params: &Params,
+    level: Level,
     query: &[u8],
     window: &[u8],
     diagonals: (i64, i64),
-    buffers: &mut Buffers,
+    scratch: &mut Scratch,
 ) -> Option<Extension> {
-    let width = (diagonals.1 - diagonals.0 + 1).max(1) as usize;
-    let Buffers { h, e, trace } = buffers;
-    // H[i-1][j-1] and E[i-1][j], by band column: row i, column c is reference j = i + diagonals.0 + c.
-    h.clear();
-    h.resize(width + 1, LOW);
-    e.clear();
-    e.resize(width + 1, LOW);
-    trace.clear();
-    trace.resize(query.len() * width, 0);
-    let (open, extend) = (params.gap_open + params.gap_extend, params.gap_extend);
-    let mut best: Option<(i32, i32, usize, usize)> = None;
-    for (i, &base) in query.iter().enumerate() {
-        let first = i as i64 + diagonals.0;
-        let mut f = LOW;
-        let mut left = LOW;
-        for c in 0..width {
-            let j = first + c as i64;
-            // In band columns the cell above is one to the right in the row before.
-            let (above, e_above) = (h[c + 1], e[c + 1]);
-            if j < 0 || j >= window.len() as i64 {
-                (h[c], e[c], left, f) = (LOW, LOW, LOW, LOW);
-                continue;
-            }
-            let matched = base == window[j as usize] && base < 4;
-            let step = if matched {
-                params.match_score
-            } else if base == 4 {
-                -1
-            } else {
-                -params.mismatch
-            };
-            // An alignment may begin at any cell; one that begins inside the read pays for the clip.
-            let start = if i == 0 { params.clip } else { 0 };
-            let before = h[c];
-            let (from, mut cell) = if before > start {
-                (DIAGONAL, before + step)
-            } else {
-                (0, start + step)
-            };
-            let mut bits = from;
-            let e_open = above - open;
-            let e_new = if e_above - extend > e_open {
-                bits |= INSERTION_GOES_ON;
-                e_above - extend
-            } else {
-                e_open
-            };
-            let f_open = left - open;
-            f = if f - extend > f_open {
-                bits |= DELETION_GOES_ON;
-                f - extend
-            } else {
-                f_open
-            };
-            if e_new > cell {
-                cell = e_new;
-                bits = bits & !SOURCE | INSERTION;
-            }
-            if f > cell {
-                cell = f;
-                bits = bits & !SOURCE | DELETION;
-            }
-            if cell <= 0 {
-                (cell, bits) = (LOW, bits & !SOURCE);
-            }
-            (h[c], e[c], left) = (cell, e_new, cell);
-            trace[i * width + c] = bits;
-            let total = cell + if i + 1 == query.len() { params.clip } else { 0 };
-            if cell > LOW && best.is_none_or(|(most, ..)| total > most) {
-                best = Some((total, cell, i, c));
-            }
-        }
+    let scheme = scheme(params);
+    let found = banded::align(level, &scheme, query, window, diagonals, scratch)?;
+    let mut cigar = Vec::new();
+    for (step, times) in scratch.steps() {
+        let kind = match step {
+            Step::Match => Kind::Match,
+            Step::Insertion => Kind::Insertion,
+            Step::Deletion => Kind::Deletion,
+        };
+        cigar::push(&mut cigar, kind, times);
     }
-    let (total, _, i, c) = best?;
-    Some(trace_back(
-        params,
-        trace,
-        width,
-        diagonals.0,
-        total,
-        (i, c),
-        query.len(),
-    ))
+    let reached = u32::from(found.query.0 == 0) + u32::from(found.query.1 == query.len());
+    left_align(
+        &mut cigar,
+        &query[found.query.0..found.query.1],
+        &window[found.window.0..found.window.1],
+    );
+    Some(Extension {
+        score: (found.score - reached * u32::from(scheme.end_bonus)) as i32,
+        query: (found.query.0 as u32, found.query.1 as u32),
+        reference: (found.window.0 as u32, found.window.1 as u32),
+        cigar,
+    })
 }
 
-fn trace_back(
-    params: &Params,
-    trace: &[u8],
-    width: usize,
-    first_diagonal: i64,
-    total: i32,
-    end: (usize, usize),
-    query_length: usize,
-) -> Extension {
-    let (mut i, mut c) = end;
-    let reference_of = |i: usize, c: usize| (i as i64 + first_diagonal + c as i64) as u32;
-    let reference_end = reference_of(i, c) + 1;
-    let mut reversed: Vec<Op> = Vec::new();
-    let (query_start, reference_start);
-    loop {
-        let bits = trace[i * width + c];
-        match bits & SOURCE {
-            INSERTION => {
-                loop {
-                    let goes_on = trace[i * width + c] & INSERTION_GOES_ON != 0;
-                    cigar::push(&mut reversed, Kind::Insertion, 1);
-                    (i, c) = (i - 1, c + 1);
-                    if !goes_on {
-                        break;
-                    }
-                }
-                continue;
-            }
-            DELETION => {
-                loop {
-                    let goes_on = trace[i * width + c] & DELETION_GOES_ON != 0;
-                    cigar::push(&mut reversed, Kind::Deletion, 1);
-                    c -= 1;
-                    if !goes_on {
-                        break;
-                    }
-                }
-                continue;
-            }
-            source => {
-                cigar::push(&mut reversed, Kind::Match, 1);
-                if source == 0 || i == 0 {
-                    (query_start, reference_start) = (i as u32, reference_of(i, c));
-                    break;
-                }
-                i -= 1;
-            }
-        }
-    }
-    reversed.reverse();
-    let mut score = total;
-    score -= if query_start == 0 { params.clip } else { 0 };
-    score -= if end.0 + 1 == query_length {
-        params.clip
-    } else {
-        0
-    };
-    Extension {
-        score,
-        query: (query_start, end.0 as u32 + 1),
-        reference: (reference_start, reference_end),
-        cigar: reversed,
+/// The costs as the vectors take them. No cost is above 255; the bonus of an end is held below a gap's.
+fn scheme(params: &Params) -> Scheme {
+    let cost = |cost: i32| cost.clamp(0, 255) as u8;
+    let gap_first = cost(params.gap_open + params.gap_extend);
+    Scheme {
+        matched: cost(params.match_score),
+        mismatch: cost(params.mismatch),
+        unknown: 1,
+        gap_first,
+        gap_next: cost(params.gap_extend),
+        end_bonus: cost(params.clip).min(gap_first),
     }
 }
 
 /// Moves every gap as far to the left as its sequence allows, as VCF and most tools expect it. The gap
 /// stays right of the first aligned base.
-pub(crate) fn left_align(ops: &mut [Op], query: &[u8], reference: &[u8]) {
+fn left_align(ops: &mut [Op], query: &[u8], reference: &[u8]) {
     let mut at = 1;
     while at + 1 < ops.len() {
         let gap = ops[at];

@@ -1,6 +1,7 @@
 //! Pairing: which alignments of two mates belong together, and mates found where they should lie.
 
 use kumi_index::View;
+use kumi_simd::level::Level;
 
 use crate::extend::{Alignment, Buffers, banded};
 use crate::insert_size::InsertSize;
@@ -76,6 +77,7 @@ pub(crate) fn best(
 pub(crate) fn rescue(
     view: View<'_>,
     params: &Params,
+    level: Level,
     reads: &[Read; 2],
     expected: &InsertSize,
     mates: &mut [Vec<Alignment>; 2],
@@ -98,7 +100,15 @@ pub(crate) fn rescue(
             {
                 continue;
             }
-            found[other].extend(look(view, params, &reads[other], anchor, expected, buffers));
+            found[other].extend(look(
+                view,
+                params,
+                level,
+                &reads[other],
+                anchor,
+                expected,
+                buffers,
+            ));
         }
     }
     for (mate, found) in mates.iter_mut().zip(found) {
@@ -110,6 +120,7 @@ pub(crate) fn rescue(
 fn look(
     view: View<'_>,
     params: &Params,
+    level: Level,
     read: &Read,
     anchor: &Alignment,
     expected: &InsertSize,
@@ -134,6 +145,7 @@ fn look(
     banded(
         view,
         params,
+        level,
         read.codes(reverse),
         reverse,
         anchor.contig,

@@ -82,6 +82,7 @@ pub fn align_template(
             pair::rescue(
                 view,
                 params,
+                level,
                 &scratch.reads,
                 &expected,
                 &mut found,

@@ -32,6 +32,39 @@ fn mix(key: u64) -> u64 {
     h.wrapping_add(h << 31) & MASK
 }
 
+/// The minimizer of the `W` k-mers from `position` on of a sequence without ambiguous bases, given with its
+/// reverse complement as packed words (32 bases a word, the first in the lowest bits, one spare word at the end).
+#[must_use]
+pub fn of_window(
+    packed: &[u64],
+    complement: &[u64],
+    length: usize,
+    position: usize,
+) -> Option<Minimizer> {
+    let kmer = |words: &[u64], at: usize| {
+        let (word, shift) = (at / 32, 2 * (at % 32) as u32);
+        let both = u128::from(words[word]) | u128::from(words[word + 1]) << 64;
+        // Complemented and read from the other end it is the k-mer of the other strand.
+        !((both >> shift) as u64) & MASK
+    };
+    let mut best: Option<Minimizer> = None;
+    for at in position..position + W {
+        let (forward, backward) = (kmer(complement, length - K - at), kmer(packed, at));
+        if forward == backward {
+            continue;
+        }
+        let hash = mix(forward.min(backward));
+        if best.is_none_or(|best| hash < best.hash) {
+            best = Some(Minimizer {
+                hash,
+                position: at as u32,
+                reverse: backward < forward,
+            });
+        }
+    }
+    best
+}
+
 /// Calls `emit` with the minimizers of `codes` (0 to 3, anything else breaks the sequence), in order. A k-mer
 /// that is its own reverse complement has no strand and is left out.
 pub fn minimizers(codes: impl Iterator<Item = u8>, mut emit: impl FnMut(Minimizer)) {

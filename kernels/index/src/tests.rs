@@ -116,6 +116,49 @@ fn a_strand_has_the_seeds_of_the_other() {
 }
 
 #[test]
+fn packed_bases_and_windows_agree_with_the_plain_ones() {
+    let (_dir, path) = built();
+    let index = Index::open(&path).expect("opened");
+    let view = index.view();
+    let all: Vec<u8> = reference()
+        .iter()
+        .flat_map(|(_, bases)| bases.iter().map(|&b| base::code(b)))
+        .collect();
+    for start in (0..all.len()).step_by(61).chain(all.len() - 70..all.len()) {
+        let mut words = [u64::MAX; 3];
+        view.packed(start as u64, &mut words);
+        let found = (0..96).map(|at| (words[at / 32] >> (2 * (at % 32))) as u8 & 3);
+        let expected = (0..96).map(|at| all.get(start + at).map_or(0, |&code| code & 3));
+        assert!(found.eq(expected), "{start}");
+        let end = (start + 20).min(all.len());
+        let ambiguous = all[start..end].contains(&base::N);
+        assert_eq!(view.is_ambiguous(start as u64, end as u64), ambiguous);
+    }
+    let read = &all[20..20 + 150];
+    let pack = |codes: &[u8]| {
+        let mut words = vec![0u64; codes.len() / 32 + 2];
+        for (at, &code) in codes.iter().enumerate() {
+            words[at / 32] |= u64::from(code) << (2 * (at % 32));
+        }
+        words
+    };
+    let other: Vec<u8> = read.iter().rev().map(|&code| 3 - code).collect();
+    for position in 0..=read.len() - K - crate::minimizer::W + 1 {
+        let window = &read[position..position + K + crate::minimizer::W - 1];
+        let mut expected = Vec::new();
+        minimizers(window.iter().copied(), |m| expected.push(m));
+        let found =
+            crate::minimizer::of_window(&pack(read), &pack(&other), 150, position).map(|m| {
+                crate::minimizer::Minimizer {
+                    position: m.position - position as u32,
+                    ..m
+                }
+            });
+        assert_eq!(found, expected.first().copied(), "{position}");
+    }
+}
+
+#[test]
 fn what_is_no_index_is_told_apart() {
     let (dir, path) = built();
     let bytes = std::fs::read(&path).expect("read");

@@ -16,6 +16,14 @@ pub struct Hit {
     pub reverse: bool,
 }
 
+/// Where the seeds with the same upper bits of their hash lie, and what else the hash has.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bucket {
+    start: usize,
+    end: usize,
+    rest: u64,
+}
+
 /// A mapped index, ready for look-ups. Copying it is free.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
@@ -37,6 +45,18 @@ impl<'a> View<'a> {
 
     /// Where a seed stands, in the order of positions.
     pub fn hits(&self, hash: u64) -> impl ExactSizeIterator<Item = Hit> + use<'a> {
+        self.hits_in(self.bucket(hash))
+    }
+
+    /// What [`Self::bucket`] reads: memory to fetch ahead.
+    #[must_use]
+    pub fn slot(&self, hash: u64) -> Option<&'a U64> {
+        self.buckets.get((hash >> self.rest_bits) as usize)
+    }
+
+    /// The bucket of a seed.
+    #[must_use]
+    pub fn bucket(&self, hash: u64) -> Bucket {
         let bucket = (hash >> self.rest_bits) as usize;
         let bound = |at: usize| {
             self.buckets
@@ -45,17 +65,81 @@ impl<'a> View<'a> {
                 .min(self.seeds.len())
         };
         let (start, end) = (bound(bucket), bound(bucket + 1));
-        let bucket = self.seeds.get(start..end.max(start)).unwrap_or(&[]);
-        let rest = hash & ((1 << self.rest_bits) - 1);
-        let from = bucket.partition_point(|seed| seed.get() >> PLACE_BITS < rest);
-        let count = bucket[from..].partition_point(|seed| seed.get() >> PLACE_BITS == rest);
-        bucket[from..from + count].iter().map(|seed| {
+        Bucket {
+            start,
+            end: end.max(start),
+            rest: hash & ((1 << self.rest_bits) - 1),
+        }
+    }
+
+    /// What [`Self::hits_in`] reads first: memory to fetch ahead.
+    #[must_use]
+    pub fn seeds_of(&self, bucket: Bucket) -> Option<&'a U64> {
+        self.seeds.get(bucket.start)
+    }
+
+    /// Where the seed of a bucket stands, in the order of positions.
+    pub fn hits_in(&self, bucket: Bucket) -> impl ExactSizeIterator<Item = Hit> + use<'a> {
+        /// Buckets up to this size are searched from one end to the other.
+        const SHORT: usize = 16;
+        let seeds = self.seeds.get(bucket.start..bucket.end).unwrap_or(&[]);
+        let rest = |seed: &U64| seed.get() >> PLACE_BITS;
+        let found = if seeds.len() <= SHORT {
+            let before = |seed: &&U64| rest(seed) < bucket.rest;
+            let from = seeds.iter().take_while(before).count();
+            let same = |seed: &&U64| rest(seed) == bucket.rest;
+            let count = seeds[from..].iter().take_while(same).count();
+            &seeds[from..from + count]
+        } else {
+            let from = seeds.partition_point(|seed| rest(seed) < bucket.rest);
+            let count = seeds[from..].partition_point(|seed| rest(seed) == bucket.rest);
+            &seeds[from..from + count]
+        };
+        found.iter().map(|seed| {
             let place = seed.get() & ((1 << PLACE_BITS) - 1);
             Hit {
                 position: place >> 1,
                 reverse: place & 1 == 1,
             }
         })
+    }
+
+    /// The byte that holds a place in the concatenation: memory to fetch ahead.
+    #[must_use]
+    pub fn byte_of(&self, position: u64) -> Option<&'a u8> {
+        self.bases.get((position / 4) as usize)
+    }
+
+    /// The bases of the concatenation from `start` on, 32 a word, the first in the lowest bits; ambiguous ones as
+    /// A, and A behind the end.
+    pub fn packed(&self, start: u64, into: &mut [u64]) {
+        let (from, shift) = ((start / 4) as usize, 2 * (start % 4) as u32);
+        let whole = self.bases.get(from..from + 8 * into.len() + 1);
+        let word = |bytes: &[u8], at: usize| {
+            let chunk = bytes.get(8 * at..8 * at + 8);
+            let low = chunk.and_then(|chunk| chunk.try_into().ok());
+            let high = u128::from(bytes.get(8 * at + 8).copied().unwrap_or(0)) << 64;
+            ((u128::from(u64::from_le_bytes(low.unwrap_or([0; 8]))) | high) >> shift) as u64
+        };
+        if let Some(bytes) = whole {
+            for (at, into) in into.iter_mut().enumerate() {
+                *into = word(bytes, at);
+            }
+            return;
+        }
+        let mut bytes = self.bases.get(from..).unwrap_or(&[]).to_vec();
+        bytes.resize(8 * into.len() + 1, 0);
+        for (at, into) in into.iter_mut().enumerate() {
+            *into = word(&bytes, at);
+        }
+    }
+
+    /// True when a base of the concatenation from `start` to `end` is ambiguous.
+    #[must_use]
+    pub fn is_ambiguous(&self, start: u64, end: u64) -> bool {
+        let after = |run: &Run| run.start.get() + run.length.get() <= start;
+        let run = self.runs.get(self.runs.partition_point(after));
+        run.is_some_and(|run| run.start.get() < end)
     }
 
     /// First base of a contig in the concatenation of all contigs.

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 const AARDVARK_VERSION: &str = "1.1.0";
 
 /// Runs a command; its standard output, or an error with what it said.
-pub(super) fn ok(command: &mut Command) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn ok(command: &mut Command) -> anyhow::Result<Vec<u8>> {
     let output = command
         .env("RUST_BACKTRACE", "0")
         .output()
@@ -23,7 +23,7 @@ pub(super) fn ok(command: &mut Command) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Runs a pipeline, with arguments as `$1`, `$2` and so on; its standard output as text.
-pub(super) fn shell(script: &str, arguments: &[&Path]) -> anyhow::Result<String> {
+pub(crate) fn shell(script: &str, arguments: &[&Path]) -> anyhow::Result<String> {
     let mut command = Command::new("bash");
     command
         .args(["-o", "pipefail", "-euc", script, "bash"])
@@ -32,7 +32,7 @@ pub(super) fn shell(script: &str, arguments: &[&Path]) -> anyhow::Result<String>
 }
 
 /// Says something to the person who waits.
-pub(super) fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     // Nobody to tell is no reason to stop.
     let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -1,0 +1,240 @@
+//! Vectors of unsigned scores with the few operations the matrix needs.
+
+use crate::banded::sweep::Cell;
+
+/// Scores side by side. A mask is a vector whose lanes are all ones or all zeros.
+///
+/// # Safety
+/// `load` and `store` touch exactly `N` cells.
+pub(super) unsafe trait Lanes: Copy {
+    /// What a lane holds.
+    type Cell: Cell;
+    /// How many lanes there are.
+    const N: usize;
+
+    /// The cells from `at` on.
+    fn load(at: &[Self::Cell]) -> Self;
+    /// Writes the cells from `at` on.
+    fn store(self, at: &mut [Self::Cell]);
+    /// The same value in all lanes.
+    fn splat(value: Self::Cell) -> Self;
+    /// Sums, which fit.
+    fn plus(self, other: Self) -> Self;
+    /// Differences, or zero.
+    fn minus(self, other: Self) -> Self;
+    /// The larger.
+    fn max(self, other: Self) -> Self;
+    /// Where both are the same.
+    fn equal(self, other: Self) -> Self;
+    /// Bits of both.
+    fn and(self, other: Self) -> Self;
+    /// Bits of either.
+    fn or(self, other: Self) -> Self;
+    /// Bits of `other` that are not in this one.
+    fn without(self, other: Self) -> Self;
+}
+
+/// An array: compiled for whatever the processor has for certain.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plain<T, const N: usize>([T; N]);
+
+impl<T: Cell, const N: usize> Plain<T, N> {
+    #[inline(always)]
+    fn zip(self, other: Self, f: impl Fn(T, T) -> T) -> Self {
+        Self(std::array::from_fn(|k| f(self.0[k], other.0[k])))
+    }
+}
+
+// SAFETY: both copy slices of N cells.
+unsafe impl<T: Cell, const N: usize> Lanes for Plain<T, N> {
+    type Cell = T;
+    const N: usize = N;
+
+    #[inline(always)]
+    fn load(at: &[T]) -> Self {
+        Self(std::array::from_fn(|k| at[k]))
+    }
+    #[inline(always)]
+    fn store(self, at: &mut [T]) {
+        at[..N].copy_from_slice(&self.0);
+    }
+    #[inline(always)]
+    fn splat(value: T) -> Self {
+        Self([value; N])
+    }
+    #[inline(always)]
+    fn plus(self, other: Self) -> Self {
+        self.zip(other, T::plus)
+    }
+    #[inline(always)]
+    fn minus(self, other: Self) -> Self {
+        self.zip(other, T::minus)
+    }
+    #[inline(always)]
+    fn max(self, other: Self) -> Self {
+        self.zip(other, T::max)
+    }
+    #[inline(always)]
+    fn equal(self, other: Self) -> Self {
+        self.zip(other, |a, b| if a == b { T::ONES } else { T::ZERO })
+    }
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        self.zip(other, T::and)
+    }
+    #[inline(always)]
+    fn or(self, other: Self) -> Self {
+        self.zip(other, T::or)
+    }
+    #[inline(always)]
+    fn without(self, other: Self) -> Self {
+        self.zip(other, |a, b| a.not().and(b))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! lanes {
+    ($name:ident, $vector:ty, $cell:ty, $n:literal, $bits:ty, $load:ident, $store:ident, $splat:ident, $add:ident,
+     $subs:ident, $max:ident, $equal:ident, $and:ident, $or:ident, $andnot:ident) => {
+        /// A vector register.
+        #[derive(Clone, Copy, Debug)]
+        pub(in crate::banded) struct $name($vector);
+
+        // SAFETY: loads and stores are of one register, which is N cells; the slice is checked to hold them.
+        unsafe impl Lanes for $name {
+            type Cell = $cell;
+            const N: usize = $n;
+
+            #[inline(always)]
+            fn load(at: &[$cell]) -> Self {
+                let at = &at[..$n];
+                // SAFETY: `at` holds N cells; unaligned loads are allowed; used only where the processor has them.
+                Self(unsafe { arch::$load(at.as_ptr().cast()) })
+            }
+            #[inline(always)]
+            fn store(self, at: &mut [$cell]) {
+                let at = &mut at[..$n];
+                // SAFETY: as for `load`.
+                unsafe { arch::$store(at.as_mut_ptr().cast(), self.0) }
+            }
+            #[inline(always)]
+            fn splat(value: $cell) -> Self {
+                // SAFETY: used only in functions compiled for, and called on, processors that have it.
+                Self(unsafe { arch::$splat(value as $bits) })
+            }
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { arch::$add(self.0, other.0) })
+            }
+            #[inline(always)]
+            fn minus(self, other: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { arch::$subs(self.0, other.0) })
+            }
+            #[inline(always)]
+            fn max(self, other: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { arch::$max(self.0, other.0) })
+            }
+            #[inline(always)]
+            fn equal(self, other: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { arch::$equal(self.0, other.0) })
+            }
+            #[inline(always)]
+            fn and(self, other: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { arch::$and(self.0, other.0) })
+            }
+            #[inline(always)]
+            fn or(self, other: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { arch::$or(self.0, other.0) })
+            }
+            #[inline(always)]
+            fn without(self, other: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { arch::$andnot(self.0, other.0) })
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64 as arch;
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{Lanes, arch};
+    lanes!(
+        U8x16,
+        arch::__m128i,
+        u8,
+        16,
+        i8,
+        _mm_loadu_si128,
+        _mm_storeu_si128,
+        _mm_set1_epi8,
+        _mm_add_epi8,
+        _mm_subs_epu8,
+        _mm_max_epu8,
+        _mm_cmpeq_epi8,
+        _mm_and_si128,
+        _mm_or_si128,
+        _mm_andnot_si128
+    );
+    lanes!(
+        U16x8,
+        arch::__m128i,
+        u16,
+        8,
+        i16,
+        _mm_loadu_si128,
+        _mm_storeu_si128,
+        _mm_set1_epi16,
+        _mm_add_epi16,
+        _mm_subs_epu16,
+        _mm_max_epu16,
+        _mm_cmpeq_epi16,
+        _mm_and_si128,
+        _mm_or_si128,
+        _mm_andnot_si128
+    );
+    lanes!(
+        U8x32,
+        arch::__m256i,
+        u8,
+        32,
+        i8,
+        _mm256_loadu_si256,
+        _mm256_storeu_si256,
+        _mm256_set1_epi8,
+        _mm256_add_epi8,
+        _mm256_subs_epu8,
+        _mm256_max_epu8,
+        _mm256_cmpeq_epi8,
+        _mm256_and_si256,
+        _mm256_or_si256,
+        _mm256_andnot_si256
+    );
+    lanes!(
+        U16x16,
+        arch::__m256i,
+        u16,
+        16,
+        i16,
+        _mm256_loadu_si256,
+        _mm256_storeu_si256,
+        _mm256_set1_epi16,
+        _mm256_add_epi16,
+        _mm256_subs_epu16,
+        _mm256_max_epu16,
+        _mm256_cmpeq_epi16,
+        _mm256_and_si256,
+        _mm256_or_si256,
+        _mm256_andnot_si256
+    );
+}
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{U8x16, U8x32, U16x8, U16x16};
