@@ -198,7 +198,7 @@ fn ungapped(
 
 /// True when the bases up to some mismatch score worse than clipping them. Mismatches are given by their
 /// distance from the end, the nearest first.
-fn clipping_gains(params: &Params, mismatches: impl Iterator<Item = u32>) -> bool {
+pub(crate) fn clipping_gains(params: &Params, mismatches: impl Iterator<Item = u32>) -> bool {
     (0..).zip(mismatches).any(|(before, distance)| {
         let matches = distance as i32 - before;
         matches * params.match_score - (before + 1) * params.mismatch < -params.clip

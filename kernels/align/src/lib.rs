@@ -4,6 +4,8 @@
 //! meaning of tags are bwa mem's, so that what reads its output reads ours.
 
 mod chain;
+mod choose;
+mod easy;
 mod extend;
 mod gapped;
 mod insert_size;
@@ -11,6 +13,7 @@ mod mapq;
 mod pair;
 mod params;
 mod pipeline;
+mod probe;
 mod read;
 mod record;
 mod seed;
@@ -21,4 +24,4 @@ mod tests;
 pub use insert_size::{InsertSize, InsertSizes};
 pub use params::Params;
 pub use pipeline::{AlignError, align_all};
-pub use template::{Scratch, Stats, align_template};
+pub use template::Stats;

@@ -72,13 +72,19 @@ pub(crate) fn best(
     })
 }
 
+/// Score of the best alignments of both mates, taken as no pair.
+pub(crate) fn both_alone(params: &Params, found: &[Vec<Alignment>; 2]) -> i32 {
+    let best = |mate: &Vec<Alignment>| mate.first().map_or(0, |best| best.score);
+    found.iter().map(best).sum::<i32>() - params.unpaired
+}
+
 /// Looks for the mate of each good alignment where a proper pair would have it, unless one is known there.
 /// Adds what it finds to `mates`, kept sorted by the caller.
 pub(crate) fn rescue(
     view: View<'_>,
     params: &Params,
     level: Level,
-    reads: &[Read; 2],
+    reads: [&Read; 2],
     expected: &InsertSize,
     mates: &mut [Vec<Alignment>; 2],
     buffers: &mut Buffers,
@@ -104,7 +110,7 @@ pub(crate) fn rescue(
                 view,
                 params,
                 level,
-                &reads[other],
+                reads[other],
                 anchor,
                 expected,
                 buffers,

@@ -1,16 +1,14 @@
 //! All templates of a sample: read, align on all threads, give on in the order of the input.
 
 use kumi_formats::bam::Record;
-use kumi_formats::header::ReadGroup;
 use kumi_formats::reads::{ReadsError, Template, TemplateReader};
-use kumi_index::Index;
+use kumi_index::{Index, View};
 use kumi_simd::level::Level;
 use rayon::prelude::*;
 
 use crate::insert_size::InsertSizes;
-use crate::pair;
 use crate::params::Params;
-use crate::template::{Scratch, Stats, align_template, candidates};
+use crate::template::{Aligner, Scratch, Stats, observe};
 
 /// Templates read at a time; with two batches in flight this bounds memory.
 const BATCH: usize = 1 << 14;
@@ -40,16 +38,23 @@ pub fn align_all<E: Send>(
     reader: &mut TemplateReader,
     mut sink: impl FnMut(Vec<Record>) -> Result<(), E>,
 ) -> Result<Stats, AlignError<E>> {
-    let level = Level::detect();
     let read_groups = reader.read_groups().to_vec();
     let mut batch = Vec::new();
     let mut more = reader.next_batch(&mut batch, params.insert_size_templates)?;
-    let sizes = estimate(index, params, level, &batch, read_groups.len());
+    let view = index.view();
+    let sizes = estimate(view, &batch, read_groups.len());
+    let aligner = Aligner {
+        view,
+        params,
+        level: Level::detect(),
+        sizes: &sizes,
+        read_groups: &read_groups,
+    };
     let mut stats = Stats::default();
     loop {
         let mut next = Vec::new();
         let (aligned, read) = rayon::join(
-            || align(index, params, level, &sizes, &read_groups, &batch),
+            || align(&aligner, &batch),
             || {
                 if more {
                     reader.next_batch(&mut next, BATCH)
@@ -70,29 +75,10 @@ pub fn align_all<E: Send>(
     }
 }
 
-fn align(
-    index: &Index,
-    params: &Params,
-    level: Level,
-    sizes: &InsertSizes,
-    read_groups: &[ReadGroup],
-    batch: &[Template],
-) -> Vec<(Vec<Record>, Stats)> {
+fn align(aligner: &Aligner<'_>, batch: &[Template]) -> Vec<(Vec<Record>, Stats)> {
     let chunk = |scratch: &mut Scratch, templates: &[Template]| {
         let mut records = Vec::with_capacity(2 * templates.len());
-        let mut stats = Stats::default();
-        for template in templates {
-            stats += align_template(
-                index.view(),
-                params,
-                level,
-                sizes,
-                read_groups,
-                template,
-                scratch,
-                &mut records,
-            );
-        }
+        let stats = aligner.align(templates, scratch, &mut records);
         (records, stats)
     };
     batch
@@ -102,32 +88,12 @@ fn align(
 }
 
 /// Insert sizes of pairs whose mates each have one clear place.
-fn estimate(
-    index: &Index,
-    params: &Params,
-    level: Level,
-    batch: &[Template],
-    read_groups: usize,
-) -> InsertSizes {
-    let clear = |scratch: &mut Scratch, template: &Template| {
-        let found = candidates(index.view(), params, level, template, scratch);
-        let unique = |mate: &[crate::extend::Alignment]| match mate {
-            [] => false,
-            [_] => true,
-            [best, second, ..] => second.score * 5 < best.score * 4,
-        };
-        if !(unique(&found[0]) && unique(&found[1])) {
-            return None;
-        }
-        Some((
-            template.read_group,
-            pair::insert_size(&found[0][0], &found[1][0])?,
-        ))
-    };
-    let pairs: Vec<Option<(u16, u32)>> = batch
-        .par_iter()
-        .with_min_len(CHUNK)
-        .map_init(Scratch::default, clear)
+fn estimate(view: View<'_>, batch: &[Template], read_groups: usize) -> InsertSizes {
+    let pairs: Vec<Vec<(u16, u32)>> = batch
+        .par_chunks(CHUNK)
+        .map_init(Scratch::default, |scratch, templates| {
+            observe(view, templates, scratch)
+        })
         .collect();
     let mut observed = vec![Vec::new(); read_groups];
     for (read_group, size) in pairs.into_iter().flatten() {

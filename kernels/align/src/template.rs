@@ -1,4 +1,4 @@
-//! A template from its bases to its records: one call a phase.
+//! Templates from their bases to their records: one call a phase.
 
 use std::ops::AddAssign;
 
@@ -10,19 +10,33 @@ use kumi_index::minimizer::Minimizer;
 use kumi_simd::level::Level;
 
 use crate::chain::{self, Chain, chains};
+use crate::choose::{self, covers_half};
+use crate::easy;
 use crate::extend::{self, Alignment, extend};
-use crate::insert_size::InsertSizes;
-use crate::mapq;
-use crate::pair::{self, Pairing};
+use crate::insert_size::{InsertSize, InsertSizes};
+use crate::pair::{self, Pairing, both_alone};
 use crate::params::Params;
+use crate::probe::Probe;
 use crate::read::Read;
-use crate::record::{self, Mate};
+use crate::record;
 use crate::seed::{Anchor, anchors};
+
+/// Templates whose probes are under way at the same time.
+const TOGETHER: usize = 32;
 
 /// Buffers that one thread uses again and again.
 #[derive(Debug, Default)]
-pub struct Scratch {
-    reads: [Read; 2],
+pub(crate) struct Scratch {
+    reads: Vec<Read>,
+    probes: Vec<Probe>,
+    mismatches: Vec<u32>,
+    found: [Vec<Alignment>; 2],
+    hard: Hard,
+}
+
+/// Buffers for what is not easy.
+#[derive(Debug, Default)]
+pub(crate) struct Hard {
     seeds: Vec<Minimizer>,
     anchors: Vec<Anchor>,
     chaining: chain::Buffers,
@@ -43,6 +57,8 @@ pub struct Stats {
     pub mapped: u64,
     /// Segments in a proper pair.
     pub properly_paired: u64,
+    /// Templates placed without chains and gaps.
+    pub easy: u64,
 }
 
 impl AddAssign for Stats {
@@ -52,79 +68,171 @@ impl AddAssign for Stats {
         self.bases += other.bases;
         self.mapped += other.mapped;
         self.properly_paired += other.properly_paired;
+        self.easy += other.easy;
     }
 }
 
-/// Aligns a template and appends its records: the primary line of each segment, followed by its supplementary
-/// lines.
-#[allow(
-    clippy::too_many_arguments,
-    reason = "the reference, the settings, the data, the buffers"
-)]
-pub fn align_template(
-    view: View<'_>,
-    params: &Params,
-    level: Level,
-    sizes: &InsertSizes,
-    read_groups: &[ReadGroup],
-    template: &Template,
-    scratch: &mut Scratch,
-    into: &mut Vec<Record>,
-) -> Stats {
-    let mut found = candidates(view, params, level, template, scratch);
-    let expected = sizes.of(template.read_group);
-    let mut pairing = None;
-    if template.segments.len() == 2 {
-        pairing = pair::best(params, &found, &expected);
-        let best = |mate: &Vec<Alignment>| mate.first().map_or(0, |best| best.score);
-        let both = best(&found[0]) + best(&found[1]);
-        if pairing.is_none_or(|pairing| pairing.score + params.unpaired < both) {
-            pair::rescue(
-                view,
-                params,
-                level,
-                &scratch.reads,
-                &expected,
-                &mut found,
-                &mut scratch.extension,
-            );
-            found.iter_mut().for_each(keep_distinct);
-            pairing = pair::best(params, &found, &expected);
+/// What templates are aligned with.
+#[derive(Clone, Copy)]
+pub(crate) struct Aligner<'a> {
+    /// The reference.
+    pub view: View<'a>,
+    /// The settings.
+    pub params: &'a Params,
+    /// The processor.
+    pub level: Level,
+    /// The insert sizes.
+    pub sizes: &'a InsertSizes,
+    /// The read groups.
+    pub read_groups: &'a [ReadGroup],
+}
+
+impl Aligner<'_> {
+    /// Aligns templates and appends their records: for each the primary line of each segment, followed by its
+    /// supplementary lines.
+    pub(crate) fn align(
+        &self,
+        templates: &[Template],
+        scratch: &mut Scratch,
+        into: &mut Vec<Record>,
+    ) -> Stats {
+        let mut stats = Stats::default();
+        for templates in templates.chunks(TOGETHER) {
+            probe(self.view, templates, scratch);
+            for (at, template) in templates.iter().enumerate() {
+                stats += self.one(template, 2 * at, scratch, into);
+            }
         }
-        pairing = pairing.filter(|pairing| pairing.score > both_alone(params, &found));
+        stats
     }
-    let mut mates = Vec::with_capacity(2);
-    for (side, segment) in template.segments.iter().enumerate() {
-        mates.push(mate(
+
+    /// Aligns a template whose reads stand at `at`.
+    fn one(
+        &self,
+        template: &Template,
+        at: usize,
+        scratch: &mut Scratch,
+        into: &mut Vec<Record>,
+    ) -> Stats {
+        let Scratch {
+            reads,
+            probes,
+            mismatches,
+            found,
+            hard,
+        } = scratch;
+        let segments = template.segments.len().min(2);
+        let reads = &reads[at..at + segments];
+        let expected = self.sizes.of(template.read_group);
+        let mut pairing = None;
+        if segments == 2 {
+            let probes = &probes[at..at + segments];
+            let Self { view, params, .. } = *self;
+            pairing = easy::pair(view, params, &expected, reads, probes, mismatches, found);
+        }
+        let is_easy = pairing.is_some();
+        if !is_easy {
+            pairing = self.hard(&expected, reads, hard, found);
+        }
+        let mut mates = Vec::with_capacity(2);
+        for (side, read) in reads.iter().enumerate() {
+            let length = read.len() as u32;
+            mates.push(choose::mate(
+                self.params,
+                found,
+                side,
+                length,
+                pairing.as_ref(),
+            ));
+        }
+        let is_proper = pairing.is_some();
+        record::emit(
+            self.view,
+            self.params,
+            template,
+            &mates,
+            is_proper,
+            self.read_groups,
+            into,
+        );
+        Stats {
+            templates: 1,
+            reads: mates.len() as u64,
+            bases: reads.iter().map(|read| read.len() as u64).sum(),
+            mapped: mates.iter().filter(|mate| mate.primary.is_some()).count() as u64,
+            properly_paired: if is_proper { 2 } else { 0 },
+            easy: u64::from(is_easy),
+        }
+    }
+
+    /// All that can be done for a template.
+    fn hard(
+        &self,
+        expected: &InsertSize,
+        reads: &[Read],
+        scratch: &mut Hard,
+        found: &mut [Vec<Alignment>; 2],
+    ) -> Option<Pairing> {
+        let Self {
+            view,
             params,
-            &found,
-            side,
-            segment.bases.len() as u32,
-            pairing.as_ref(),
-        ));
-    }
-    let is_proper = pairing.is_some();
-    record::emit(view, params, template, &mates, is_proper, read_groups, into);
-    Stats {
-        templates: 1,
-        reads: mates.len() as u64,
-        bases: template
-            .segments
-            .iter()
-            .map(|segment| segment.bases.len() as u64)
-            .sum(),
-        mapped: mates.iter().filter(|mate| mate.primary.is_some()).count() as u64,
-        properly_paired: if is_proper { 2 } else { 0 },
+            level,
+            ..
+        } = *self;
+        *found = candidates(view, params, level, reads, scratch);
+        let [first, second] = reads else {
+            return None;
+        };
+        let mut pairing = pair::best(params, found, expected);
+        if pairing.is_none_or(|pairing| pairing.score <= both_alone(params, found)) {
+            let reads = [first, second];
+            let extension = &mut scratch.extension;
+            pair::rescue(view, params, level, reads, expected, found, extension);
+            found.iter_mut().for_each(keep_distinct);
+            pairing = pair::best(params, found, expected);
+        }
+        pairing.filter(|pairing| pairing.score > both_alone(params, found))
     }
 }
 
-/// Score of the best alignments of both mates, taken as no pair.
-fn both_alone(params: &Params, found: &[Vec<Alignment>; 2]) -> i32 {
-    found
-        .iter()
-        .map(|mate| mate.first().map_or(0, |best| best.score))
-        .sum::<i32>()
-        - params.unpaired
+/// Probes up to [`TOGETHER`] templates, each step for all of them.
+fn probe(view: View<'_>, templates: &[Template], scratch: &mut Scratch) {
+    scratch.reads.resize_with(2 * TOGETHER, Read::default);
+    scratch.probes.resize_with(2 * TOGETHER, Probe::default);
+    let Scratch { reads, probes, .. } = scratch;
+    let used = || {
+        templates
+            .iter()
+            .enumerate()
+            .flat_map(|(at, template)| (2 * at..).zip(template.segments.iter().take(2)))
+    };
+    for (at, segment) in used() {
+        reads[at].set(segment);
+        probes[at].choose(view, &reads[at]);
+    }
+    used().for_each(|(at, _)| probes[at].open(view));
+    used().for_each(|(at, _)| probes[at].gather(view, &reads[at]));
+    used().for_each(|(at, _)| probes[at].compare(view, &reads[at]));
+}
+
+/// Insert sizes of pairs whose mates each have one place without gaps, by read group.
+pub(crate) fn observe(
+    view: View<'_>,
+    templates: &[Template],
+    scratch: &mut Scratch,
+) -> Vec<(u16, u32)> {
+    let mut observed = Vec::new();
+    for templates in templates.chunks(TOGETHER) {
+        probe(view, templates, scratch);
+        for (at, template) in templates.iter().enumerate() {
+            if template.segments.len() == 2 {
+                let (reads, probes) = (&scratch.reads[2 * at..], &scratch.probes[2 * at..]);
+                let size = easy::insert_size(view, &reads[..2], &probes[..2]);
+                observed.extend(size.map(|size| (template.read_group, size)));
+            }
+        }
+    }
+    observed
 }
 
 /// Alignments of each segment by itself, the best first.
@@ -132,13 +240,11 @@ pub(crate) fn candidates(
     view: View<'_>,
     params: &Params,
     level: Level,
-    template: &Template,
-    scratch: &mut Scratch,
+    reads: &[Read],
+    scratch: &mut Hard,
 ) -> [Vec<Alignment>; 2] {
     let mut found: [Vec<Alignment>; 2] = Default::default();
-    for (side, segment) in template.segments.iter().take(2).enumerate() {
-        let read = &mut scratch.reads[side];
-        read.set(segment);
+    for (side, read) in reads.iter().take(2).enumerate() {
         anchors(view, params, read, &mut scratch.seeds, &mut scratch.anchors);
         chains(
             &scratch.anchors,
@@ -177,95 +283,4 @@ fn keep_distinct(alignments: &mut Vec<Alignment>) {
         }
     }
     *alignments = kept;
-}
-
-/// True when the overlap is at least half of the shorter one.
-fn covers_half(a: (u32, u32), b: (u32, u32)) -> bool {
-    let overlap = a.1.min(b.1).saturating_sub(a.0.max(b.0));
-    2 * overlap >= (a.1 - a.0).min(b.1 - b.0)
-}
-
-/// Query bases in the direction of the sequencer.
-fn as_sequenced(alignment: &Alignment, length: u32) -> (u32, u32) {
-    if alignment.reverse {
-        (length - alignment.query.1, length - alignment.query.0)
-    } else {
-        alignment.query
-    }
-}
-
-/// Chooses the primary alignment of a segment, its quality, and what else is reported.
-fn mate(
-    params: &Params,
-    found: &[Vec<Alignment>; 2],
-    side: usize,
-    length: u32,
-    pairing: Option<&Pairing>,
-) -> Mate {
-    let all = &found[side];
-    let Some(primary) = all.get(pairing.map_or(0, |pairing| pairing.chosen[side])) else {
-        return Mate::default();
-    };
-    let part = as_sequenced(primary, length);
-    let rivals: Vec<&Alignment> = all
-        .iter()
-        .filter(|other| *other != primary && covers_half(as_sequenced(other, length), part))
-        .collect();
-    let second = rivals.first().map_or(0, |rival| rival.score);
-    let quality = quality(params, primary, &rivals);
-    let mapq = match pairing {
-        Some(pairing) => {
-            quality.max(paired_quality(params, found, pairing).min(quality.saturating_add(40)))
-        }
-        None => quality,
-    };
-    let mut supplementary: Vec<(Alignment, u8)> = Vec::new();
-    for other in all.iter().filter(|other| *other != primary) {
-        let part = as_sequenced(other, length);
-        let taken = |chosen: &Alignment| covers_half(as_sequenced(chosen, length), part);
-        if !taken(primary) && !supplementary.iter().any(|(chosen, _)| taken(chosen)) {
-            let rivals: Vec<&Alignment> = all
-                .iter()
-                .filter(|rival| *rival != other && covers_half(as_sequenced(rival, length), part))
-                .collect();
-            supplementary.push((
-                other.clone(),
-                self::quality(params, other, &rivals).min(mapq.max(1)),
-            ));
-        }
-    }
-    let alternatives = rivals
-        .iter()
-        .filter(|rival| rival.score * 5 >= primary.score * 4)
-        .map(|&r| r.clone())
-        .collect();
-    Mate {
-        primary: Some(primary.clone()),
-        mapq,
-        second,
-        supplementary,
-        alternatives,
-    }
-}
-
-fn quality(params: &Params, alignment: &Alignment, rivals: &[&Alignment]) -> u8 {
-    let second = rivals.first().map_or(0, |rival| rival.score);
-    let close = params.mismatch + params.match_score + params.gap_open;
-    let seconds = rivals
-        .iter()
-        .filter(|rival| second - rival.score <= close)
-        .count() as u32;
-    let length = (alignment.query.1 - alignment.query.0).max(alignment.end - alignment.start);
-    mapq::single(params, alignment.score, length, second, seconds)
-}
-
-/// What the pair as a whole says for both of its mates.
-fn paired_quality(params: &Params, found: &[Vec<Alignment>; 2], pairing: &Pairing) -> u8 {
-    let other = pairing.second.max(both_alone(params, found));
-    let crowd = if pairing.seconds > 0 {
-        (4.343 * f64::from(pairing.seconds + 1).ln() + 0.499) as i32
-    } else {
-        0
-    };
-    (mapq::raw(params, pairing.score - other) - crowd).clamp(0, i32::from(mapq::MAX)) as u8
 }

@@ -12,7 +12,8 @@ use kumi_seq::contig::Contig;
 use kumi_simd::level::Level;
 
 use crate::insert_size::InsertSizes;
-use crate::{Params, Scratch, align_all, align_template};
+use crate::template::{Aligner, Scratch};
+use crate::{Params, align_all};
 
 struct Reference {
     _dir: tempfile::TempDir,
@@ -73,16 +74,14 @@ fn align(reference: &Reference, segments: Vec<Segment>) -> Vec<Record> {
     for level in Level::available() {
         let mut records = Vec::new();
         let mut scratch = Scratch::default();
-        align_template(
-            index.view(),
-            &Params::default(),
+        let aligner = Aligner {
+            view: index.view(),
+            params: &Params::default(),
             level,
-            &InsertSizes::default(),
-            &groups,
-            &template,
-            &mut scratch,
-            &mut records,
-        );
+            sizes: &InsertSizes::default(),
+            read_groups: &groups,
+        };
+        aligner.align(std::slice::from_ref(&template), &mut scratch, &mut records);
         all.push(records);
     }
     assert!(

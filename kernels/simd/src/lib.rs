@@ -7,3 +7,4 @@ pub mod banded;
 pub mod level;
 pub mod mismatch;
 pub mod pairhmm;
+pub mod prefetch;

@@ -1,0 +1,166 @@
+//! Where a read may lie, from a few seeds that share no base, and how well it fits there without a gap.
+//!
+//! Each seed stands in a window of the read; the windows are disjoint. Whatever place lacks a seed has an edit in
+//! its window. So a place that `n` seeds do not name is at least `n` edits away from the read: what was not looked
+//! at is bounded, not guessed.
+
+use kumi_index::minimizer::{self, K, Minimizer, W};
+use kumi_index::{Bucket, View};
+use kumi_simd::prefetch;
+
+use crate::read::{Read, WORDS};
+
+/// Seeds with more places say nothing: they are not looked at.
+const HITS_MAX: usize = 48;
+/// With more places the read is not an easy one.
+const PLACES_MAX: usize = 96;
+
+/// A place of the whole read, without gaps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// First base in the concatenation of all contigs.
+    pub start: u64,
+    /// On the reverse strand.
+    pub reverse: bool,
+    /// Seeds that name it.
+    pub votes: u32,
+    /// Bases that differ.
+    pub mismatches: u32,
+}
+
+/// One read's probe: its steps are called for many reads in turn, so that memory is fetched meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct Probe {
+    seeds: Vec<Minimizer>,
+    buckets: Vec<Bucket>,
+    /// Start and strand of every hit, as one number.
+    hits: Vec<u64>,
+    /// Where the read may lie, in the order of places.
+    pub places: Vec<Place>,
+    /// Seeds all of whose places are among `places`.
+    pub seen: u32,
+}
+
+impl Probe {
+    /// Chooses the seeds; none for a read that cannot be probed.
+    pub(crate) fn choose(&mut self, view: View<'_>, read: &Read) {
+        const WINDOW: usize = K + W - 1;
+        self.seeds.clear();
+        let (Some(forward), Some(backward)) = (read.packed(false), read.packed(true)) else {
+            return;
+        };
+        let length = read.len();
+        let windows = length / WINDOW;
+        for at in 0..windows {
+            let position = at * (length - WINDOW) / (windows - 1).max(1);
+            let seed = minimizer::of_window(forward, backward, length, position);
+            self.seeds.extend(seed);
+        }
+        for seed in &self.seeds {
+            view.slot(seed.hash).into_iter().for_each(prefetch::fetch);
+        }
+    }
+
+    /// Finds the buckets.
+    pub(crate) fn open(&mut self, view: View<'_>) {
+        self.buckets.clear();
+        self.buckets
+            .extend(self.seeds.iter().map(|seed| view.bucket(seed.hash)));
+        for &bucket in &self.buckets {
+            view.seeds_of(bucket).into_iter().for_each(prefetch::fetch);
+        }
+    }
+
+    /// Finds the places.
+    pub(crate) fn gather(&mut self, view: View<'_>, read: &Read) {
+        self.hits.clear();
+        self.places.clear();
+        self.seen = 0;
+        for (seed, &bucket) in self.seeds.iter().zip(&self.buckets) {
+            let hits = view.hits_in(bucket);
+            if hits.len() > HITS_MAX {
+                continue;
+            }
+            self.seen += 1;
+            self.hits.extend(hits.filter_map(|hit| {
+                let reverse = hit.reverse != seed.reverse;
+                let before = if reverse {
+                    (read.len() - K) as u64 - u64::from(seed.position)
+                } else {
+                    u64::from(seed.position)
+                };
+                Some(hit.position.checked_sub(before)? << 1 | u64::from(reverse))
+            }));
+        }
+        if self.hits.windows(2).any(|pair| pair[0] != pair[1]) {
+            self.hits.sort_unstable();
+        }
+        for same in self.hits.chunk_by(|a, b| a == b) {
+            self.places.push(Place {
+                start: same[0] >> 1,
+                reverse: same[0] & 1 == 1,
+                votes: same.len() as u32,
+                mismatches: 0,
+            });
+        }
+        if self.places.len() > PLACES_MAX {
+            self.places.clear();
+            self.seen = 0;
+        }
+        for place in &self.places {
+            for at in [place.start, place.start + read.len() as u64] {
+                view.byte_of(at).into_iter().for_each(prefetch::fetch);
+            }
+        }
+    }
+
+    /// Compares the read with the reference at every place.
+    pub(crate) fn compare(&mut self, view: View<'_>, read: &Read) {
+        let words = read.len().div_ceil(32);
+        for place in &mut self.places {
+            if let Some(packed) = read.packed(place.reverse) {
+                let mut reference = [0; WORDS];
+                view.packed(place.start, &mut reference[..words]);
+                place.mismatches = each_difference(&packed[..words], &reference, read.len())
+                    .map(u64::count_ones)
+                    .sum();
+            }
+        }
+    }
+}
+
+/// Where two packed sequences differ: a word of 32 bases at a time, a bit for every second.
+fn each_difference<'a>(
+    a: &'a [u64],
+    b: &'a [u64],
+    length: usize,
+) -> impl Iterator<Item = u64> + use<'a> {
+    const LOW: u64 = 0x5555_5555_5555_5555;
+    a.iter().zip(b).enumerate().map(move |(at, (a, b))| {
+        let bits = a ^ b;
+        let left = length - 32 * at;
+        let inside = if left >= 32 {
+            LOW
+        } else {
+            LOW & ((1 << (2 * left)) - 1)
+        };
+        (bits | bits >> 1) & inside
+    })
+}
+
+/// The positions at which a read differs from the reference at a place, in order on its strand.
+pub(crate) fn mismatches(view: View<'_>, read: &Read, place: &Place, into: &mut Vec<u32>) {
+    into.clear();
+    let Some(packed) = read.packed(place.reverse) else {
+        return;
+    };
+    let words = read.len().div_ceil(32);
+    let mut reference = [0; WORDS];
+    view.packed(place.start, &mut reference[..words]);
+    for (at, mut bits) in (0..).zip(each_difference(&packed[..words], &reference, read.len())) {
+        while bits != 0 {
+            into.push(32 * at + bits.trailing_zeros() / 2);
+            bits &= bits - 1;
+        }
+    }
+}
