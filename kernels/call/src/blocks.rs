@@ -2,8 +2,9 @@
 
 use crate::BLOCK_EDGE;
 
-/// Lower ends of the GQ bands.
-pub(crate) const BANDS: [u8; 6] = [0, 10, 20, 30, 40, 50];
+/// Lower ends of the GQ bands. Below 10 a block never mixes bases with another number of reads (each adds
+/// about 3), for there the lowest of them would be nothing; above, tens.
+pub(crate) const BANDS: [u8; 9] = [0, 1, 4, 7, 10, 20, 30, 40, 50];
 
 /// Confidence that a base is as in the reference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -51,22 +51,22 @@ pub(crate) fn genotype(mut site: Site, tracks: &[&Track], params: &Params) -> Op
         let frequencies = frequencies(&samples, site.alleles());
         let informative = samples.iter().filter(|s| is_informative(s)).count();
         let prior = Prior::tempered(&frequencies, informative);
-        let genotypes: Vec<Genotype> = samples
-            .iter_mut()
-            .map(|sample| decide(sample, &prior, &site, params))
+        let mut genotypes: Vec<Genotype> = samples
+            .iter()
+            .map(|sample| decide(sample, &prior, &site))
             .collect();
-        let mut copies = vec![0u32; site.alleles()];
-        for allele in genotypes.iter().flat_map(|genotype| &genotype.alleles) {
-            copies[*allele] += 1;
-        }
+        let copies = copies(&genotypes, &site);
         if copies[1..].iter().all(|copies| *copies > 0) {
             let quality = site_quality(&genotypes, &site, informative);
+            for (genotype, sample) in genotypes.iter_mut().zip(&mut samples) {
+                leave_doubtful(genotype, sample, params);
+            }
             return (quality > 0.0).then_some(Genotyped {
                 quality,
+                copies: self::copies(&genotypes, &site),
                 site,
                 samples,
                 genotypes,
-                copies,
             });
         }
         let mut keep: Vec<bool> = copies.iter().map(|copies| *copies > 0).collect();
@@ -75,7 +75,26 @@ pub(crate) fn genotype(mut site: Site, tracks: &[&Track], params: &Params) -> Op
     }
 }
 
-fn decide(sample: &mut Projected, prior: &Prior, site: &Site, params: &Params) -> Genotype {
+/// Copies of every allele in genotypes.
+fn copies(genotypes: &[Genotype], site: &Site) -> Vec<u32> {
+    let mut copies = vec![0u32; site.alleles()];
+    for allele in genotypes.iter().flat_map(|genotype| &genotype.alleles) {
+        copies[*allele] += 1;
+    }
+    copies
+}
+
+/// Does not call a genotype that is too doubtful. It has spoken for its alleles before: that somebody carries one can
+/// be certain where how many copies is not.
+fn leave_doubtful(genotype: &mut Genotype, sample: &mut Projected, params: &Params) {
+    if sample.no_call.is_none() && genotype.quality < params.genotype_quality_min {
+        genotype.alleles.clear();
+        sample.no_call = Some(NoCall::LowQuality);
+    }
+}
+
+/// The likeliest genotype by likelihood and prior.
+fn decide(sample: &Projected, prior: &Prior, site: &Site) -> Genotype {
     let mut genotype = Genotype {
         alleles: Vec::new(),
         quality: 0,
@@ -108,11 +127,6 @@ fn decide(sample: &mut Projected, prior: &Prior, site: &Site, params: &Params) -
     genotype.quality = phred(others / total).round().min(99.0) as u8;
     if genotype.alleles.iter().any(|allele| is_sequence(*allele)) {
         genotype.carrier = phred(plain / total);
-    }
-    if genotype.quality < params.genotype_quality_min {
-        genotype.alleles.clear();
-        genotype.carrier = 0.0;
-        sample.no_call = Some(NoCall::LowQuality);
     }
     genotype
 }

@@ -7,7 +7,7 @@ pub struct Params {
     pub allele_quality_min: u32,
     /// QUAL below which a record's FILTER is `LowQual`.
     pub site_quality_min: u8,
-    /// Phred below which a genotype is not called.
+    /// Phred below which a genotype is not called; 5 asks for odds of two to one for it.
     pub genotype_quality_min: u8,
     /// Alternative alleles of a record beyond which PL is left out.
     pub pl_alternatives_max: usize,
@@ -18,7 +18,7 @@ impl Default for Params {
         Self {
             allele_quality_min: 10,
             site_quality_min: 10,
-            genotype_quality_min: 0,
+            genotype_quality_min: 5,
             pl_alternatives_max: 16,
         }
     }

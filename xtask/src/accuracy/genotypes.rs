@@ -85,15 +85,19 @@ pub(super) fn inheritance(records: &[Record]) -> (usize, usize) {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Concordance {
     pub sites: usize,
+    /// Genotypes of the other set.
     pub cells: usize,
+    /// Of these, the ones that were called.
+    pub called: usize,
+    /// Of these, the same.
     pub same: usize,
-    /// Cells of which either set says that they are not the reference.
+    /// Called cells of which either set says that they are not the reference.
     pub variable: usize,
     pub variable_same: usize,
 }
 
 /// Compares calls with other genotypes site by site. A site that was not called is the reference in every sample; a
-/// genotype that was not called agrees with nothing.
+/// genotype that was not called is counted apart.
 pub(super) fn concordance(
     right: &[Record],
     calls: &[Record],
@@ -118,12 +122,15 @@ pub(super) fn concordance(
         for (sample, genotype) in site.genotypes.iter().enumerate() {
             let Some(genotype) = genotype else { continue };
             let expected = genotype.iter().filter(|&&allele| allele == 1).count();
-            let found = dosage(here, &site.alleles, sample);
             concordance.cells += 1;
-            concordance.same += usize::from(found == Some(expected));
-            let variable = expected > 0 || found != Some(0);
+            let Some(found) = dosage(here, &site.alleles, sample) else {
+                continue;
+            };
+            let (same, variable) = (found == expected, expected > 0 || found > 0);
+            concordance.called += 1;
+            concordance.same += usize::from(same);
             concordance.variable += usize::from(variable);
-            concordance.variable_same += usize::from(variable && found == Some(expected));
+            concordance.variable_same += usize::from(variable && same);
         }
     }
     Ok(concordance)
@@ -253,8 +260,9 @@ mod tests {
         ]);
         let calls = read(&["10\tAT\tCT,A\t0/1\t0/2", "20\tA\tG\t./.\t1/1"]);
         let found = concordance(&right, &calls, 100).expect("compared");
-        assert_eq!((found.sites, found.cells, found.same), (3, 6, 4));
-        assert_eq!((found.variable, found.variable_same), (4, 2));
+        assert_eq!((found.sites, found.cells), (3, 6));
+        assert_eq!((found.called, found.same), (5, 4));
+        assert_eq!((found.variable, found.variable_same), (3, 2));
     }
 
     #[test]

@@ -184,16 +184,15 @@ fn gatk_gvcfs_of_many_samples_go_through() {
     let reference = InMemory::new(vec![(contig, bases)]).expect("one contig");
     let whole = reference.contigs().whole();
     let records = cohort::genotyped(&paths, &reference, &whole).expect("genotyped");
-    let carriers = |line: &str| {
-        let cells = line.split('\t').skip(9);
-        cells
-            .filter(|cell| alleles(cell).iter().any(|a| *a > 0))
-            .count()
+    // Nobody may be a called carrier, when it is certain that there is one and in doubt how many copies each has.
+    let carried = |line: &str| {
+        let mut cells = line.split('\t').skip(9);
+        cells.any(|cell| alleles(cell).iter().any(|a| *a > 0) || cell.ends_with(":LowGQ"))
     };
     let text = cohort::lines(&records);
     eprintln!("{} records of {} gVCFs", records.len(), paths.len());
     assert!(records.len() > 100, "{} records", records.len());
-    assert!(text.lines().all(|line| carriers(line) > 0));
+    assert!(text.lines().all(carried));
     let output = tempfile::tempdir().expect("a folder");
     let path = output.path().join("cohort.vcf.gz");
     write(&path, &paths, &reference, &records);
