@@ -22,6 +22,8 @@ pub(crate) struct Chain {
     pub diagonals: (i64, i64),
     /// First and one past the last query base, on that strand.
     pub query: (u32, u32),
+    /// Bits of its seeds.
+    pub seeds: u128,
 }
 
 /// Buffers of [`chains`].
@@ -58,11 +60,13 @@ pub(crate) fn chains(anchors: &[Anchor], max: usize, buffers: &mut Buffers, into
             reverse: anchors[end].reverse,
             diagonals: (i64::MAX, i64::MIN),
             query: (u32::MAX, 0),
+            seeds: 0,
         };
         let mut at = end;
         while at != usize::MAX && !used[at] {
             used[at] = true;
             let anchor = anchors[at];
+            chain.seeds |= anchor.bit();
             let diagonal = anchor.reference as i64 - i64::from(anchor.query);
             chain.diagonals = (
                 chain.diagonals.0.min(diagonal),

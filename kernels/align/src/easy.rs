@@ -4,8 +4,9 @@
 
 use kumi_index::View;
 use kumi_seq::cigar::{self, Kind};
+use kumi_simd::level::Level;
 
-use crate::extend::{Alignment, clipping_gains};
+use crate::extend::{self, Alignment, Buffers, clipping_gains};
 use crate::insert_size::InsertSize;
 use crate::pair::{self, Pairing};
 use crate::params::Params;
@@ -16,37 +17,55 @@ use crate::read::Read;
 const MARGIN: i32 = 10;
 /// Places that are worth naming; with more the read is not an easy one.
 const PLACES_MAX: usize = 12;
+/// Places looked at with gaps; with more the read is not an easy one.
+const GAPPED_MAX: usize = 6;
 /// Places this far from another are other places, not the same with a gap.
 const APART: u64 = 64;
 
+/// What a read is aligned to and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Setting<'a> {
+    /// The reference.
+    pub view: View<'a>,
+    /// The settings.
+    pub params: &'a Params,
+    /// The processor.
+    pub level: Level,
+}
+
 /// The alignments of both mates and the pair they make, when they are beyond doubt.
 pub(crate) fn pair(
-    view: View<'_>,
-    params: &Params,
+    setting: Setting<'_>,
     expected: &InsertSize,
     reads: &[Read],
     probes: &[Probe],
-    mismatches: &mut Vec<u32>,
+    buffers: &mut Buffers,
     found: &mut [Vec<Alignment>; 2],
 ) -> Option<Pairing> {
     for side in 0..2 {
         found[side].clear();
-        alignments(view, params, &reads[side], &probes[side], &mut found[side])?;
+        let read = &reads[side];
+        alignments(setting, read, &probes[side], buffers, &mut found[side])?;
     }
+    let params = setting.params;
     let pairing = pair::best(params, found, expected)?;
     if pairing.score <= pair::both_alone(params, found) {
         return None;
     }
-    for side in 0..2 {
-        let chosen = &found[side][pairing.chosen[side]];
-        let start = view.offset(chosen.contig) + u64::from(chosen.start);
-        let place = probes[side]
-            .places
-            .iter()
-            .find(|place| place.start == start && place.reverse == chosen.reverse)?;
-        is_sure(view, params, &reads[side], &probes[side], place, mismatches).then_some(())?;
-    }
-    Some(pairing)
+    let is_sure = |side: usize| {
+        let Alignment {
+            contig,
+            start,
+            end,
+            score,
+            ..
+        } = found[side][pairing.chosen[side]];
+        let offset = setting.view.offset(contig);
+        let (start, end) = (offset + u64::from(start), offset + u64::from(end));
+        score >= probes[side].bound(params, &reads[side], 0) + MARGIN
+            && !setting.view.is_ambiguous(start, end)
+    };
+    (is_sure(0) && is_sure(1)).then_some(pairing)
 }
 
 /// The insert size of mates that have one place each, and are alike there.
@@ -54,7 +73,7 @@ pub(crate) fn insert_size(view: View<'_>, reads: &[Read], probes: &[Probe]) -> O
     let [[first], [second]] = [&probes[0].places[..], &probes[1].places[..]] else {
         return None;
     };
-    let alike = |place: &Place, read: &Read| place.mismatches as usize <= read.len() / 16;
+    let alike = |place: &Place, read: &Read| place.differences() as usize <= read.len() / 16;
     let contig = |place: &Place| view.locate(place.start).0;
     if first.reverse == second.reverse
         || !(alike(first, &reads[0]) && alike(second, &reads[1]))
@@ -73,84 +92,115 @@ pub(crate) fn insert_size(view: View<'_>, reads: &[Read], probes: &[Probe]) -> O
 
 /// The alignments at the places that are worth naming, the best first.
 fn alignments(
-    view: View<'_>,
-    params: &Params,
+    setting: Setting<'_>,
     read: &Read,
     probe: &Probe,
+    buffers: &mut Buffers,
     into: &mut Vec<Alignment>,
 ) -> Option<()> {
-    let score = |place: &Place| score(params, read, place.mismatches);
-    let best = probe.places.iter().map(score).max()?;
+    let Setting { view, params, .. } = setting;
+    let best = probe
+        .places
+        .iter()
+        .map(|place| score(params, read, place))
+        .max()?;
     let least = (best - params.unpaired - MARGIN).max(params.score_min);
-    for place in probe.places.iter().filter(|place| score(place) >= least) {
-        if into.len() == PLACES_MAX {
-            return None;
+    let (mut gapped, mut rest) = (0, &probe.places[..]);
+    while let Some(first) = rest.first() {
+        let near = |place: &&Place| place.start - first.start <= APART;
+        let (crowd, others) = rest.split_at(rest.iter().take_while(near).count());
+        rest = others;
+        for reverse in [false, true] {
+            let strand = || crowd.iter().filter(move |place| place.reverse == reverse);
+            let Some(place) = strand().min_by_key(|place| place.differences()) else {
+                continue;
+            };
+            let ungapped = score(params, read, place);
+            let bound = with_gaps(params, read, probe, place, strand());
+            if ungapped.max(bound) < least {
+                continue;
+            }
+            if into.len() == PLACES_MAX {
+                return None;
+            }
+            let matters = bound > ungapped && bound > best - MARGIN;
+            if matters || (ungapped + MARGIN > best && clips(view, params, read, place, buffers)) {
+                gapped += 1;
+                if gapped > GAPPED_MAX {
+                    return None;
+                }
+                let diagonals = strand().map(|place| place.start);
+                let diagonals = (diagonals.clone().min()?, diagonals.max()?);
+                into.push(extend::around(setting, read, reverse, diagonals, buffers)?);
+            } else if ungapped >= least {
+                into.push(whole(view, read, place, ungapped)?);
+            }
         }
-        let (contig, start) = view.locate(place.start);
-        let length = view.contigs().get(contig)?.length;
-        let end = start + read.len() as u64;
-        if end > u64::from(length) {
-            return None;
-        }
-        let mut cigar = Vec::with_capacity(1);
-        cigar::push(&mut cigar, Kind::Match, read.len() as u32);
-        into.push(Alignment {
-            score: score(place),
-            reverse: place.reverse,
-            contig,
-            start: start as u32,
-            end: end as u32,
-            query: (0, read.len() as u32),
-            cigar,
-        });
     }
     into.sort_by_key(|a| (-a.score, a.contig, a.start, a.reverse));
     Some(())
 }
 
-fn score(params: &Params, read: &Read, mismatches: u32) -> i32 {
-    read.len() as i32 * params.match_score
-        - mismatches as i32 * (params.match_score + params.mismatch)
+/// The alignment of a whole read at a place; `None` when that is not inside a contig.
+fn whole(view: View<'_>, read: &Read, place: &Place, score: i32) -> Option<Alignment> {
+    let (contig, start) = view.locate(place.start);
+    let end = start + read.len() as u64;
+    if end > u64::from(view.contigs().get(contig)?.length) {
+        return None;
+    }
+    let mut cigar = Vec::with_capacity(1);
+    cigar::push(&mut cigar, Kind::Match, read.len() as u32);
+    Some(Alignment {
+        score,
+        reverse: place.reverse,
+        contig,
+        start: start as u32,
+        end: end as u32,
+        query: (0, read.len() as u32),
+        cigar,
+    })
 }
 
-/// True when the read at `place` is better than at any place that was not compared, with gaps or clipped.
-fn is_sure(
+fn score(params: &Params, read: &Read, place: &Place) -> i32 {
+    read.len() as i32 * params.match_score
+        - place.differences() as i32 * (params.match_score + params.mismatch)
+}
+
+/// True when the read at a place scores better with an end clipped.
+fn clips(
     view: View<'_>,
     params: &Params,
     read: &Read,
-    probe: &Probe,
     place: &Place,
-    mismatches: &mut Vec<u32>,
+    buffers: &mut Buffers,
 ) -> bool {
-    let own = score(params, read, place.mismatches);
-    let edit = params.match_score + params.mismatch;
-    let perfect = read.len() as i32 * params.match_score;
-    // The least a gap costs.
-    let gap = params.gap_open + params.gap_extend;
-    let bound = |votes: u32| perfect - edit * (probe.seen as i32 - votes as i32);
-    if own < bound(0) + MARGIN || perfect - own > 2 * perfect / 16 * edit {
-        return false;
-    }
-    let near = |a: &Place, b: &Place| a.reverse == b.reverse && a.start.abs_diff(b.start) <= APART;
-    for other in probe.places.iter().filter(|other| *other != place) {
-        let neighbours = probe.places.iter().filter(|third| near(other, third));
-        let votes = neighbours.map(|third| third.votes).sum();
-        let gapped = bound(votes).min(perfect - gap);
-        if near(place, other) {
-            // The same place with a gap.
-            if gapped > own {
-                return false;
-            }
-        } else if gapped > score(params, read, other.mismatches).max(own - MARGIN) {
-            return false;
-        }
-    }
-    let end = place.start + read.len() as u64;
-    if view.is_ambiguous(place.start, end) {
-        return false;
-    }
-    probe::mismatches(view, read, place, mismatches);
+    let mismatches = &mut buffers.mismatches;
+    probe::mismatches(view, read, place.start, place.reverse, mismatches);
     let last = read.len() as u32 - 1;
-    !clipping_gains(params, mismatches.iter().copied())
-        && !clipping_gains(params, mismatches.iter().rev().map(|&at| last - at))
+    clipping_gains(params, mismatches.iter().copied())
+        || clipping_gains(params, mismatches.iter().rev().map(|&at| last - at))
+}
+
+/// The most that a read may score with gaps around the best of some places that are close together.
+fn with_gaps<'a>(
+    params: &Params,
+    read: &Read,
+    probe: &Probe,
+    best: &Place,
+    crowd: impl Iterator<Item = &'a Place>,
+) -> i32 {
+    let gap = params.gap_open + params.gap_extend;
+    let perfect = read.len() as i32 * params.match_score;
+    let votes: u32 = crowd.map(|place| place.votes).sum();
+    let one = if votes > best.votes {
+        perfect - gap
+    } else {
+        // The seeds lie on one diagonal: a gap at either end takes the differences there, those among the seeds
+        // need one that is closed again.
+        let edit = params.match_score + params.mismatch;
+        let gain = |differences: u32, cost: i32| (differences as i32 * edit - cost).max(0);
+        let [before, among, behind] = best.mismatches;
+        score(params, read, best) + gain(before, gap) + gain(among, 2 * gap) + gain(behind, gap)
+    };
+    one.min(probe.bound(params, read, votes))
 }

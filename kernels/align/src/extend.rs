@@ -1,15 +1,14 @@
 //! From a chain to an alignment: without gaps where that is good, banded where it is not.
 
-use kumi_index::View;
 use kumi_seq::cigar::{self, Kind, Op};
 use kumi_seq::contig::ContigId;
 use kumi_seq::interval::Interval;
-use kumi_simd::level::Level;
-use kumi_simd::mismatch;
 
 use crate::chain::Chain;
+use crate::easy::Setting;
 use crate::gapped::{self, Extension};
 use crate::params::Params;
+use crate::probe;
 use crate::read::Read;
 
 /// An alignment of a read.
@@ -35,58 +34,67 @@ pub(crate) struct Alignment {
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {
     window: Vec<u8>,
-    mismatches: Vec<u32>,
+    /// Where a read and the reference differ.
+    pub mismatches: Vec<u32>,
     gapped: kumi_simd::banded::Scratch,
 }
 
 /// An alignment without gaps is taken as it is with up to one mismatch in this many bases.
 const BASES_PER_MISMATCH: usize = 8;
 
-/// Extends a chain over the whole read; `None` when nothing is worth it.
-pub(crate) fn extend(
-    view: View<'_>,
-    params: &Params,
-    level: Level,
+/// Extends a chain over the whole read, with gaps; `None` when nothing is worth it.
+pub(crate) fn gapped(
+    setting: Setting<'_>,
     read: &Read,
     chain: &Chain,
     buffers: &mut Buffers,
 ) -> Option<Alignment> {
-    let query = read.codes(chain.reverse);
+    let view = setting.view;
     let middle = (chain.diagonals.0 + i64::from(chain.query.0)).max(0) as u64;
     let (contig, _) = view.locate(middle);
     let offset = view.offset(contig) as i64;
     let length = i64::from(view.contigs().get(contig)?.length);
-    let diagonals = (chain.diagonals.0 - offset, chain.diagonals.1 - offset);
-    if diagonals.0 == diagonals.1 {
-        let found = ungapped(
-            view,
-            params,
-            level,
-            query,
-            contig,
-            diagonals.0,
-            length,
-            buffers,
-        );
-        if let Some(extension) = found {
-            return Some(place(
-                extension,
-                chain.reverse,
-                contig,
-                diagonals.0.max(0) as u32,
-            ));
-        }
-    }
-    let band = i64::from(params.band);
-    let wide = (diagonals.0 - band, diagonals.1 + band);
+    let band = i64::from(setting.params.band);
+    let wide = (
+        chain.diagonals.0 - offset - band,
+        chain.diagonals.1 - offset + band,
+    );
     let start = wide.0.clamp(0, length);
-    let end = (wide.1 + query.len() as i64).clamp(start, length);
+    let end = (wide.1 + read.len() as i64).clamp(start, length);
     banded(
-        view,
-        params,
-        level,
-        query,
+        setting,
+        read.codes(chain.reverse),
         chain.reverse,
+        contig,
+        (start as u32, end as u32),
+        wide,
+        buffers,
+    )
+}
+
+/// Extends a read around diagonals of the concatenation, with gaps.
+pub(crate) fn around(
+    setting: Setting<'_>,
+    read: &Read,
+    reverse: bool,
+    diagonals: (u64, u64),
+    buffers: &mut Buffers,
+) -> Option<Alignment> {
+    let Setting { view, params, .. } = setting;
+    let (contig, start) = view.locate(diagonals.0 + read.len() as u64 / 2);
+    let length = i64::from(view.contigs().get(contig)?.length);
+    let band = i64::from(params.band);
+    let first = start as i64 - read.len() as i64 / 2;
+    let wide = (
+        first - band,
+        first + (diagonals.1 - diagonals.0) as i64 + band,
+    );
+    let start = wide.0.clamp(0, length);
+    let end = (wide.1 + read.len() as i64).clamp(start, length);
+    banded(
+        setting,
+        read.codes(reverse),
+        reverse,
         contig,
         (start as u32, end as u32),
         wide,
@@ -97,9 +105,7 @@ pub(crate) fn extend(
 /// Aligns a read to a window of a contig, looking at the given diagonals (position minus query).
 #[allow(clippy::too_many_arguments, reason = "what to align, where, and how")]
 pub(crate) fn banded(
-    view: View<'_>,
-    params: &Params,
-    level: Level,
+    setting: Setting<'_>,
     query: &[u8],
     reverse: bool,
     contig: ContigId,
@@ -110,6 +116,11 @@ pub(crate) fn banded(
     if window.0 >= window.1 {
         return None;
     }
+    let Setting {
+        view,
+        params,
+        level,
+    } = setting;
     buffers.window.clear();
     view.codes(
         Interval {
@@ -146,52 +157,46 @@ fn place(extension: Extension, reverse: bool, contig: ContigId, origin: u32) -> 
     }
 }
 
-/// The alignment of the whole read on one diagonal, unless clipping an end would score better: beyond a gap
-/// three bases of four differ, so a read with a gap is one of those.
-#[allow(clippy::too_many_arguments, reason = "what to align, where, and how")]
-fn ungapped(
-    view: View<'_>,
-    params: &Params,
-    level: Level,
-    query: &[u8],
-    contig: ContigId,
-    diagonal: i64,
-    length: i64,
+/// The alignment of the whole read on the one diagonal of a chain, unless clipping an end would score better: beyond
+/// a gap three bases of four differ, so a read with a gap is one of those.
+pub(crate) fn ungapped(
+    setting: Setting<'_>,
+    read: &Read,
+    chain: &Chain,
     buffers: &mut Buffers,
-) -> Option<Extension> {
-    let end = diagonal + query.len() as i64;
-    if diagonal < 0 || end > length {
+) -> Option<Alignment> {
+    let Setting { view, params, .. } = setting;
+    if chain.diagonals.0 != chain.diagonals.1 {
         return None;
     }
-    buffers.window.clear();
-    view.codes(
-        Interval {
-            contig,
-            start: diagonal as u32,
-            end: end as u32,
-        },
-        &mut buffers.window,
-    );
-    buffers.mismatches.clear();
-    mismatch::positions(level, query, &buffers.window, &mut buffers.mismatches);
-    if buffers.mismatches.len() > query.len() / BASES_PER_MISMATCH {
-        return None;
-    }
-    let last = query.len() as u32 - 1;
-    let from_left = buffers.mismatches.iter().copied();
-    let from_right = buffers.mismatches.iter().rev().map(|&at| last - at);
-    if query.contains(&4) || clipping_gains(params, from_left) || clipping_gains(params, from_right)
+    let begin = u64::try_from(chain.diagonals.0).ok()?;
+    let (contig, start) = view.locate(begin);
+    let end = start + read.len() as u64;
+    if end > u64::from(view.contigs().get(contig)?.length)
+        || read.packed(chain.reverse).is_none()
+        || view.is_ambiguous(begin, begin + read.len() as u64)
     {
         return None;
     }
-    let cost = buffers.mismatches.len() as i32 * (params.mismatch + params.match_score);
-    let score = query.len() as i32 * params.match_score - cost;
-    let mut cigar = Vec::new();
-    cigar::push(&mut cigar, Kind::Match, query.len() as u32);
-    Some(Extension {
-        score,
-        query: (0, query.len() as u32),
-        reference: (0, query.len() as u32),
+    let mismatches = &mut buffers.mismatches;
+    probe::mismatches(view, read, begin, chain.reverse, mismatches);
+    let last = read.len() as u32 - 1;
+    if mismatches.len() > read.len() / BASES_PER_MISMATCH
+        || clipping_gains(params, mismatches.iter().copied())
+        || clipping_gains(params, mismatches.iter().rev().map(|&at| last - at))
+    {
+        return None;
+    }
+    let cost = mismatches.len() as i32 * (params.mismatch + params.match_score);
+    let mut cigar = Vec::with_capacity(1);
+    cigar::push(&mut cigar, Kind::Match, read.len() as u32);
+    Some(Alignment {
+        score: read.len() as i32 * params.match_score - cost,
+        reverse: chain.reverse,
+        contig,
+        start: start as u32,
+        end: end as u32,
+        query: (0, read.len() as u32),
         cigar,
     })
 }

@@ -8,6 +8,7 @@ mod choose;
 mod easy;
 mod extend;
 mod gapped;
+mod hard;
 mod insert_size;
 mod mapq;
 mod pair;

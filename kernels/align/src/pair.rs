@@ -1,15 +1,11 @@
 //! Pairing: which alignments of two mates belong together, and mates found where they should lie.
 
-use kumi_index::View;
-use kumi_simd::level::Level;
-
+use crate::easy::Setting;
 use crate::extend::{Alignment, Buffers, banded};
 use crate::insert_size::InsertSize;
 use crate::params::Params;
 use crate::read::Read;
 
-/// Alignments of a mate that pairing looks at.
-const CANDIDATES: usize = 32;
 /// Alignments of a read from which its mate is looked for.
 const ANCHORS: usize = 4;
 
@@ -47,8 +43,18 @@ pub(crate) fn best(
     expected: &InsertSize,
 ) -> Option<Pairing> {
     let mut pairs: Vec<(i32, usize, usize)> = Vec::new();
-    for (i, a) in mates[0].iter().take(CANDIDATES).enumerate() {
-        for (j, b) in mates[1].iter().take(CANDIDATES).enumerate() {
+    let place = |at: usize| (mates[1][at].contig, mates[1][at].start);
+    let mut partners: Vec<usize> = (0..mates[1].len()).collect();
+    partners.sort_by_key(|&at| place(at));
+    for (i, a) in mates[0].iter().enumerate() {
+        let (low, high) = (
+            a.start.saturating_sub(expected.high),
+            a.end.saturating_add(expected.high),
+        );
+        let from = partners.partition_point(|&at| place(at) < (a.contig, low));
+        let near = |&&at: &&usize| place(at) <= (a.contig, high);
+        for &j in partners[from..].iter().take_while(near) {
+            let b = &mates[1][j];
             if let Some(size) = proper(a, b, expected) {
                 let cost = (expected.cost(size) * f64::from(params.match_score) + 0.499) as i32;
                 pairs.push(((a.score + b.score - cost).max(0), i, j));
@@ -81,14 +87,13 @@ pub(crate) fn both_alone(params: &Params, found: &[Vec<Alignment>; 2]) -> i32 {
 /// Looks for the mate of each good alignment where a proper pair would have it, unless one is known there.
 /// Adds what it finds to `mates`, kept sorted by the caller.
 pub(crate) fn rescue(
-    view: View<'_>,
-    params: &Params,
-    level: Level,
+    setting: Setting<'_>,
     reads: [&Read; 2],
     expected: &InsertSize,
     mates: &mut [Vec<Alignment>; 2],
     buffers: &mut Buffers,
 ) {
+    let params = setting.params;
     let mut found: [Vec<Alignment>; 2] = Default::default();
     for side in 0..2 {
         let other = 1 - side;
@@ -106,15 +111,7 @@ pub(crate) fn rescue(
             {
                 continue;
             }
-            found[other].extend(look(
-                view,
-                params,
-                level,
-                reads[other],
-                anchor,
-                expected,
-                buffers,
-            ));
+            found[other].extend(look(setting, reads[other], anchor, expected, buffers));
         }
     }
     for (mate, found) in mates.iter_mut().zip(found) {
@@ -124,14 +121,13 @@ pub(crate) fn rescue(
 
 /// Aligns a read to the stretch of reference in which the mate of `anchor` would lie.
 fn look(
-    view: View<'_>,
-    params: &Params,
-    level: Level,
+    setting: Setting<'_>,
     read: &Read,
     anchor: &Alignment,
     expected: &InsertSize,
     buffers: &mut Buffers,
 ) -> Option<Alignment> {
+    let Setting { view, params, .. } = setting;
     let length = view.contigs().get(anchor.contig)?.length;
     let (start, end) = if anchor.reverse {
         (
@@ -149,9 +145,7 @@ fn look(
     );
     let reverse = !anchor.reverse;
     banded(
-        view,
-        params,
-        level,
+        setting,
         read.codes(reverse),
         reverse,
         anchor.contig,

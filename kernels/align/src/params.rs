@@ -17,11 +17,13 @@ pub struct Params {
     pub score_min: i32,
     /// Cost of a pair that is not proper, as in bwa mem.
     pub unpaired: i32,
-    /// Seeds with more places are left out, unless nothing else is found.
+    /// Seeds with more places are left out, unless there is no other.
     pub seed_hits_max: usize,
-    /// The same when nothing else was found.
+    /// The same when there is no other.
     pub seed_hits_max_rescue: usize,
-    /// Chains of a read that are extended.
+    /// Anchors of a read that are gathered, those of the rarest seeds first.
+    pub anchors_max: usize,
+    /// Chains of a read that are looked at.
     pub chains_max: usize,
     /// Bases to either side of a chain's diagonals that a gapped extension looks at.
     pub band: u32,
@@ -43,7 +45,8 @@ impl Default for Params {
             unpaired: 17,
             seed_hits_max: 250,
             seed_hits_max_rescue: 2000,
-            chains_max: 24,
+            anchors_max: 1024,
+            chains_max: 256,
             band: 24,
             alternatives_max: 5,
             insert_size_templates: 1 << 14,

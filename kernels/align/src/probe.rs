@@ -8,12 +8,16 @@ use kumi_index::minimizer::{self, K, Minimizer, W};
 use kumi_index::{Bucket, View};
 use kumi_simd::prefetch;
 
-use crate::read::{Read, WORDS};
+use crate::params::Params;
+use crate::read::{PACKED_MAX, Read, WORDS};
 
 /// Seeds with more places say nothing: they are not looked at.
 const HITS_MAX: usize = 48;
 /// With more places the read is not an easy one.
 const PLACES_MAX: usize = 96;
+/// Bits of a position in a read.
+const POSITION_BITS: u32 = 9;
+const _: () = assert!(PACKED_MAX < 1 << POSITION_BITS);
 
 /// A place of the whole read, without gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +28,17 @@ pub(crate) struct Place {
     pub reverse: bool,
     /// Seeds that name it.
     pub votes: u32,
+    /// First and one past the last base, on its strand, of the seeds that name it.
+    pub seeds: (u32, u32),
+    /// Bases that differ: before those seeds, among them, behind them.
+    pub mismatches: [u32; 3],
+}
+
+impl Place {
     /// Bases that differ.
-    pub mismatches: u32,
+    pub(crate) fn differences(&self) -> u32 {
+        self.mismatches.iter().sum()
+    }
 }
 
 /// One read's probe: its steps are called for many reads in turn, so that memory is fetched meanwhile.
@@ -33,7 +46,7 @@ pub(crate) struct Place {
 pub(crate) struct Probe {
     seeds: Vec<Minimizer>,
     buckets: Vec<Bucket>,
-    /// Start and strand of every hit, as one number.
+    /// Start, strand and query position of every hit, as one number.
     hits: Vec<u64>,
     /// Where the read may lie, in the order of places.
     pub places: Vec<Place>,
@@ -89,18 +102,21 @@ impl Probe {
                 } else {
                     u64::from(seed.position)
                 };
-                Some(hit.position.checked_sub(before)? << 1 | u64::from(reverse))
+                let start = hit.position.checked_sub(before)?;
+                Some((start << 1 | u64::from(reverse)) << POSITION_BITS | before)
             }));
         }
-        if self.hits.windows(2).any(|pair| pair[0] != pair[1]) {
-            self.hits.sort_unstable();
-        }
-        for same in self.hits.chunk_by(|a, b| a == b) {
+        self.hits.sort_unstable();
+        let place = |hit: u64| hit >> POSITION_BITS;
+        let position = |hit: u64| (hit & ((1 << POSITION_BITS) - 1)) as u32;
+        for same in self.hits.chunk_by(|&a, &b| place(a) == place(b)) {
+            let (first, last) = (same[0], same[same.len() - 1]);
             self.places.push(Place {
-                start: same[0] >> 1,
-                reverse: same[0] & 1 == 1,
+                start: place(first) >> 1,
+                reverse: place(first) & 1 == 1,
                 votes: same.len() as u32,
-                mismatches: 0,
+                seeds: (position(first), position(last) + K as u32),
+                mismatches: [0; 3],
             });
         }
         if self.places.len() > PLACES_MAX {
@@ -114,6 +130,12 @@ impl Probe {
         }
     }
 
+    /// The most that the read may score at a place that so many seeds name.
+    pub(crate) fn bound(&self, params: &Params, read: &Read, votes: u32) -> i32 {
+        let missed = self.seen.saturating_sub(votes) as i32;
+        read.len() as i32 * params.match_score - missed * (params.match_score + params.mismatch)
+    }
+
     /// Compares the read with the reference at every place.
     pub(crate) fn compare(&mut self, view: View<'_>, read: &Read) {
         let words = read.len().div_ceil(32);
@@ -121,11 +143,27 @@ impl Probe {
             if let Some(packed) = read.packed(place.reverse) {
                 let mut reference = [0; WORDS];
                 view.packed(place.start, &mut reference[..words]);
-                place.mismatches = each_difference(&packed[..words], &reference, read.len())
-                    .map(u64::count_ones)
-                    .sum();
+                place.mismatches = [0; 3];
+                let differences = each_difference(&packed[..words], &reference, read.len());
+                for (at, bits) in (0..).zip(differences) {
+                    let before = bits & first_bases(place.seeds.0, 32 * at);
+                    let until = bits & first_bases(place.seeds.1, 32 * at);
+                    place.mismatches[0] += before.count_ones();
+                    place.mismatches[1] += (until & !before).count_ones();
+                    place.mismatches[2] += (bits & !until).count_ones();
+                }
             }
         }
+    }
+}
+
+/// The bits of a word that begins with base `from` up to base `to`.
+fn first_bases(to: u32, from: u32) -> u64 {
+    let bits = 2 * to.saturating_sub(from);
+    if bits >= 64 {
+        u64::MAX
+    } else {
+        (1 << bits) - 1
     }
 }
 
@@ -148,15 +186,22 @@ fn each_difference<'a>(
     })
 }
 
-/// The positions at which a read differs from the reference at a place, in order on its strand.
-pub(crate) fn mismatches(view: View<'_>, read: &Read, place: &Place, into: &mut Vec<u32>) {
+/// The positions at which a packed read differs from the reference when it begins at `start` of the concatenation,
+/// in order on its strand.
+pub(crate) fn mismatches(
+    view: View<'_>,
+    read: &Read,
+    start: u64,
+    reverse: bool,
+    into: &mut Vec<u32>,
+) {
     into.clear();
-    let Some(packed) = read.packed(place.reverse) else {
+    let Some(packed) = read.packed(reverse) else {
         return;
     };
     let words = read.len().div_ceil(32);
     let mut reference = [0; WORDS];
-    view.packed(place.start, &mut reference[..words]);
+    view.packed(start, &mut reference[..words]);
     for (at, mut bits) in (0..).zip(each_difference(&packed[..words], &reference, read.len())) {
         while bits != 0 {
             into.push(32 * at + bits.trailing_zeros() / 2);

@@ -1,13 +1,16 @@
 //! Seeds of a read and their places in the reference.
 
-use kumi_index::View;
 use kumi_index::minimizer::{K, Minimizer, minimizers};
+use kumi_index::{Bucket, View};
+use kumi_simd::prefetch;
 
 use crate::params::Params;
 use crate::read::Read;
 
 /// Score that any seed reaches: the least a competing alignment can have.
 pub(crate) const SCORE_MIN: i32 = K as i32;
+/// Seeds that have a bit in a mask; those of longer reads share the last one.
+const MASK_SEEDS: u32 = 128;
 
 /// A seed shared by read and reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,55 +21,105 @@ pub(crate) struct Anchor {
     pub reference: u64,
     /// First base in the read on that strand.
     pub query: u32,
+    /// Which of the seeds.
+    pub seed: u32,
 }
 
-/// Finds the anchors of a read, sorted by strand and place. Repetitive seeds are left out unless nothing
-/// else is found. Gives true when some were left out.
-pub(crate) fn anchors(
-    view: View<'_>,
-    params: &Params,
-    read: &Read,
-    seeds: &mut Vec<Minimizer>,
-    into: &mut Vec<Anchor>,
-) -> bool {
-    seeds.clear();
-    into.clear();
-    minimizers(read.codes(false).iter().copied(), |seed| seeds.push(seed));
-    let mut left_out = collect(view, params.seed_hits_max, read.len(), seeds, into);
-    if into.is_empty() && left_out {
-        left_out = collect(view, params.seed_hits_max_rescue, read.len(), seeds, into);
+impl Anchor {
+    /// The bit of its seed.
+    pub(crate) fn bit(&self) -> u128 {
+        1 << self.seed.min(MASK_SEEDS - 1)
     }
-    into.sort_unstable();
-    left_out
 }
 
-fn collect(
-    view: View<'_>,
-    hits_max: usize,
-    length: usize,
-    seeds: &[Minimizer],
-    into: &mut Vec<Anchor>,
-) -> bool {
-    let mut left_out = false;
-    for seed in seeds {
-        let hits = view.hits(seed.hash);
-        if hits.len() > hits_max {
-            left_out = true;
-            continue;
-        }
-        into.extend(hits.map(|hit| {
-            let reverse = hit.reverse != seed.reverse;
-            let query = if reverse {
-                (length - K) as u32 - seed.position
+/// The seeds of a read that were looked up.
+#[derive(Debug, Default)]
+pub(crate) struct Seeds {
+    all: Vec<Minimizer>,
+    buckets: Vec<Bucket>,
+    /// Number of places and which seed, the rarest first.
+    counts: Vec<(usize, usize)>,
+    /// Positions in the read of the seeds whose places are all known.
+    known: Vec<(u32, u128)>,
+}
+
+impl Seeds {
+    /// Finds the anchors of a read, sorted by strand and place: those of the rarest seeds, until there are
+    /// enough.
+    pub(crate) fn anchors(
+        &mut self,
+        view: View<'_>,
+        params: &Params,
+        read: &Read,
+        into: &mut Vec<Anchor>,
+    ) {
+        into.clear();
+        self.look_up(view, read);
+        self.known.clear();
+        for &(hits, at) in &self.counts {
+            let seed = self.all[at];
+            let most = if into.is_empty() {
+                params.seed_hits_max_rescue
             } else {
-                seed.position
+                params.seed_hits_max
             };
-            Anchor {
-                reverse,
-                reference: hit.position,
-                query,
+            if hits > most || into.len() + hits > params.anchors_max.max(most) {
+                break;
             }
-        }));
+            into.extend(view.hits_in(self.buckets[at]).map(|hit| {
+                let reverse = hit.reverse != seed.reverse;
+                Anchor {
+                    reverse,
+                    reference: hit.position,
+                    query: if reverse {
+                        (read.len() - K) as u32 - seed.position
+                    } else {
+                        seed.position
+                    },
+                    seed: at as u32,
+                }
+            }));
+            self.known
+                .push((seed.position, 1 << (at as u32).min(MASK_SEEDS - 1)));
+        }
+        self.known.sort_unstable();
+        into.sort_unstable();
     }
-    left_out
+
+    /// Fetches all buckets side by side.
+    fn look_up(&mut self, view: View<'_>, read: &Read) {
+        self.all.clear();
+        minimizers(read.codes(false).iter().copied(), |seed| {
+            self.all.push(seed);
+        });
+        for seed in &self.all {
+            view.slot(seed.hash).into_iter().for_each(prefetch::fetch);
+        }
+        self.buckets.clear();
+        self.buckets
+            .extend(self.all.iter().map(|seed| view.bucket(seed.hash)));
+        for &bucket in &self.buckets {
+            view.seeds_of(bucket).into_iter().for_each(prefetch::fetch);
+        }
+        self.counts.clear();
+        let count = |(at, &bucket): (usize, &Bucket)| (view.hits_in(bucket).len(), at);
+        self.counts
+            .extend(self.buckets.iter().enumerate().map(count));
+        self.counts.sort_unstable();
+    }
+
+    /// Edits that a place needs at least when it has just these seeds: known ones it lacks, far enough apart
+    /// that no edit takes two of them.
+    pub(crate) fn edits(&self, present: u128) -> i32 {
+        /// An edit changes the minimizers of windows that reach this far.
+        const REACH: u32 = (K + kumi_index::minimizer::W - 1) as u32;
+        let (mut edits, mut free) = (0, 0);
+        for &(position, bit) in &self.known {
+            if present & bit == 0 && position >= free {
+                edits += 1;
+                free = position + REACH;
+            }
+        }
+        edits
+    }
 }

@@ -6,20 +6,17 @@ use kumi_formats::bam::Record;
 use kumi_formats::header::ReadGroup;
 use kumi_formats::reads::Template;
 use kumi_index::View;
-use kumi_index::minimizer::Minimizer;
 use kumi_simd::level::Level;
 
-use crate::chain::{self, Chain, chains};
-use crate::choose::{self, covers_half};
+use crate::choose;
 use crate::easy;
-use crate::extend::{self, Alignment, extend};
-use crate::insert_size::{InsertSize, InsertSizes};
-use crate::pair::{self, Pairing, both_alone};
+use crate::extend::Alignment;
+use crate::hard::{self, Hard};
+use crate::insert_size::InsertSizes;
 use crate::params::Params;
 use crate::probe::Probe;
 use crate::read::Read;
 use crate::record;
-use crate::seed::{Anchor, anchors};
 
 /// Templates whose probes are under way at the same time.
 const TOGETHER: usize = 32;
@@ -29,19 +26,8 @@ const TOGETHER: usize = 32;
 pub(crate) struct Scratch {
     reads: Vec<Read>,
     probes: Vec<Probe>,
-    mismatches: Vec<u32>,
     found: [Vec<Alignment>; 2],
     hard: Hard,
-}
-
-/// Buffers for what is not easy.
-#[derive(Debug, Default)]
-pub(crate) struct Hard {
-    seeds: Vec<Minimizer>,
-    anchors: Vec<Anchor>,
-    chaining: chain::Buffers,
-    chains: Vec<Chain>,
-    extension: extend::Buffers,
 }
 
 /// What was done.
@@ -117,22 +103,26 @@ impl Aligner<'_> {
         let Scratch {
             reads,
             probes,
-            mismatches,
             found,
             hard,
         } = scratch;
         let segments = template.segments.len().min(2);
         let reads = &reads[at..at + segments];
         let expected = self.sizes.of(template.read_group);
+        let setting = easy::Setting {
+            view: self.view,
+            params: self.params,
+            level: self.level,
+        };
         let mut pairing = None;
         if segments == 2 {
             let probes = &probes[at..at + segments];
-            let Self { view, params, .. } = *self;
-            pairing = easy::pair(view, params, &expected, reads, probes, mismatches, found);
+            let buffers = &mut hard.extension;
+            pairing = easy::pair(setting, &expected, reads, probes, buffers, found);
         }
         let is_easy = pairing.is_some();
         if !is_easy {
-            pairing = self.hard(&expected, reads, hard, found);
+            pairing = hard::align(setting, &expected, reads, hard, found);
         }
         let mut mates = Vec::with_capacity(2);
         for (side, read) in reads.iter().enumerate() {
@@ -163,35 +153,6 @@ impl Aligner<'_> {
             properly_paired: if is_proper { 2 } else { 0 },
             easy: u64::from(is_easy),
         }
-    }
-
-    /// All that can be done for a template.
-    fn hard(
-        &self,
-        expected: &InsertSize,
-        reads: &[Read],
-        scratch: &mut Hard,
-        found: &mut [Vec<Alignment>; 2],
-    ) -> Option<Pairing> {
-        let Self {
-            view,
-            params,
-            level,
-            ..
-        } = *self;
-        *found = candidates(view, params, level, reads, scratch);
-        let [first, second] = reads else {
-            return None;
-        };
-        let mut pairing = pair::best(params, found, expected);
-        if pairing.is_none_or(|pairing| pairing.score <= both_alone(params, found)) {
-            let reads = [first, second];
-            let extension = &mut scratch.extension;
-            pair::rescue(view, params, level, reads, expected, found, extension);
-            found.iter_mut().for_each(keep_distinct);
-            pairing = pair::best(params, found, expected);
-        }
-        pairing.filter(|pairing| pairing.score > both_alone(params, found))
     }
 }
 
@@ -233,54 +194,4 @@ pub(crate) fn observe(
         }
     }
     observed
-}
-
-/// Alignments of each segment by itself, the best first.
-pub(crate) fn candidates(
-    view: View<'_>,
-    params: &Params,
-    level: Level,
-    reads: &[Read],
-    scratch: &mut Hard,
-) -> [Vec<Alignment>; 2] {
-    let mut found: [Vec<Alignment>; 2] = Default::default();
-    for (side, read) in reads.iter().take(2).enumerate() {
-        anchors(view, params, read, &mut scratch.seeds, &mut scratch.anchors);
-        chains(
-            &scratch.anchors,
-            params.chains_max,
-            &mut scratch.chaining,
-            &mut scratch.chains,
-        );
-        let best = scratch.chains.first().map_or(0, |chain| chain.score);
-        for chain in scratch
-            .chains
-            .iter()
-            .filter(|chain| chain.score * 3 >= best)
-        {
-            let extended = extend(view, params, level, read, chain, &mut scratch.extension);
-            found[side].extend(extended.filter(|alignment| alignment.score >= params.score_min));
-        }
-        keep_distinct(&mut found[side]);
-    }
-    found
-}
-
-/// Sorts alignments by score, then by place, and drops those that overlap a better one both in the read and
-/// in the reference.
-fn keep_distinct(alignments: &mut Vec<Alignment>) {
-    alignments.sort_by_key(|a| (-a.score, a.contig, a.start, a.reverse, a.end));
-    let mut kept: Vec<Alignment> = Vec::with_capacity(alignments.len());
-    for alignment in alignments.drain(..) {
-        let same = |other: &Alignment| {
-            let strand = other.contig == alignment.contig && other.reverse == alignment.reverse;
-            strand
-                && covers_half((other.start, other.end), (alignment.start, alignment.end))
-                && covers_half(other.query, alignment.query)
-        };
-        if !kept.iter().any(same) {
-            kept.push(alignment);
-        }
-    }
-    *alignments = kept;
 }

@@ -1,0 +1,204 @@
+//! Reads that are not easy: all seeds, chains, gaps, and mates looked for beside each other.
+//!
+//! Every chain is compared without gaps, which is cheap; gaps are tried for those that may matter, the most
+//! promising first.
+
+use crate::chain::{self, Chain, chains};
+use crate::choose::covers_half;
+use crate::easy::Setting;
+use crate::extend::{self, Alignment};
+use crate::insert_size::InsertSize;
+use crate::pair::{self, Pairing, both_alone};
+use crate::read::Read;
+use crate::seed::{Anchor, Seeds};
+
+/// Chains of a read that are tried with gaps.
+const GAPPED_MAX: usize = 16;
+/// What scores so much less than the best matters to nobody.
+const SPREAD: i32 = 40;
+
+/// Buffers that one thread uses again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Hard {
+    seeds: Seeds,
+    anchors: Vec<Anchor>,
+    chaining: chain::Buffers,
+    chains: Vec<Chain>,
+    open: [Vec<Open>; 2],
+    /// Buffers of extensions.
+    pub extension: extend::Buffers,
+}
+
+/// A chain that may need gaps.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    chain: Chain,
+    /// The most it may score.
+    bound: i32,
+}
+
+/// The alignments of a template's reads, the best first, and the pair they make.
+pub(crate) fn align(
+    setting: Setting<'_>,
+    expected: &InsertSize,
+    reads: &[Read],
+    scratch: &mut Hard,
+    found: &mut [Vec<Alignment>; 2],
+) -> Option<Pairing> {
+    let params = setting.params;
+    for side in 0..2 {
+        found[side].clear();
+        scratch.open[side].clear();
+        if let Some(read) = reads.get(side) {
+            ungapped(setting, read, side, scratch, &mut found[side]);
+        }
+    }
+    favour_pairs(setting, expected, reads, scratch, found);
+    for (side, read) in reads.iter().enumerate() {
+        let (open, extension) = (&mut scratch.open[side], &mut scratch.extension);
+        gapped(setting, read, open, extension, &mut found[side]);
+        keep_distinct(&mut found[side]);
+    }
+    let [first, second] = reads else {
+        return None;
+    };
+    let mut pairing = pair::best(params, found, expected);
+    if pairing.is_none_or(|pairing| pairing.score <= both_alone(params, found)) {
+        let reads = [first, second];
+        pair::rescue(setting, reads, expected, found, &mut scratch.extension);
+        found.iter_mut().for_each(keep_distinct);
+        pairing = pair::best(params, found, expected);
+    }
+    pairing.filter(|pairing| pairing.score > both_alone(params, found))
+}
+
+/// Chains a read; what fits without gaps is found, the rest stays open.
+fn ungapped(
+    setting: Setting<'_>,
+    read: &Read,
+    side: usize,
+    scratch: &mut Hard,
+    found: &mut Vec<Alignment>,
+) {
+    let Setting { view, params, .. } = setting;
+    let Hard {
+        seeds,
+        anchors,
+        chaining,
+        chains: all,
+        open,
+        extension,
+    } = scratch;
+    seeds.anchors(view, params, read, anchors);
+    chains(anchors, params.chains_max, chaining, all);
+    let best = all.first().map_or(0, |chain| chain.score);
+    let perfect = read.len() as i32 * params.match_score;
+    for chain in all.iter().filter(|chain| chain.score * 3 >= best) {
+        match extend::ungapped(setting, read, chain, extension) {
+            Some(alignment) => found.push(alignment),
+            None => {
+                let edits = seeds.edits(chain.seeds).max(1);
+                open[side].push(Open {
+                    chain: *chain,
+                    bound: perfect - edits * (params.match_score + params.mismatch),
+                });
+            }
+        }
+    }
+}
+
+/// Raises the bound of open chains that have a partner at the right distance by what a pair is worth, and sorts
+/// by it.
+fn favour_pairs(
+    setting: Setting<'_>,
+    expected: &InsertSize,
+    reads: &[Read],
+    scratch: &mut Hard,
+    found: &[Vec<Alignment>; 2],
+) {
+    let params = setting.params;
+    let far = u64::from(expected.high);
+    let mut starts: [Vec<(bool, u64)>; 2] = Default::default();
+    for side in 0..reads.len() {
+        let exact = found[side].iter().map(|alignment| {
+            let offset = setting.view.offset(alignment.contig);
+            (alignment.reverse, offset + u64::from(alignment.start))
+        });
+        let open = scratch.open[side].iter().map(|open| {
+            let start = open.chain.diagonals.0.max(0) as u64;
+            (open.chain.reverse, start)
+        });
+        starts[side] = exact.chain(open).collect();
+        starts[side].sort_unstable();
+    }
+    for side in 0..reads.len() {
+        let partners = &starts[1 - side];
+        for open in &mut scratch.open[side] {
+            let start = open.chain.diagonals.0.max(0) as u64;
+            let least = (!open.chain.reverse, start.saturating_sub(far));
+            let next = partners.get(partners.partition_point(|partner| *partner < least));
+            if next.is_some_and(|next| next.0 == least.0 && next.1 <= start + far) {
+                open.bound += params.unpaired;
+            }
+        }
+        scratch.open[side].sort_by_key(|open| (-open.bound, -open.chain.score));
+    }
+}
+
+/// Tries open chains with gaps while they may matter.
+fn gapped(
+    setting: Setting<'_>,
+    read: &Read,
+    open: &mut [Open],
+    buffers: &mut extend::Buffers,
+    found: &mut Vec<Alignment>,
+) {
+    let params = setting.params;
+    let mut best = found.iter().map(|a| a.score).max().unwrap_or(0);
+    for Open { chain, bound } in open.iter().take(GAPPED_MAX) {
+        if *bound < best - params.unpaired {
+            break;
+        }
+        let alignment = extend::gapped(setting, read, chain, buffers)
+            .filter(|alignment| alignment.score >= params.score_min);
+        best = best.max(alignment.as_ref().map_or(0, |a| a.score));
+        found.extend(alignment);
+    }
+    let whole = |a: &Alignment| a.query == (0, read.len() as u32);
+    found.retain(|a| a.score >= params.score_min && (a.score + SPREAD >= best || !whole(a)));
+}
+
+/// Sorts alignments by score, then by place, and drops those that overlap a better one both in the read and
+/// in the reference.
+fn keep_distinct(alignments: &mut Vec<Alignment>) {
+    let better = |a: &Alignment| (-a.score, a.start, a.end, a.query);
+    alignments.sort_by_key(|a| (a.contig, a.reverse, a.start, a.end, a.query, -a.score));
+    let longest = alignments
+        .iter()
+        .map(|a| a.end - a.start)
+        .max()
+        .unwrap_or(0);
+    let mut dropped = vec![false; alignments.len()];
+    for at in 0..alignments.len() {
+        let this = &alignments[at];
+        for (before, other) in alignments[..at].iter().enumerate().rev() {
+            let strand = other.contig == this.contig && other.reverse == this.reverse;
+            if !strand || other.start + longest < this.start {
+                break;
+            }
+            let same = covers_half((other.start, other.end), (this.start, this.end))
+                && covers_half(other.query, this.query);
+            if same && !dropped[before] && !dropped[at] {
+                let worse = if better(other) <= better(this) {
+                    at
+                } else {
+                    before
+                };
+                dropped[worse] = true;
+            }
+        }
+    }
+    let mut dropped = dropped.into_iter();
+    alignments.retain(|_| !dropped.next().unwrap_or(false));
+    alignments.sort_by_key(|a| (-a.score, a.contig, a.start, a.reverse, a.end));
+}
