@@ -16,9 +16,9 @@ use crate::read::Read;
 /// What the best alignment must score more than all that were not looked at can.
 const MARGIN: i32 = 10;
 /// Places that are worth naming; with more the read is not an easy one.
-const PLACES_MAX: usize = 12;
+const PLACES_MAX: usize = 48;
 /// Places looked at with gaps; with more the read is not an easy one.
-const GAPPED_MAX: usize = 6;
+const GAPPED_MAX: usize = 12;
 /// Places this far from another are other places, not the same with a gap.
 const APART: u64 = 64;
 

@@ -46,11 +46,11 @@ pub(crate) fn align(
     found: &mut [Vec<Alignment>; 2],
 ) -> Option<Pairing> {
     let params = setting.params;
-    for side in 0..2 {
-        found[side].clear();
+    for (side, found) in found.iter_mut().enumerate() {
+        found.clear();
         scratch.open[side].clear();
         if let Some(read) = reads.get(side) {
-            ungapped(setting, read, side, scratch, &mut found[side]);
+            ungapped(setting, read, side, scratch, found);
         }
     }
     favour_pairs(setting, expected, reads, scratch, found);

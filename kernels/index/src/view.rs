@@ -91,8 +91,16 @@ impl<'a> View<'a> {
             let count = seeds[from..].iter().take_while(same).count();
             &seeds[from..from + count]
         } else {
-            let from = seeds.partition_point(|seed| rest(seed) < bucket.rest);
-            let count = seeds[from..].partition_point(|seed| rest(seed) == bucket.rest);
+            // One seed mostly fills a long bucket: its ends are looked at first.
+            let from = match rest(&seeds[0]) >= bucket.rest {
+                true => 0,
+                false => seeds.partition_point(|seed| rest(seed) < bucket.rest),
+            };
+            let last = seeds.last().map_or(0, rest);
+            let count = match last == bucket.rest {
+                true => seeds.len() - from,
+                false => seeds[from..].partition_point(|seed| rest(seed) == bucket.rest),
+            };
             &seeds[from..from + count]
         };
         found.iter().map(|seed| {

@@ -5,7 +5,7 @@ use crate::banded::sweep::Cell;
 /// Scores side by side. A mask is a vector whose lanes are all ones or all zeros.
 ///
 /// # Safety
-/// `load` and `store` touch exactly `N` cells.
+/// `load` and `store` touch exactly `N` cells from `at` on.
 pub(super) unsafe trait Lanes: Copy {
     /// What a lane holds.
     type Cell: Cell;
@@ -13,9 +13,15 @@ pub(super) unsafe trait Lanes: Copy {
     const N: usize;
 
     /// The cells from `at` on.
-    fn load(at: &[Self::Cell]) -> Self;
+    ///
+    /// # Safety
+    /// The slice has `N` cells from there.
+    unsafe fn load(cells: &[Self::Cell], at: usize) -> Self;
     /// Writes the cells from `at` on.
-    fn store(self, at: &mut [Self::Cell]);
+    ///
+    /// # Safety
+    /// The slice has `N` cells from there.
+    unsafe fn store(self, cells: &mut [Self::Cell], at: usize);
     /// The same value in all lanes.
     fn splat(value: Self::Cell) -> Self;
     /// Sums, which fit.
@@ -51,12 +57,12 @@ unsafe impl<T: Cell, const N: usize> Lanes for Plain<T, N> {
     const N: usize = N;
 
     #[inline(always)]
-    fn load(at: &[T]) -> Self {
-        Self(std::array::from_fn(|k| at[k]))
+    unsafe fn load(cells: &[T], at: usize) -> Self {
+        Self(std::array::from_fn(|k| cells[at + k]))
     }
     #[inline(always)]
-    fn store(self, at: &mut [T]) {
-        at[..N].copy_from_slice(&self.0);
+    unsafe fn store(self, cells: &mut [T], at: usize) {
+        cells[at..at + N].copy_from_slice(&self.0);
     }
     #[inline(always)]
     fn splat(value: T) -> Self {
@@ -100,22 +106,23 @@ macro_rules! lanes {
         #[derive(Clone, Copy, Debug)]
         pub(in crate::banded) struct $name($vector);
 
-        // SAFETY: loads and stores are of one register, which is N cells; the slice is checked to hold them.
+        // SAFETY: loads and stores are of one register, which is N cells.
         unsafe impl Lanes for $name {
             type Cell = $cell;
             const N: usize = $n;
 
             #[inline(always)]
-            fn load(at: &[$cell]) -> Self {
-                let at = &at[..$n];
-                // SAFETY: `at` holds N cells; unaligned loads are allowed; used only where the processor has them.
-                Self(unsafe { arch::$load(at.as_ptr().cast()) })
+            unsafe fn load(cells: &[$cell], at: usize) -> Self {
+                debug_assert!(at + $n <= cells.len());
+                // SAFETY: the caller says that N cells stand there; unaligned loads are allowed; used only where
+                // the processor has them.
+                Self(unsafe { arch::$load(cells.as_ptr().add(at).cast()) })
             }
             #[inline(always)]
-            fn store(self, at: &mut [$cell]) {
-                let at = &mut at[..$n];
+            unsafe fn store(self, cells: &mut [$cell], at: usize) {
+                debug_assert!(at + $n <= cells.len());
                 // SAFETY: as for `load`.
-                unsafe { arch::$store(at.as_mut_ptr().cast(), self.0) }
+                unsafe { arch::$store(cells.as_mut_ptr().add(at).cast(), self.0) }
             }
             #[inline(always)]
             fn splat(value: $cell) -> Self {

@@ -108,10 +108,8 @@ impl Problem<'_> {
             self.query.len() as i64,
             self.window.len() as i64,
         );
-        let first = (d - n + 1)
-            .max((d - self.band.1).div_euclid(2) + (d - self.band.1).rem_euclid(2))
-            .max(0);
-        let last = d.min((d - self.band.0).div_euclid(2)).min(m - 1);
+        let first = (d - n + 1).max((d + 1 - self.band.1) >> 1).max(0);
+        let last = d.min((d - self.band.0) >> 1).min(m - 1);
         if first > last {
             (0, 0)
         } else {
@@ -236,40 +234,71 @@ pub(super) fn sweep<V: Lanes>(problem: &Problem<'_>, buffers: &mut Buffers<V::Ce
     let zero = V::Cell::ZERO;
     buffers.prepare(problem, V::N);
     let (first, end) = problem.diagonals();
+    let (m, n) = (problem.query.len(), problem.window.len());
     let costs = Costs::<V>::new(problem.scheme);
     // Lanes before a number of rows: where the mask begins for it.
     let mut mask = [V::Cell::ONES; 2 * PADDING];
     mask[PADDING..].fill(zero);
+    let [h, h1, h2] = &mut buffers.scores;
+    let ([e, e1], [f, f1]) = (&mut buffers.insertions, &mut buffers.deletions);
+    let mut state = State {
+        query: &buffers.query,
+        costs: &buffers.costs,
+        window: &buffers.window,
+        h,
+        h1,
+        h2,
+        e,
+        e1,
+        f,
+        f1,
+        best: &mut buffers.best,
+        cells: &mut buffers.cells,
+        trace: &mut buffers.trace,
+    };
     for diagonal in first..end {
         let (from, to) = problem.rows(diagonal);
+        // Window base of row 0: the window stands backwards behind m + PADDING bases.
+        let facing = m + PADDING + n - 1 - diagonal;
+        let cell = (diagonal - first) * buffers.stride;
         let mut row = from;
         while row < to {
-            let inside = V::load(&mask[PADDING - (to - row).min(V::N)..]);
-            buffers.step(problem, &costs, diagonal, (from, row), inside);
+            // SAFETY: at most N before the middle of a mask of twice the padding, which is at least N.
+            let inside = unsafe { V::load(&mask, PADDING - (to - row).min(V::N)) };
+            debug_assert!(row < m);
+            // SAFETY: `prepare` gave every buffer by row PADDING cells on either side of its m rows, of which this
+            // is one; the window has m + PADDING on either side and meets row on this anti-diagonal; every
+            // anti-diagonal has `stride` cells, a multiple of N that is no less than its rows.
+            unsafe {
+                state.step(
+                    &costs,
+                    PADDING + row,
+                    facing + row,
+                    cell + row - from,
+                    inside,
+                )
+            };
             row += V::N;
         }
-        // Rows just outside are read by the next anti-diagonals.
-        let [h, _, _] = &mut buffers.scores;
-        let ([e, _], [f, _]) = (&mut buffers.insertions, &mut buffers.deletions);
-        if from == to {
-            // A band of one diagonal skips every other anti-diagonal.
-            for buffer in [h, e, f] {
-                buffer[PADDING..].fill(zero);
-            }
-        } else {
-            if from > 0 {
-                let before = PADDING + from - 1;
-                (h[before], e[before], f[before]) = (zero, zero, zero);
-            }
-            let behind = PADDING + to;
-            (h[behind], e[behind], f[behind]) = (zero, zero, zero);
-        }
-        // The oldest are overwritten next.
-        buffers.scores.swap(0, 2);
-        buffers.scores.swap(1, 2);
-        buffers.insertions.swap(0, 1);
-        buffers.deletions.swap(0, 1);
+        state.close(from, to);
     }
+}
+
+/// The buffers while they are filled: those of this anti-diagonal, of the last (1) and of the one before (2).
+struct State<'a, T> {
+    query: &'a [T],
+    costs: &'a [T],
+    window: &'a [T],
+    h: &'a mut [T],
+    h1: &'a mut [T],
+    h2: &'a mut [T],
+    e: &'a mut [T],
+    e1: &'a mut [T],
+    f: &'a mut [T],
+    f1: &'a mut [T],
+    best: &'a mut [T],
+    cells: &'a mut [T],
+    trace: &'a mut [T],
 }
 
 /// Costs and trace bits in every lane.
@@ -302,37 +331,44 @@ impl<V: Lanes> Costs<V> {
     }
 }
 
-impl<T: Cell> Buffers<T> {
-    /// The cells of an anti-diagonal that begins in row `from`, from `row` on, as many as a vector has; those
-    /// not `inside` become zero.
+impl<T: Cell> State<'_, T> {
+    /// The cells of as many rows as a vector has, `at` the first in buffers by row, facing the window from `facing`
+    /// on; their scores and traces go `to` there. Those not `inside` become zero.
+    ///
+    /// # Safety
+    /// Buffers by row have `N` cells from `at` on and one before, the window has `N` from `facing` on, scores and
+    /// traces have `N` from `to` on.
     #[inline(always)]
-    fn step<V: Lanes<Cell = T>>(
+    unsafe fn step<V: Lanes<Cell = T>>(
         &mut self,
-        problem: &Problem<'_>,
         costs: &Costs<V>,
-        diagonal: usize,
-        (from, row): (usize, usize),
+        at: usize,
+        facing: usize,
+        to: usize,
         inside: V,
     ) {
-        let [h, h1, h2] = &mut self.scores;
-        let ([e, e1], [f, f1]) = (&mut self.insertions, &mut self.deletions);
-        let at = PADDING + row;
-        // Window base of row 0: the window stands backwards behind m + PADDING bases.
-        let (m, n) = (problem.query.len(), problem.window.len());
-        let facing = m + PADDING + n - 1 - diagonal + row;
-        let same = V::load(&self.query[at..]).equal(V::load(&self.window[facing..]));
-        let before = V::load(&h2[at - 1..]);
+        // SAFETY: as the caller says.
+        let (code, base, cost, before, above, above_gap, left, left_gap) = unsafe {
+            (
+                V::load(self.query, at),
+                V::load(self.window, facing),
+                V::load(self.costs, at),
+                V::load(self.h2, at - 1),
+                V::load(self.h1, at - 1),
+                V::load(self.e1, at - 1),
+                V::load(self.h1, at),
+                V::load(self.f1, at),
+            )
+        };
+        let same = code.equal(base);
         let straight = same
             .and(before.plus(costs.matched))
-            .or(same.without(before.minus(V::load(&self.costs[at..]))));
+            .or(same.without(before.minus(cost)));
         let (e_first, e_next) = (
-            V::load(&h1[at - 1..]).minus(costs.gap_first),
-            V::load(&e1[at - 1..]).minus(costs.gap_next),
+            above.minus(costs.gap_first),
+            above_gap.minus(costs.gap_next),
         );
-        let (f_first, f_next) = (
-            V::load(&h1[at..]).minus(costs.gap_first),
-            V::load(&f1[at..]).minus(costs.gap_next),
-        );
+        let (f_first, f_next) = (left.minus(costs.gap_first), left_gap.minus(costs.gap_next));
         let (insertion, deletion) = (e_first.max(e_next), f_first.max(f_next));
         let most = straight.max(insertion);
         let all = most.max(deletion).and(inside);
@@ -345,14 +381,37 @@ impl<T: Cell> Buffers<T> {
             .or(before.equal(costs.zero).and(costs.bits[2]))
             .or(larger(f_next, f_first, costs.bits[3]))
             .or(larger(e_next, e_first, costs.bits[4]));
-        all.store(&mut h[at..]);
-        insertion.and(inside).store(&mut e[at..]);
-        deletion.and(inside).store(&mut f[at..]);
-        V::load(&self.best[at..])
-            .max(all)
-            .store(&mut self.best[at..]);
-        let to = (diagonal - self.first) * self.stride + row - from;
-        all.store(&mut self.cells[to..]);
-        trace.store(&mut self.trace[to..]);
+        // SAFETY: as the caller says.
+        unsafe {
+            all.store(self.h, at);
+            insertion.and(inside).store(self.e, at);
+            deletion.and(inside).store(self.f, at);
+            V::load(self.best, at).max(all).store(self.best, at);
+            all.store(self.cells, to);
+            trace.store(self.trace, to);
+        }
+    }
+
+    /// Ends an anti-diagonal: rows just outside are read by the next ones, the oldest scores are overwritten next.
+    #[inline(always)]
+    fn close(&mut self, from: usize, to: usize) {
+        let zero = T::ZERO;
+        if from == to {
+            // A band of one diagonal skips every other anti-diagonal.
+            for buffer in [&mut *self.h, &mut *self.e, &mut *self.f] {
+                buffer[PADDING..].fill(zero);
+            }
+        } else {
+            if from > 0 {
+                let before = PADDING + from - 1;
+                (self.h[before], self.e[before], self.f[before]) = (zero, zero, zero);
+            }
+            let behind = PADDING + to;
+            (self.h[behind], self.e[behind], self.f[behind]) = (zero, zero, zero);
+        }
+        std::mem::swap(&mut self.h, &mut self.h2);
+        std::mem::swap(&mut self.h1, &mut self.h2);
+        std::mem::swap(&mut self.e, &mut self.e1);
+        std::mem::swap(&mut self.f, &mut self.f1);
     }
 }
