@@ -1,5 +1,6 @@
 //! What every test of the whole product needs: the binary, its output, the files it leaves.
 
+pub(crate) mod small;
 pub(crate) mod tools;
 pub(crate) mod trio;
 
@@ -64,6 +65,15 @@ pub(crate) fn sha256(path: &Path) -> String {
     let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A gzip or BGZF file as text.
+pub(crate) fn unzip(path: &Path) -> String {
+    let file = fs::File::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::MultiGzDecoder::new(file), &mut text)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    text
 }
 
 /// Every file below `root` whose name `wanted` likes, by relative path; nothing below `.kumi`.

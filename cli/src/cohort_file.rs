@@ -3,6 +3,7 @@
 //! The shape is documented in `docs/cohort-file.md`. Unknown keys are errors; paths are relative to the
 //! file.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use kumi_proto::v1;
@@ -204,6 +205,10 @@ pub fn load(path: &Path, problems: &mut Problems) -> Option<Loaded> {
     };
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            problems.push(whole.wrong("", "it is not text in UTF-8; is it a cohort file?"));
+            return None;
+        }
         Err(error) => {
             problems.push(whole.missing("", format!("{error}; check the path of the cohort file")));
             return None;
@@ -260,6 +265,13 @@ fn samples(
         let path = base.join(sheet);
         match std::fs::read_to_string(&path) {
             Ok(text) => samples = group(read(&path, &text, problems), problems),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                let what = format!(
+                    "{} is not text in UTF-8; save it as CSV in UTF-8",
+                    path.display()
+                );
+                problems.push(whole.wrong("cohort.sheet", what));
+            }
             Err(error) => {
                 let what = format!(
                     "{}: {error}; check the path of the sample sheet",

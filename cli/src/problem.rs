@@ -1,23 +1,26 @@
 //! What is wrong with a sheet, a cohort file or an input: collected, so that all is said at once.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::exit::{Code, Exit};
 
-/// Whether something is wrong or something is not there.
+/// What sort of thing is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The content is wrong.
     Wrong,
     /// A file is missing or cannot be read.
     Missing,
+    /// The content of a sample's file is bad: the sample can be set aside.
+    Damaged,
 }
 
 /// One finding, with where it is and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Whether something is wrong or missing.
+    /// What sort of thing is wrong.
     pub kind: Kind,
     /// The sheet or cohort file.
     pub file: PathBuf,
@@ -79,11 +82,17 @@ impl Problems {
     }
 
     /// `Ok` without findings; otherwise one error that lists them all: 66 when files are missing and
-    /// nothing else is wrong, 65 in every other case.
-    pub fn finish(&self) -> Result<(), Exit> {
+    /// nothing else is wrong, 65 in every other case. When bad ones of so many samples may be set aside,
+    /// findings that concern only some samples' data are given back instead.
+    pub fn finish(&self, set_aside_of: Option<usize>) -> Result<Vec<Problem>, Exit> {
         let all = self.sorted();
         if all.is_empty() {
-            return Ok(());
+            return Ok(all);
+        }
+        let bad: BTreeSet<&str> = all.iter().map(|p| p.sample.as_str()).collect();
+        let only_data = all.iter().all(|p| p.kind == Kind::Damaged);
+        if only_data && set_aside_of.is_some_and(|samples| bad.len() < samples) {
+            return Ok(all);
         }
         let code = if all.iter().all(|p| p.kind == Kind::Missing) {
             Code::MissingInput
@@ -126,6 +135,11 @@ impl Place {
     /// A file named in `column` here that is missing.
     pub fn missing(&self, column: &str, what: impl Into<String>) -> Problem {
         self.problem(Kind::Missing, column, what)
+    }
+
+    /// Bad data in the file named in `column` here.
+    pub fn damaged(&self, column: &str, what: impl Into<String>) -> Problem {
+        self.problem(Kind::Damaged, column, what)
     }
 
     fn problem(&self, kind: Kind, column: &str, what: impl Into<String>) -> Problem {

@@ -4,11 +4,11 @@
 //! and last 64 KiB (`docs/formats/fingerprint.md`). The submitter takes it, and the worker takes it again
 //! before it reads the file: what was submitted is what is computed.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
+use kumi_formats::open;
 use kumi_proto::v1;
 use sha2::{Digest, Sha256};
 
@@ -22,14 +22,8 @@ const SAMPLE_BYTES: u64 = 64 << 10;
 /// Any error of opening or reading it.
 pub fn describe(path: &Path) -> io::Result<v1::ReadFile> {
     let absolute = std::path::absolute(path)?;
-    let mut file = File::open(path)?;
+    let mut file = open::regular(path)?;
     let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "not a regular file",
-        ));
-    }
     let size = metadata.len();
     let modified = metadata
         .modified()?

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::args::{CohortCommand, OutputFormat, Remote, SubmitArgs};
 use crate::check::{self, Facts};
 use crate::client::Client;
+use crate::cohort_file::OnBadSampleSetting;
 use crate::follow::{ended, follow, state_label, verdict};
 use crate::print;
 use crate::progress::Progress;
@@ -22,7 +23,8 @@ use crate::table::{Table, count, timestamp};
 pub async fn run(command: CohortCommand) -> anyhow::Result<()> {
     match command {
         CohortCommand::Check { cohort, output } => {
-            show_facts(&check::cohort(&cohort, None, None)?, output);
+            let every_finding = Some(OnBadSampleSetting::Fail);
+            show_facts(&check::cohort(&cohort, None, every_finding)?, output);
             Ok(())
         }
         CohortCommand::Submit(args) => run_submit(args).await,
@@ -62,6 +64,7 @@ pub async fn run(command: CohortCommand) -> anyhow::Result<()> {
 
 async fn run_submit(args: SubmitArgs) -> anyhow::Result<()> {
     let facts = check::cohort(&args.cohort, args.output_dir.as_deref(), args.on_bad_sample)?;
+    facts.warn();
     if args.dry_run {
         eprintln!("{} samples checked, nothing submitted", facts.samples.len());
         return Ok(());

@@ -36,17 +36,17 @@ pub fn run(command: ReferenceCommand) -> anyhow::Result<()> {
 
 /// Opens an index for any command that needs one.
 pub(crate) fn open(path: &Path) -> Result<Index, Exit> {
-    Index::open(path).map_err(|error| {
-        let code = match &error {
-            OpenError::Io { .. } => Code::MissingInput,
-            OpenError::Version { .. } => Code::Configuration,
-            _ => Code::BadInput,
-        };
-        let source = std::error::Error::source(&error)
-            .map(|source| format!(": {source}"))
-            .unwrap_or_default();
-        Exit::new(code, format!("{error}{source}"))
-    })
+    Index::open(path).map_err(|error| unusable(&error))
+}
+
+/// Why an index cannot be used, with the code it means.
+pub(crate) fn unusable(error: &OpenError) -> Exit {
+    let code = match error {
+        OpenError::Io { .. } => Code::MissingInput,
+        OpenError::Version { .. } => Code::Configuration,
+        _ => Code::BadInput,
+    };
+    Exit::new(code, kumi_worker::fault::chain(error))
 }
 
 fn build(path: &Path, output: &Path, threads: Option<usize>) -> anyhow::Result<()> {

@@ -39,6 +39,7 @@ use crate::submit;
 pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let started = Instant::now();
     let facts = checked(&args).await?;
+    facts.warn();
     let root = PathBuf::from(&facts.header.root);
     let home = Home::open(&root)?;
     logging::to_file(&home.log())?;

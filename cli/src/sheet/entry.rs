@@ -80,6 +80,8 @@ pub struct Entry {
 /// Reads a sheet of any dialect. Paths in it are relative to the sheet. Findings go to `problems`;
 /// lines with a finding are left out.
 pub fn read(path: &Path, text: &str, problems: &mut Problems) -> Vec<Entry> {
+    // Spreadsheets write a byte-order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let first = text.lines().next().unwrap_or_default();
     let reader = Reader {
         path,
@@ -115,6 +117,46 @@ impl Cells<'_> {
     }
 }
 
+/// Tells the line of each record. The parser tells where the one before ended: empty lines and comments may
+/// follow there.
+struct Lines<'a> {
+    text: &'a [u8],
+    /// A byte, and the line it is on.
+    at: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        Self {
+            text: text.as_bytes(),
+            at: 0,
+            line: 1,
+        }
+    }
+
+    /// The line of the first record at or behind a position; positions must not go back.
+    fn record_at(&mut self, position: Option<&csv::Position>) -> u64 {
+        let from = position.map_or(0, csv::Position::byte);
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let mut in_comment = false;
+        while let Some(byte) = self.text.get(self.at) {
+            match byte {
+                b'\n' => {
+                    self.line += 1;
+                    in_comment = false;
+                }
+                _ if self.at < from || in_comment => {}
+                b'\r' => {}
+                b'#' => in_comment = true,
+                _ => break,
+            }
+            self.at += 1;
+        }
+        self.line
+    }
+}
+
 impl Reader<'_> {
     fn place(&self, line: u64, sample: &str) -> Place {
         Place {
@@ -144,11 +186,12 @@ impl Reader<'_> {
             return Vec::new();
         }
         let mut entries = Vec::new();
+        let mut lines = Lines::of(text);
         for result in reader.records() {
             let record = match result {
                 Ok(record) => record,
                 Err(error) => {
-                    let line = error.position().map_or(0, csv::Position::line);
+                    let line = lines.record_at(error.position());
                     problems.push(
                         self.place(line, "")
                             .wrong("", format!("not a CSV line: {error}")),
@@ -156,7 +199,11 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = lines.record_at(record.position());
+            // Spreadsheets keep the commas of rows that were emptied.
+            if record.iter().all(|cell| cell.trim().is_empty()) {
+                continue;
+            }
             if record.len() != names.len() {
                 let what = format!(
                     "{} cells where the header has {}; add or remove commas",

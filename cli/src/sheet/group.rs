@@ -1,7 +1,6 @@
 //! Lines of a sheet, gathered into samples and checked against each other.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use kumi_proto::v1;
 
@@ -61,7 +60,6 @@ pub fn is_name(name: &str) -> bool {
 pub fn group(entries: Vec<Entry>, problems: &mut Problems) -> Vec<SheetSample> {
     let mut samples: Vec<SheetSample> = Vec::new();
     let mut lanes: BTreeMap<(String, String), u64> = BTreeMap::new();
-    let mut files: BTreeMap<PathBuf, Place> = BTreeMap::new();
     for entry in entries {
         if !is_name(&entry.sample) {
             let what = format!(
@@ -80,7 +78,6 @@ pub fn group(entries: Vec<Entry>, problems: &mut Problems) -> Vec<SheetSample> {
             );
             problems.push(entry.place.wrong("lane", what));
         }
-        check_files(&entry, &mut files, problems);
         match samples
             .iter_mut()
             .find(|sample| sample.name == entry.sample)
@@ -90,35 +87,6 @@ pub fn group(entries: Vec<Entry>, problems: &mut Problems) -> Vec<SheetSample> {
         }
     }
     samples
-}
-
-fn paths(input: &Input) -> Vec<(&Path, &'static str)> {
-    match input {
-        Input::Fastq(first, second) => {
-            let mut paths = vec![(first.as_path(), "fastq_1")];
-            paths.extend(second.as_deref().map(|path| (path, "fastq_2")));
-            paths
-        }
-        Input::Alignment(path, column) => vec![(path, column)],
-        Input::Gvcf(path) => vec![(path, "gvcf")],
-    }
-}
-
-/// No file may be read twice, by one sample or by two.
-fn check_files(entry: &Entry, files: &mut BTreeMap<PathBuf, Place>, problems: &mut Problems) {
-    for (path, column) in paths(&entry.input) {
-        if let Some(first) = files.get(path) {
-            let what = format!(
-                "{} is used on line {} already (sample {}); a file belongs to one lane of one sample",
-                path.display(),
-                first.line,
-                first.sample
-            );
-            problems.push(entry.place.wrong(column, what));
-        } else {
-            files.insert(path.to_owned(), entry.place.clone());
-        }
-    }
 }
 
 fn start(entry: Entry) -> SheetSample {

@@ -25,7 +25,7 @@ fn sarek_sheet_unchanged() {
         read(Path::new("dir/s.csv"), text, &mut problems),
         &mut problems,
     );
-    assert!(problems.finish().is_ok());
+    assert!(problems.finish(None).is_ok());
     assert_eq!(samples.len(), 2);
     assert_eq!((samples[0].inputs.len(), samples[0].sex), (2, Sex::Xx));
     assert_eq!(
@@ -60,7 +60,7 @@ fn dragen_list_and_gatk_map() {
         &mut problems,
     );
     assert_eq!(samples[1].inputs[0].input, Input::Gvcf("y.g.vcf.gz".into()));
-    assert!(problems.finish().is_ok());
+    assert!(problems.finish(None).is_ok());
 }
 
 /// Each case: a sheet and the beginning of every finding, in order.
@@ -94,10 +94,6 @@ fn findings_name_line_column_and_sample() {
             &["dir/s.csv:3: column lane: sample S: lane 1"],
         ),
         (
-            "sample,fastq_1\nS,a\nT,a\n",
-            &["dir/s.csv:3: column fastq_1: sample T: dir/a is used on line 2"],
-        ),
-        (
             "sample,lane,sex,fastq_1\nS,1,XX,a\nS,2,XY,b\n",
             &["dir/s.csv:3: column sex: sample S: differs from line 2"],
         ),
@@ -121,4 +117,29 @@ fn findings_name_line_column_and_sample() {
             );
         }
     }
+}
+
+/// Sheets come out of spreadsheets: a byte-order mark, Windows line ends, quotes, rows that were emptied.
+#[test]
+fn what_spreadsheets_leave_is_read() {
+    let text = "\u{feff}patient,sample,lane,fastq_1\r\n\r\n\"P, 1\",S1,L1,\"a b.fq\"\r\n,,,\r\n# a comment\r\n\r\nP2,\"S2\",,c.fq\r\n";
+    let mut problems = Problems::default();
+    let entries = read(Path::new("dir/s.csv"), text, &mut problems);
+    let samples = group(entries, &mut problems);
+    assert!(problems.is_empty(), "{:?}", problems.sorted());
+    let shown: Vec<_> = samples
+        .iter()
+        .map(|s| (s.patient.as_str(), s.name.as_str(), s.place.line))
+        .collect();
+    assert_eq!(shown, [("P, 1", "S1", 3), ("P2", "S2", 7)]);
+    let first = Input::Fastq("dir/a b.fq".into(), None);
+    assert_eq!(samples[0].inputs[0].input, first);
+
+    let mut problems = Problems::default();
+    let map = "\u{feff}S1\tx.g.vcf.gz\r\n\r\nS2\ty.g.vcf.gz\r\n";
+    let entries = read(Path::new("map.tsv"), map, &mut problems);
+    let samples = group(entries, &mut problems);
+    assert!(problems.is_empty(), "{:?}", problems.sorted());
+    assert_eq!(samples[0].name, "S1");
+    assert_eq!(samples[1].inputs[0].input, Input::Gvcf("y.g.vcf.gz".into()));
 }

@@ -1,7 +1,7 @@
 //! BAM and CRAM files, read whole or by region, as raw records.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,6 +34,14 @@ pub enum AlignmentsError {
         path: PathBuf,
         /// What differs.
         what: String,
+    },
+    /// It lacks the marker that ends every file of its format.
+    #[error("{path} is truncated: {marker} is missing at its end")]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        marker: &'static str,
     },
     /// It is neither BAM nor CRAM.
     #[error("{path} is neither BAM nor CRAM")]
@@ -88,7 +96,7 @@ impl<'r> AlignmentFile<'r> {
     /// Those of reading it.
     pub fn kind(path: &Path) -> io::Result<Option<Kind>> {
         let mut magic = Vec::new();
-        File::open(path)?.take(4).read_to_end(&mut magic)?;
+        open::regular(path)?.take(4).read_to_end(&mut magic)?;
         if magic == *b"CRAM" {
             return Ok(Some(Kind::Cram));
         }
@@ -110,14 +118,7 @@ impl<'r> AlignmentFile<'r> {
         if Self::kind(path)? != Some(Kind::Cram) {
             return open::has_bgzf_eof(path);
         }
-        let mut file = File::open(path)?;
-        if file.metadata()?.len() < CRAM_EOF.len() as u64 {
-            return Ok(false);
-        }
-        file.seek(SeekFrom::End(-(CRAM_EOF.len() as i64)))?;
-        let mut tail = [0; CRAM_EOF.len()];
-        file.read_exact(&mut tail)?;
-        Ok(tail == CRAM_EOF)
+        open::ends_with(path, &CRAM_EOF)
     }
 
     /// Opens a file. CRAM needs the reference it was made with; its contigs are compared.
@@ -151,6 +152,14 @@ impl<'r> AlignmentFile<'r> {
         let kind = Self::kind(&path)
             .map_err(io)?
             .ok_or_else(|| AlignmentsError::Kind { path: path.clone() })?;
+        // Cut between two blocks, a file reads like a whole one: only the marker at its end tells.
+        if !Self::has_eof(&path).map_err(io)? {
+            let marker = match kind {
+                Kind::Bam => "the end-of-file marker of BGZF",
+                Kind::Cram => "the end-of-file container of CRAM",
+            };
+            return Err(AlignmentsError::Truncated { path, marker });
+        }
         if kind == Kind::Bam {
             let file = BufReader::with_capacity(256 << 10, File::open(&path).map_err(io)?);
             let reader = Box::new(bam::Reader::new(file).map_err(io)?);

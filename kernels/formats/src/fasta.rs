@@ -68,6 +68,14 @@ pub fn read(path: &Path) -> Result<Vec<(Contig, Vec<u8>)>, FastaError> {
                     "a sequence without a name; write `>name`".to_owned(),
                 ));
             }
+            if !Contig::is_name(&name) {
+                let what = format!(
+                    "the name `{}` cannot stand in SAM (no `*` or `=` at its beginning, no quotes, commas, \
+                     brackets or backslashes); rename it",
+                    name.escape_debug()
+                );
+                return Err(syntax(line, what));
+            }
             if sequences.iter().any(|(other, _)| *other == name) {
                 return Err(syntax(
                     line,
@@ -95,6 +103,12 @@ pub fn read(path: &Path) -> Result<Vec<(Contig, Vec<u8>)>, FastaError> {
     }
     if sequences.is_empty() {
         return Err(syntax(0, "no sequences".to_owned()));
+    }
+    if let Some((name, _)) = sequences.iter().find(|(_, bases)| bases.is_empty()) {
+        return Err(syntax(
+            line,
+            format!("the sequence {name} has no bases; is the file complete?"),
+        ));
     }
     Ok(sequences
         .into_iter()
@@ -134,6 +148,8 @@ mod tests {
             (">a\nAC1\n", ":2:"),
             (">a\nA\n>a\nA\n", ":3:"),
             ("> \nA\n", ":1:"),
+            (">a\n>b\nA\n", ":4:"),
+            (">a\nA\n>gi(7)\nA\n", ":3:"),
             ("", ":0:"),
         ] {
             let error = parse(text).expect_err(text);

@@ -3,11 +3,15 @@
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
-use crate::open;
+use crate::alignments::AlignmentFile;
+use crate::open::{self, Compression};
 use crate::reads::ReadsError;
 
 /// Longer lines are refused: short reads have hundreds of bases, and a damaged file has no line ends.
 const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// What a sequencer may write for a base: IUPAC codes, and `.` for one that was not read.
+const BASES: &[u8] = b"ACGTUNRYSWKMBDHV.";
 
 /// One record; buffers are used again.
 #[derive(Debug, Default)]
@@ -61,14 +65,29 @@ impl Reader {
             path: path.to_owned(),
             source,
         };
+        let input = open::text(path).map_err(io)?;
         if std::fs::metadata(path).map_err(io)?.len() == 0 {
             return Err(ReadsError::Empty {
                 path: path.to_owned(),
             });
         }
+        if open::compression(path).map_err(io)? == Compression::Bgzf
+            && !open::has_bgzf_eof(path).map_err(io)?
+        {
+            return Err(ReadsError::Unfinished {
+                path: path.to_owned(),
+                marker: "the end-of-file marker of BGZF",
+            });
+        }
+        if AlignmentFile::kind(path).map_err(io)?.is_some() {
+            return Err(ReadsError::Format {
+                path: path.to_owned(),
+                what: "is BAM or CRAM, not FASTQ; name it in the column bam or cram",
+            });
+        }
         Ok(Self {
             path: path.to_owned(),
-            input: open::text(path).map_err(io)?,
+            input,
             line: 0,
         })
     }
@@ -93,6 +112,9 @@ impl Reader {
             }
             return Ok(false);
         }
+        if record.title.is_empty() && self.only_empty_lines_follow()? {
+            return Ok(false);
+        }
         if record.title.first() != Some(&b'@') {
             return Err(
                 self.wrong("a record begins with `@`; is this FASTQ with four lines a record?")
@@ -102,13 +124,12 @@ impl Reader {
         if record.name().is_empty() || record.name().len() > 254 {
             return Err(self.wrong("a read name has 1 to 254 characters"));
         }
+        if !record.name().iter().all(u8::is_ascii_graphic) {
+            return Err(self.wrong("a read name holds what is not printable ASCII"));
+        }
         self.expect_line(&mut record.bases)?;
         record.bases.make_ascii_uppercase();
-        if record
-            .bases
-            .iter()
-            .any(|base| !base.is_ascii_alphabetic() && *base != b'.')
-        {
+        if record.bases.iter().any(|base| !BASES.contains(base)) {
             return Err(self.wrong("the sequence holds what is no base"));
         }
         let mut plus = std::mem::take(&mut record.qualities);
@@ -139,6 +160,19 @@ impl Reader {
         Ok(true)
     }
 
+    /// Some programs and many editors leave empty lines behind the last record.
+    fn only_empty_lines_follow(&mut self) -> Result<bool, ReadsError> {
+        let line = self.line;
+        let mut next = Vec::new();
+        while self.read_line(&mut next)? {
+            if !next.is_empty() {
+                self.line = line;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn expect_line(&mut self, into: &mut Vec<u8>) -> Result<(), ReadsError> {
         if self.read_line(into)? {
             return Ok(());
@@ -159,6 +193,16 @@ impl Reader {
                         path: self.path.clone(),
                         record: self.line / 4,
                     });
+                }
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+                    ) =>
+                {
+                    return Err(self.wrong(&format!(
+                        "the compressed data are damaged here ({error}); fetch the file again"
+                    )));
                 }
                 Err(source) => {
                     return Err(ReadsError::Io {

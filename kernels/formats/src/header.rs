@@ -97,6 +97,27 @@ impl Header {
         Self(builder.add_program("kumi", program).build())
     }
 
+    /// What of a read group SAM cannot hold: a value is printable ASCII, without tabs.
+    #[must_use]
+    pub fn unwritable(group: &ReadGroup) -> Option<String> {
+        let values = [
+            ("ID", &group.id),
+            ("SM", &group.sample),
+            ("LB", &group.library),
+            ("PL", &group.platform),
+            ("PU", &group.platform_unit),
+        ];
+        if group.id.is_empty() {
+            return Some("it has no ID; give it one".to_owned());
+        }
+        let fits = |value: &str| value.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        let (tag, value) = values.into_iter().find(|(_, value)| !fits(value))?;
+        Some(format!(
+            "{tag} `{}` is not printable ASCII, which SAM asks for; change it",
+            value.escape_debug()
+        ))
+    }
+
     /// Parses SAM text.
     ///
     /// # Errors
@@ -206,7 +227,9 @@ impl Header {
                 .is_some_and(|md5| md5 != ours.md5)
             {
                 return Err(format!(
-                    "contig {name} has other bases than in the reference (M5 differs)"
+                    "contig {name} has MD5 {} there and {} in the reference",
+                    m5.unwrap_or_default(),
+                    ours.m5()
                 ));
             }
         }

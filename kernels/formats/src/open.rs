@@ -23,13 +23,35 @@ pub const BGZF_EOF: [u8; 28] = [
 
 const BUFFER: usize = 256 << 10;
 
+/// Opens a file to read it. What is no regular file is refused before it is opened: inputs are looked at
+/// more than once, and opening a pipe waits for somebody to write.
+///
+/// # Errors
+/// Those of opening it; `InvalidInput` for what is no regular file.
+pub fn regular(path: &Path) -> io::Result<File> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_dir() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is a directory, not a file",
+        ));
+    }
+    if !kind.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "it is a pipe or a device; give a regular file",
+        ));
+    }
+    File::open(path)
+}
+
 /// Tells the compression of a file from its first bytes.
 ///
 /// # Errors
-/// Those of opening and reading it.
+/// Those of [`regular`] and of reading it.
 pub fn compression(path: &Path) -> io::Result<Compression> {
     let mut head = Vec::new();
-    File::open(path)?.take(18).read_to_end(&mut head)?;
+    regular(path)?.take(18).read_to_end(&mut head)?;
     Ok(if !head.starts_with(&[0x1f, 0x8b]) {
         Compression::None
     } else if head.len() >= 18 && head[3] & 4 != 0 && head[12..14] == *b"BC" {
@@ -39,12 +61,13 @@ pub fn compression(path: &Path) -> io::Result<Compression> {
     })
 }
 
-/// Opens a file to read its text. A gzip file that ends too early gives `UnexpectedEof` at its end.
+/// Opens a file to read its text. A gzip file that ends too early gives `UnexpectedEof` at its end, one that
+/// is damaged `InvalidData` or `InvalidInput`.
 ///
 /// # Errors
-/// Those of opening it.
+/// Those of [`regular`].
 pub fn text(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
-    let file = File::open(path)?;
+    let file = regular(path)?;
     Ok(match compression(path)? {
         Compression::None => Box::new(BufReader::with_capacity(BUFFER, file)),
         Compression::Gzip | Compression::Bgzf => {
@@ -58,15 +81,19 @@ pub fn text(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
 /// True when a BGZF file ends with its end-of-file marker.
 ///
 /// # Errors
-/// Those of opening and reading it.
+/// Those of [`regular`] and of reading it.
 pub fn has_bgzf_eof(path: &Path) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    let size = file.metadata()?.len();
-    if size < BGZF_EOF.len() as u64 {
+    ends_with(path, &BGZF_EOF)
+}
+
+/// True when a file ends with these bytes.
+pub(crate) fn ends_with(path: &Path, marker: &[u8]) -> io::Result<bool> {
+    let mut file = regular(path)?;
+    if file.metadata()?.len() < marker.len() as u64 {
         return Ok(false);
     }
-    file.seek(SeekFrom::End(-(BGZF_EOF.len() as i64)))?;
-    let mut tail = [0; BGZF_EOF.len()];
+    file.seek(SeekFrom::End(-(marker.len() as i64)))?;
+    let mut tail = vec![0; marker.len()];
     file.read_exact(&mut tail)?;
-    Ok(tail == BGZF_EOF)
+    Ok(tail == marker)
 }

@@ -129,18 +129,17 @@ pub fn push(ops: &mut Vec<Op>, kind: Kind, len: u32) {
         return;
     }
     match ops.last_mut() {
-        Some(last) if last.kind == kind => last.len += len,
+        Some(last) if last.kind == kind => last.len = last.len.saturating_add(len),
         _ => ops.push(Op { kind, len }),
     }
 }
 
-/// Reference bases covered.
+/// Reference bases covered; `u32::MAX` for more than that.
 #[must_use]
 pub fn reference_length(ops: &[Op]) -> u32 {
     ops.iter()
         .filter(|op| op.kind.consumes_reference())
-        .map(|op| op.len)
-        .sum()
+        .fold(0, |length, op| length.saturating_add(op.len))
 }
 
 /// Read bases covered, soft clips included.

@@ -41,6 +41,13 @@ impl Contig {
         }
     }
 
+    /// True for what SAM allows as the name of a reference sequence (SAM 1.2.1).
+    #[must_use]
+    pub fn is_name(name: &str) -> bool {
+        let forbidden = |byte: u8| !byte.is_ascii_graphic() || b"\\,\"`'()[]{}<>".contains(&byte);
+        !name.is_empty() && !name.starts_with(['*', '=']) && !name.bytes().any(forbidden)
+    }
+
     /// The M5 as 32 lower-case hexadecimal digits.
     #[must_use]
     pub fn m5(&self) -> String {
@@ -153,6 +160,16 @@ mod tests {
         let contig = Contig::describe("c", b"ACGT");
         assert_eq!(Contig::parse_m5(&contig.m5()), Some(contig.md5));
         assert_eq!(Contig::parse_m5("zz"), None);
+    }
+
+    #[test]
+    fn names_are_those_that_sam_allows() {
+        for name in ["chr1", "HLA-A*01:01", "20:1-2", "a|b;c=d", "1"] {
+            assert!(Contig::is_name(name), "{name}");
+        }
+        for name in ["", "*", "=x", "a,b", "a b", "a\tb", "(a)", "a\\b", "ä"] {
+            assert!(!Contig::is_name(name), "{name}");
+        }
     }
 
     #[test]

@@ -62,7 +62,10 @@ impl Cohort {
         let sample = self.samples[cell.row as usize].name.clone();
         let reason = mishap.reason;
         let aside = Aside { reason, message };
-        let text = format!("sample {sample}: {}", aside.message);
+        // Workers begin with whose task it was.
+        let heading = format!("sample {sample}: ");
+        let message = aside.message.strip_prefix(&heading);
+        let text = format!("{heading}{}", message.unwrap_or(&aside.message));
         self.aside.insert(cell.row, aside);
         ripple.failed.push(cell.row);
         if self.quarantines() {

@@ -3,9 +3,8 @@
 
 use std::path::PathBuf;
 
-use kumi_formats::vcf::Header;
 use kumi_proto::v1;
-use kumi_seq::contig::{Contig, Contigs};
+use kumi_seq::contig::Contigs;
 
 use crate::fault::Fault;
 use crate::store::Publication;
@@ -63,7 +62,8 @@ fn sources(
     if let Some(given) = &spec.gvcf {
         let path = context.submitted(given)?;
         let header = vcf::header(context, &path)?;
-        fits(&header, &spec.sample, contigs)
+        header
+            .fits(&spec.sample, contigs)
             .map_err(|what| context.bad_input(format_args!("{}: {what}", path.display())))?;
         return Ok((vec![path], v1::FailureClass::BadInput));
     }
@@ -72,40 +72,4 @@ fn sources(
         .map(|shard| context.published(shard, ".g.vcf.gz"))
         .collect();
     Ok((shards?, v1::FailureClass::Transient))
-}
-
-/// A given gVCF must be of the sample alone, and of this reference as far as it tells.
-fn fits(header: &Header, sample: &str, contigs: &Contigs) -> Result<(), String> {
-    match header.samples() {
-        [one] if one == sample => {}
-        [one] => {
-            return Err(format!(
-                "it is of sample {one}, the sheet says {sample}; correct the sheet or rename it (bcftools reheader -s)"
-            ));
-        }
-        samples => {
-            return Err(format!(
-                "it has {} samples; give one gVCF for each sample (bcftools +split)",
-                samples.len()
-            ));
-        }
-    }
-    for (name, length) in header.contigs() {
-        let Some(ours) = contigs.id(name).and_then(|id| contigs.get(id)) else {
-            continue;
-        };
-        if *length != 0 && *length != u64::from(ours.length) {
-            return Err(format!(
-                "it was made with another reference: contig {name} has {length} bases there and {} here",
-                ours.length
-            ));
-        }
-        let md5 = header.contig_md5(name).and_then(Contig::parse_m5);
-        if md5.is_some_and(|md5| md5 != ours.md5) {
-            return Err(format!(
-                "it was made with another reference: contig {name} has another md5"
-            ));
-        }
-    }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kumi_align::{AlignError, Params, Stats, align_all};
@@ -23,6 +23,7 @@ use crate::publish::{beside, hidden};
 use crate::sheet::is_name;
 use crate::table::count;
 use crate::threads;
+use kumi_worker::fault::chain;
 use kumi_worker::indexed::Indexed;
 
 /// Distance at which duplicates on a tile are optical, for patterned and unpatterned flow cells alike: Picard's
@@ -42,8 +43,11 @@ pub(crate) fn run(args: &AlignArgs) -> anyhow::Result<()> {
         .into());
     }
     let index = Arc::new(reference::open(&args.reference)?);
+    index
+        .verify()
+        .map_err(|error| reference::unusable(&error))?;
     let mut reader = TemplateReader::open(sources(args, &index)?, &args.sample)
-        .map_err(|error| bad_reads(&error))?;
+        .map_err(|error| bad_reads(&args.sample, &error))?;
     let order = if args.unsorted {
         SortOrder::Unsorted
     } else {
@@ -62,9 +66,10 @@ pub(crate) fn run(args: &AlignArgs) -> anyhow::Result<()> {
         reference: &reference,
     };
     let pool = threads::pool(args.threads)?;
+    let _unfinished = Unfinished(hidden(&args.output));
     let stats = if args.unsorted {
         let mut writer = output.create()?;
-        let stats = pool.install(|| in_order(&index, &mut reader, &mut writer))?;
+        let stats = pool.install(|| in_order(&args.sample, &index, &mut reader, &mut writer))?;
         output.publish(writer)?;
         stats
     } else {
@@ -79,8 +84,8 @@ pub(crate) fn run(args: &AlignArgs) -> anyhow::Result<()> {
             libraries: Libraries::new(reader.read_groups()),
             optical_distance: OPTICAL_DISTANCE,
         });
-        let stats =
-            pool.install(|| align(&index, &mut reader, |records| sorter.push_batch(records)))?;
+        let push = |records| sorter.push_batch(records);
+        let stats = pool.install(|| align(&args.sample, &index, &mut reader, push))?;
         let mut writer = output.create()?;
         for record in sorter.finish().map_err(bad_sort)? {
             writer
@@ -114,10 +119,10 @@ fn sources(args: &AlignArgs, index: &Arc<Index>) -> anyhow::Result<Vec<Source>> 
             .unwrap_or_else(|| args.sample.clone()),
     };
     let first = args.reads[0].clone();
-    let missing = |path: &Path, error: io::Error| {
-        Exit::new(Code::MissingInput, format!("{}: {error}", path.display()))
-    };
-    let kind = AlignmentFile::kind(&first).map_err(|error| missing(&first, error))?;
+    let kind = AlignmentFile::kind(&first).map_err(|error| {
+        let message = format!("sample {}: {}: {error}", args.sample, first.display());
+        Exit::new(Code::MissingInput, message)
+    })?;
     if kind.is_none() {
         return Ok(vec![Source::Fastq {
             first,
@@ -138,28 +143,21 @@ fn sources(args: &AlignArgs, index: &Arc<Index>) -> anyhow::Result<Vec<Source>> 
     }])
 }
 
-fn bad_reads(error: &ReadsError) -> Exit {
-    let source = std::error::Error::source(error)
-        .map(|source| format!(": {source}"))
-        .unwrap_or_default();
-    Exit::new(
-        if error.is_io() {
-            Code::MissingInput
-        } else {
-            Code::BadInput
-        },
-        format!("{error}{source}"),
-    )
+fn bad_reads(sample: &str, error: &ReadsError) -> Exit {
+    let code = if error.is_io() {
+        Code::MissingInput
+    } else {
+        Code::BadInput
+    };
+    Exit::new(code, format!("sample {sample}: {}", chain(error)))
 }
 
 fn bad_sort(error: SortError) -> Exit {
-    let source = std::error::Error::source(&error)
-        .map(|source| format!(": {source}"))
-        .unwrap_or_default();
-    Exit::new(Code::Io, format!("{error}{source}"))
+    Exit::new(Code::Io, chain(&error))
 }
 
 fn in_order(
+    sample: &str,
     index: &Index,
     reader: &mut TemplateReader,
     writer: &mut Writer<'_>,
@@ -168,7 +166,7 @@ fn in_order(
         records.iter().try_for_each(|record| writer.write(record))
     });
     result.map_err(|error| match error {
-        AlignError::Reads(error) => bad_reads(&error).into(),
+        AlignError::Reads(error) => bad_reads(sample, &error).into(),
         AlignError::Sink(error) => {
             anyhow::Error::new(error).context("the output cannot be written")
         }
@@ -176,14 +174,24 @@ fn in_order(
 }
 
 fn align(
+    sample: &str,
     index: &Index,
     reader: &mut TemplateReader,
     sink: impl FnMut(Vec<Record>) -> Result<(), SortError>,
 ) -> anyhow::Result<Stats> {
     align_all(index, &Params::default(), reader, sink).map_err(|error| match error {
-        AlignError::Reads(error) => bad_reads(&error).into(),
+        AlignError::Reads(error) => bad_reads(sample, &error).into(),
         AlignError::Sink(error) => bad_sort(error).into(),
     })
+}
+
+/// Removes a file that did not get its name.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// Where the records go and in which format, told by the file's ending.

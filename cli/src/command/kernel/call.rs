@@ -27,6 +27,9 @@ pub(crate) fn run(args: &CallArgs) -> anyhow::Result<()> {
         return Err(Exit::new(Code::Usage, message).into());
     }
     let index = Arc::new(reference::open(&args.reference)?);
+    index
+        .verify_bases()
+        .map_err(|error| reference::unusable(&error))?;
     let source = Indexed(Arc::clone(&index));
     let contigs = index.contigs();
     let regions = regions(args.regions.as_deref(), contigs)?;

@@ -25,6 +25,9 @@ use kumi_worker::indexed::Indexed;
 pub(crate) fn run(args: &JointArgs) -> anyhow::Result<()> {
     let format = Format::of(&args.output)?;
     let index = Arc::new(reference::open(&args.reference)?);
+    index
+        .verify_bases()
+        .map_err(|error| reference::unusable(&error))?;
     let source = Indexed(Arc::clone(&index));
     let contigs = index.contigs();
     let regions = regions(args.regions.as_deref(), contigs)?;

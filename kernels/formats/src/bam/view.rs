@@ -23,6 +23,9 @@ pub enum InvalidRecord {
     /// A CIGAR operation that does not exist, or one that does not fit the read.
     #[error("the CIGAR does not fit the read")]
     Cigar,
+    /// It lies before the beginning or behind the end of any contig.
+    #[error("the alignment lies outside every contig")]
+    Place,
     /// A tag that does not end.
     #[error("a tag is malformed")]
     Tag,
@@ -44,14 +47,16 @@ impl<'a> View<'a> {
         if view.name_length() == 0 || bytes[FIXED + view.name_length() - 1] != 0 {
             return Err(InvalidRecord::Name);
         }
-        let mut read_length = 0u64;
+        let (mut read_length, mut reference_length) = (0u64, 0u64);
         for packed in view.packed_cigar() {
             let op = Op::from_bam(packed).ok_or(InvalidRecord::Cigar)?;
-            read_length += if op.kind.consumes_read() {
-                u64::from(op.len)
-            } else {
-                0
-            };
+            let length = |counts: bool| if counts { u64::from(op.len) } else { 0 };
+            read_length += length(op.kind.consumes_read());
+            reference_length += length(op.kind.consumes_reference());
+        }
+        let end = i64::from(view.pos()) + reference_length.max(1) as i64;
+        if view.pos() < -1 || end > i64::from(i32::MAX) {
+            return Err(InvalidRecord::Place);
         }
         if read_length > 0 && view.read_length() > 0 && read_length != view.read_length() as u64 {
             return Err(InvalidRecord::Cigar);

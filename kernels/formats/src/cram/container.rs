@@ -211,29 +211,80 @@ pub(super) fn header_block<'a>(
     input: &mut Input<'a>,
     content: Content,
 ) -> io::Result<Cow<'a, [u8]>> {
-    let whole = input.rest();
-    let (method, found) = (input.byte()?, input.byte()?);
-    let _id = input.itf8()?;
-    let (size, raw_size) = (input.count()?, input.count()?);
-    let bytes = input.take(size)?;
-    let checked = &whole[..whole.len() - input.rest().len()];
-    if crc32fast::hash(checked).to_le_bytes() != input.array::<4>()? {
-        return Err(invalid("the checksum of a block is wrong"));
-    }
-    if found != content as u8 {
+    let block = Block::read(input)?;
+    if block.content != content as u8 {
         return Err(invalid("a block of another kind than expected"));
     }
-    match method {
-        0 => Ok(Cow::Borrowed(bytes)),
+    match block.method {
+        0 => Ok(Cow::Borrowed(block.bytes)),
         1 => {
             let mut raw = Vec::new();
-            flate2::read::MultiGzDecoder::new(bytes)
-                .take(raw_size as u64)
+            flate2::read::MultiGzDecoder::new(block.bytes)
+                .take(block.raw_size as u64)
                 .read_to_end(&mut raw)?;
             Ok(Cow::Owned(raw))
         }
         _ => Err(invalid("a header that is neither raw nor gzip")),
     }
+}
+
+/// A block as it lies in its container; its checksum was right.
+struct Block<'a> {
+    method: u8,
+    content: u8,
+    raw_size: usize,
+    bytes: &'a [u8],
+}
+
+impl<'a> Block<'a> {
+    fn read(input: &mut Input<'a>) -> io::Result<Self> {
+        let whole = input.rest();
+        let (method, content) = (input.byte()?, input.byte()?);
+        let _id = input.itf8()?;
+        let (size, raw_size) = (input.count()?, input.count()?);
+        let bytes = input.take(size)?;
+        let checked = &whole[..whole.len() - input.rest().len()];
+        if crc32fast::hash(checked).to_le_bytes() != input.array::<4>()? {
+            return Err(invalid("the checksum of a block is wrong"));
+        }
+        Ok(Self {
+            method,
+            content,
+            raw_size,
+            bytes,
+        })
+    }
+
+    /// The size that the codec will make room for; rANS 4x8 and the name tokeniser have their own.
+    fn claimed_size(&self) -> usize {
+        let at = match self.method {
+            4 => 5,
+            8 => 0,
+            _ => return self.raw_size,
+        };
+        let own = self.bytes.get(at..at + 4);
+        let own = own.map_or(0, |own| {
+            u32::from_le_bytes([own[0], own[1], own[2], own[3]])
+        });
+        self.raw_size.max(own as usize)
+    }
+}
+
+/// Looks at the blocks of a slice behind its header: their checksums, and that they do not claim to become
+/// more than `bytes_max` in all.
+pub(super) fn check_blocks(
+    input: &mut Input<'_>,
+    count: usize,
+    bytes_max: usize,
+) -> io::Result<()> {
+    let mut claimed = 0usize;
+    for _ in 0..count {
+        claimed = claimed.saturating_add(Block::read(input)?.claimed_size());
+        if claimed > bytes_max {
+            return Err(invalid("a slice of absurd size"));
+        }
+    }
+    Ok(())
 }
 
 /// The header of a slice.
@@ -242,6 +293,8 @@ pub(super) struct SliceHeader {
     pub(super) records: usize,
     /// Records of the file before it.
     pub(super) before: i64,
+    /// Blocks behind this header.
+    pub(super) blocks: usize,
     /// The block with the reference, when there is one.
     pub(super) embedded: Option<i32>,
     /// MD5 of the reference under the slice; zero when it was not computed.
@@ -258,7 +311,8 @@ impl SliceHeader {
         };
         let records = input.count()?;
         let before = input.ltf8()?;
-        if input.itf8()? < 1 {
+        let blocks = input.count()?;
+        if blocks == 0 {
             return Err(invalid("a slice without blocks"));
         }
         for _ in 0..input.count()? {
@@ -270,6 +324,7 @@ impl SliceHeader {
             place,
             records,
             before,
+            blocks,
             embedded,
             md5,
         })

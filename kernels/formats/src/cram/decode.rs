@@ -46,7 +46,8 @@ pub(super) struct Decoded {
 impl Decoded {
     /// One past the last aligned base.
     pub(super) fn end(&self) -> i32 {
-        self.pos + cigar::reference_length(&self.cigar).max(1) as i32
+        let length = cigar::reference_length(&self.cigar).max(1);
+        self.pos.saturating_add_unsigned(length)
     }
 }
 
@@ -59,6 +60,8 @@ pub(super) struct Slice<'a, 'r> {
     /// Ids of the read groups.
     pub(super) groups: &'a [Vec<u8>],
     pub(super) window: Window<'r>,
+    /// So much may become of its records.
+    pub(super) bytes_max: usize,
 }
 
 impl Slice<'_, '_> {
@@ -69,7 +72,7 @@ impl Slice<'_, '_> {
     pub(super) fn decode(mut self) -> io::Result<Vec<Record>> {
         let mut series = Series::new(
             self.compression,
-            Streams::new(self.core, self.externals),
+            Streams::new(self.core, self.externals, self.bytes_max),
             self.header.place.start,
         );
         let mut decoded = Vec::with_capacity(self.header.records.min(1 << 16));
@@ -104,6 +107,16 @@ impl Slice<'_, '_> {
 fn to_bam(record: &Decoded, groups: &[Vec<u8>]) -> io::Result<Record> {
     if record.name.len() > 254 || record.cigar.len() > usize::from(u16::MAX) {
         return Err(invalid("a name or CIGAR longer than BAM allows"));
+    }
+    let reference_length: u64 = record
+        .cigar
+        .iter()
+        .filter(|op| op.kind.consumes_reference())
+        .map(|op| u64::from(op.len))
+        .sum();
+    let operations_fit = record.cigar.iter().all(|op| op.len < 1 << 28);
+    if !operations_fit || reference_length > i32::MAX as u64 {
+        return Err(invalid("an alignment of absurd length"));
     }
     if !record.qualities.is_empty() && record.qualities.len() != record.bases.len() {
         return Err(invalid(
@@ -254,6 +267,7 @@ impl<'a> Series<'a> {
             one => one,
         };
         let read_length = length(self.number(self.length)?)? as usize;
+        self.streams.spend(read_length)?;
         let position = self.number(self.position)?;
         let start = if self.compression.deltas {
             self.last_start = self.last_start.wrapping_add(position);
@@ -349,6 +363,7 @@ impl<'a> Series<'a> {
         build.bases.reserve(read_length);
         let count = length(number(features.count, &mut self.streams)?)?;
         let mut position = 0i32;
+        self.streams.spend(count as usize)?;
         for _ in 0..count {
             let code = byte(features.code, &mut self.streams)?;
             position = position.wrapping_add(number(features.position, &mut self.streams)?);

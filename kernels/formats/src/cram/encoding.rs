@@ -11,10 +11,17 @@ pub(super) struct Streams<'a> {
     externals: Vec<(i32, Input<'a>)>,
     /// Places in `externals` by small ids; 255 for none.
     small: [u8; 256],
+    /// Bytes of records that may still be made. A value may take no bits of a block, so that blocks do not
+    /// limit them.
+    bytes_left: usize,
 }
 
 impl<'a> Streams<'a> {
-    pub(super) fn new(core: &'a [u8], externals: &'a [(i32, Cow<'a, [u8]>)]) -> Self {
+    pub(super) fn new(
+        core: &'a [u8],
+        externals: &'a [(i32, Cow<'a, [u8]>)],
+        bytes_max: usize,
+    ) -> Self {
         let externals: Vec<_> = externals
             .iter()
             .map(|(id, bytes)| (*id, Input::new(bytes)))
@@ -29,7 +36,15 @@ impl<'a> Streams<'a> {
             core: Bits::new(core),
             externals,
             small,
+            bytes_left: bytes_max,
         }
+    }
+
+    /// Takes `count` bytes of what records may still become.
+    pub(super) fn spend(&mut self, count: usize) -> io::Result<()> {
+        let left = self.bytes_left.checked_sub(count);
+        self.bytes_left = left.ok_or_else(|| invalid("a slice of absurd size"))?;
+        Ok(())
     }
 
     #[inline]
@@ -165,6 +180,7 @@ impl Scalar {
             into.extend_from_slice(streams.external(*id)?.take(count)?);
             return Ok(());
         }
+        streams.spend(count)?;
         for _ in 0..count {
             into.push(self.byte(streams)?);
         }

@@ -48,8 +48,8 @@ fn resolve_chain(records: &mut [Decoded], chain: &[usize]) {
         let is_left = record.pos == left && (starting_left == 1 || record.flags & flag::FIRST != 0);
         record.template_length = match (one_contig && !unmapped, is_left) {
             (false, _) => 0,
-            (true, true) => right - left,
-            (true, false) => left - right,
+            (true, true) => right.saturating_sub(left),
+            (true, false) => left.saturating_sub(right),
         };
         if record.name.is_empty() {
             record.name.clone_from(&name);

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,13 +14,18 @@ use kumi_seq::contig::ContigId;
 use kumi_seq::interval::Interval;
 
 use super::compression::Compression;
-use super::container::{Container, Content, SliceHeader, header_block};
+use super::container::{Container, Content, SliceHeader, check_blocks, header_block};
 use super::decode::Slice;
 use super::number::{Input, invalid};
 use super::window::Window;
 use crate::bam::Record;
 use crate::header::Header;
 use crate::reference::ReferenceSource;
+
+/// Slices of short reads have ten thousand records; one with more than this is a damaged file.
+const SLICE_RECORDS_MAX: usize = 1 << 22;
+/// So much may become of a slice, in blocks and in records each; what is more is a damaged file.
+const SLICE_BYTES_MAX: usize = 1 << 30;
 
 /// A reference that is borrowed or shared.
 #[derive(Clone)]
@@ -180,22 +186,28 @@ impl<'r> Reader<'r> {
         let compression = Compression::parse(&compression)?;
         let mut input = Input::new(&container.body()[container.landmarks[slice]..]);
         let header = SliceHeader::parse(&header_block(&mut input, Content::SliceHeader)?)?;
-        // The codecs of the blocks are noodles'.
+        if header.records > SLICE_RECORDS_MAX {
+            return Err(invalid("a slice with absurdly many records"));
+        }
+        check_blocks(&mut input, header.blocks, SLICE_BYTES_MAX)?;
+        // The codecs of the blocks are noodles'. What they are given may be damaged on purpose, with right
+        // checksums; a panic in them says no more than that.
         let mut theirs = noodles::cram::io::reader::Container::default();
         noodles::cram::io::Reader::new(container.bytes()).read_container(&mut theirs)?;
         let blocks = theirs
             .slices()
             .nth(slice)
             .ok_or_else(|| invalid("a slice that its container lacks"))??;
-        let (core, externals) = blocks.decode_blocks()?;
+        let (core, externals) = catch_unwind(AssertUnwindSafe(|| blocks.decode_blocks()))
+            .unwrap_or_else(|_| Err(invalid("a block that its codec cannot decode")))?;
         let mut window = Window::new(self.reference.clone(), &self.contigs);
         let place = header.place;
         if let Some(id) = header.embedded {
             let block = externals.iter().find(|(other, _)| *other == id);
             let (_, bases) = block.ok_or_else(|| invalid("an embedded reference is missing"))?;
-            window = window.embedded(place.contig, place.start - 1, bases);
+            window = window.embedded(place.contig, place.start.wrapping_sub(1), bases);
         } else if compression.needs_reference && place.contig >= 0 && place.span > 0 {
-            let (start, span) = (place.start - 1, place.span as usize);
+            let (start, span) = (place.start.wrapping_sub(1), place.span as usize);
             let whole = window.bases(place.contig, start, span).map(<[u8]>::len);
             if header.md5 != [0; 16]
                 && whole.is_ok()
@@ -216,6 +228,7 @@ impl<'r> Reader<'r> {
             externals: &externals,
             groups: &self.groups,
             window,
+            bytes_max: SLICE_BYTES_MAX,
         }
         .decode()
     }

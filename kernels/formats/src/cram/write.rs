@@ -177,6 +177,7 @@ fn container(
         place,
         records: records.len(),
         before: before.0 as i64,
+        blocks: ids.len(),
         embedded: None,
         md5,
     }

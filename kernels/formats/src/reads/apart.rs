@@ -14,6 +14,9 @@ use crate::reads::error::ReadsError;
 use crate::reads::{Segment, Template};
 use crate::reference::ReferenceSource;
 
+/// The highest quality that SAM can write.
+const QUALITY_MAX: u8 = 93;
+
 pub(super) struct Apart {
     path: PathBuf,
     file: AlignmentFile<'static>,
@@ -98,6 +101,12 @@ impl Apart {
         if view.flags() & (flag::SECONDARY | flag::SUPPLEMENTARY) != 0 {
             return Ok(None);
         }
+        if !view.name().iter().all(u8::is_ascii_graphic) {
+            return Err(self.wrong(format!(
+                "the read name `{}` holds what is not printable; the file is damaged, fetch it again",
+                view.name().escape_ascii()
+            )));
+        }
         let segment = self.segment(&view)?;
         let read_group = match view.tag(*b"RG") {
             Some(Value::String(id)) => self.groups.get(id).copied().unwrap_or(self.other),
@@ -149,6 +158,19 @@ impl Apart {
         }
         let mut bases: Vec<u8> = view.bases().collect();
         let mut qualities = view.qualities().to_vec();
+        let unknown = qualities.iter().all(|&quality| quality == 255);
+        if !unknown && qualities.iter().any(|&quality| quality > QUALITY_MAX) {
+            return Err(self.wrong(format!(
+                "read {} has a quality above {QUALITY_MAX}; the file is damaged, fetch it again",
+                String::from_utf8_lossy(view.name())
+            )));
+        }
+        if bases.contains(&b'=') {
+            return Err(self.wrong(format!(
+                "read {} has `=` for bases that are those of a reference; start from a file with its bases",
+                String::from_utf8_lossy(view.name())
+            )));
+        }
         if view.flags() & flag::REVERSE != 0 {
             reverse_complement_in_place(&mut bases);
             qualities.reverse();
@@ -168,6 +190,11 @@ impl Apart {
 pub(super) fn from_alignments(path: &Path, records: u64, error: AlignmentsError) -> ReadsError {
     let path = path.to_owned();
     match error {
+        AlignmentsError::Truncated { marker, .. } => ReadsError::Unfinished { path, marker },
+        AlignmentsError::Kind { .. } => ReadsError::Format {
+            path,
+            what: "is neither BAM nor CRAM; name FASTQ files in the columns fastq_1 and fastq_2",
+        },
         AlignmentsError::Reference { what, .. } => ReadsError::Reference { path, what },
         AlignmentsError::Io { source, .. }
             if source.kind() == std::io::ErrorKind::UnexpectedEof =>

@@ -28,6 +28,32 @@ pub enum ReadsError {
         /// Whole records before the end.
         record: u64,
     },
+    /// It lacks the marker that ends every file of its format: it was cut between two blocks.
+    #[error("{path} is truncated: {marker} is missing at its end; fetch it again")]
+    Unfinished {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        marker: &'static str,
+    },
+    /// It is of another format than was said.
+    #[error("{path} {what}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What it is and what to do.
+        what: &'static str,
+    },
+    /// A read group cannot be written into a header.
+    #[error("{path}, read group {id}: {what}")]
+    ReadGroup {
+        /// The file it is of.
+        path: PathBuf,
+        /// Its ID.
+        id: String,
+        /// What is wrong and what to do.
+        what: String,
+    },
     /// A FASTQ record is broken.
     #[error("{path}:{line}: {what}")]
     Fastq {

@@ -13,13 +13,13 @@ mod probe;
 mod tests;
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::header::ReadGroup;
+use crate::header::{Header, ReadGroup};
 use crate::reference::ReferenceSource;
 pub use error::ReadsError;
-pub use probe::{Probe, probe};
+pub use probe::{Probe, probe_alignment, probe_fastq};
 
 use apart::Apart;
 use pair::FastqPair;
@@ -69,6 +69,49 @@ pub enum Source {
     },
 }
 
+impl Source {
+    /// The file, the first one of a pair.
+    fn path(&self) -> &Path {
+        match self {
+            Self::Fastq { first, .. } => first,
+            Self::Alignment { path, .. } => path,
+        }
+    }
+}
+
+/// The read groups of a sample, each with an ID of its own.
+#[derive(Default)]
+struct Groups(Vec<ReadGroup>);
+
+impl Groups {
+    /// The index of a group, which becomes one of `sample`. Another group of the same ID keeps its own by a
+    /// number behind it.
+    fn add(&mut self, group: &ReadGroup, sample: &str) -> u16 {
+        let mut group = ReadGroup {
+            sample: sample.to_owned(),
+            ..group.clone()
+        };
+        let at = self.0.iter().position(|other| *other == group);
+        let at = at.unwrap_or_else(|| {
+            let mut number = self.0.len();
+            let base = group.id.clone();
+            while self.0.iter().any(|other| other.id == group.id) {
+                group.id = format!("{base}.{number}");
+                number += 1;
+            }
+            self.0.push(group);
+            self.0.len() - 1
+        });
+        u16::try_from(at).unwrap_or(u16::MAX)
+    }
+
+    /// The first group from `first` on that a header cannot hold: its ID, and why.
+    fn unwritable(&self, first: usize) -> Option<(String, String)> {
+        let mut groups = self.0.iter().skip(first);
+        groups.find_map(|group| Some((group.id.clone(), Header::unwritable(group)?)))
+    }
+}
+
 enum Open {
     Fastq(Box<FastqPair>),
     Alignment(Box<Apart>),
@@ -87,31 +130,11 @@ impl TemplateReader {
     /// The file that cannot be used and why.
     pub fn open(sources: Vec<Source>, sample: &str) -> Result<Self, ReadsError> {
         let mut waiting = VecDeque::new();
-        let mut read_groups: Vec<ReadGroup> = Vec::new();
-        let mut add = |group: &ReadGroup| -> u16 {
-            let group = ReadGroup {
-                sample: sample.to_owned(),
-                ..group.clone()
-            };
-            let at = read_groups
-                .iter()
-                .position(|other| *other == group)
-                .unwrap_or_else(|| {
-                    let clash = read_groups.iter().any(|other| other.id == group.id);
-                    let id = if clash {
-                        format!("{}.{}", group.id, read_groups.len())
-                    } else {
-                        group.id.clone()
-                    };
-                    read_groups.push(ReadGroup {
-                        id,
-                        ..group.clone()
-                    });
-                    read_groups.len() - 1
-                });
-            u16::try_from(at).unwrap_or(u16::MAX)
-        };
+        let mut groups = Groups::default();
         for source in sources {
+            let path = source.path().to_owned();
+            let checked = groups.0.len();
+            let mut add = |group: &ReadGroup| groups.add(group, sample);
             waiting.push_back(match source {
                 Source::Fastq {
                     first,
@@ -132,10 +155,13 @@ impl TemplateReader {
                     Open::Alignment(Box::new(apart))
                 }
             });
+            if let Some((id, what)) = groups.unwritable(checked) {
+                return Err(ReadsError::ReadGroup { path, id, what });
+            }
         }
         Ok(Self {
             waiting,
-            read_groups,
+            read_groups: groups.0,
         })
     }
 

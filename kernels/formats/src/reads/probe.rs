@@ -1,10 +1,9 @@
-//! A quick look at an input before hours are spent on it: its first read and its end.
+//! A quick look at an input before hours are spent on it: its head and its end.
 
 use std::path::{Path, PathBuf};
 
-use crate::alignments::AlignmentFile;
+use crate::alignments::{AlignmentFile, Kind};
 use crate::fastq::{Reader, Record};
-use crate::open::{self, Compression};
 use crate::reads::apart::from_alignments;
 use crate::reads::error::ReadsError;
 use crate::reference::ReferenceSource;
@@ -14,68 +13,53 @@ use crate::reference::ReferenceSource;
 pub struct Probe {
     /// The file.
     pub path: PathBuf,
-    /// Name of the first read.
+    /// Name of the first read; empty when it cannot be told without the reference.
     pub first_name: Vec<u8>,
 }
 
-/// Looks at the head and the end of a FASTQ, BAM or CRAM file: its first read, and where the format has
-/// one, the marker that shows that the file is whole. With a reference, the contigs of BAM and CRAM files
-/// are compared with it.
+/// Looks at the first read of a FASTQ file and, of BGZF, at its end.
 ///
 /// # Errors
 /// What is wrong and what to do.
-pub fn probe(path: &Path, reference: Option<&dyn ReferenceSource>) -> Result<Probe, ReadsError> {
+pub fn probe_fastq(path: &Path) -> Result<Probe, ReadsError> {
+    let mut reader = Reader::open(path)?;
+    let mut record = Record::default();
+    reader.read(&mut record)?;
+    Ok(Probe {
+        path: path.to_owned(),
+        first_name: record.name().to_vec(),
+    })
+}
+
+/// Looks at the header, the first read and the end of a BAM or CRAM file. Of CRAM the contigs and, under
+/// the first reads, the bases are compared with the reference; without one no read of it is looked at.
+///
+/// # Errors
+/// What is wrong and what to do.
+pub fn probe_alignment(
+    path: &Path,
+    reference: Option<&dyn ReferenceSource>,
+) -> Result<Probe, ReadsError> {
     let io = |source| ReadsError::Io {
         path: path.to_owned(),
         source,
     };
+    let failed = |error| from_alignments(path, 0, error);
+    let empty = || ReadsError::Empty {
+        path: path.to_owned(),
+    };
     if std::fs::metadata(path).map_err(io)?.len() == 0 {
-        return Err(ReadsError::Empty {
-            path: path.to_owned(),
-        });
+        return Err(empty());
     }
-    let kind = AlignmentFile::kind(path).map_err(io)?;
-    if kind.is_none() {
-        if open::compression(path).map_err(io)? == Compression::Bgzf
-            && !open::has_bgzf_eof(path).map_err(io)?
-        {
-            return Err(ReadsError::Truncated {
-                path: path.to_owned(),
-                record: 0,
-            });
-        }
-        let mut record = Record::default();
-        Reader::open(path)?.read(&mut record)?;
-        return Ok(Probe {
-            path: path.to_owned(),
-            first_name: record.name().to_vec(),
-        });
-    }
-    if !AlignmentFile::has_eof(path).map_err(io)? {
-        return Err(ReadsError::Truncated {
-            path: path.to_owned(),
-            record: 0,
-        });
-    }
-    let mut file =
-        AlignmentFile::open(path, reference).map_err(|error| from_alignments(path, 0, error))?;
-    if let Some(reference) = reference {
-        let checked = file.header().check_reference(reference.contigs());
-        checked.map_err(|what| ReadsError::Reference {
-            path: path.to_owned(),
-            what,
-        })?;
-    }
-    match file
-        .read()
-        .map_err(|error| from_alignments(path, 0, error))?
-    {
-        Some(record) => Ok(Probe {
-            path: path.to_owned(),
-            first_name: record.view().name().to_vec(),
-        }),
-        None => Err(ReadsError::Empty {
-            path: path.to_owned(),
-        }),
-    }
+    let mut file = AlignmentFile::open(path, reference).map_err(failed)?;
+    let readable = reference.is_some() || AlignmentFile::kind(path).map_err(io)? == Some(Kind::Bam);
+    let first = if readable {
+        Some(file.read().map_err(failed)?.ok_or_else(empty)?)
+    } else {
+        None
+    };
+    Ok(Probe {
+        path: path.to_owned(),
+        first_name: first.map_or_else(Vec::new, |record| record.view().name().to_vec()),
+    })
 }

@@ -7,7 +7,7 @@ use kumi_seq::contig::Contigs;
 
 use crate::bam::{self, Fields, flag};
 use crate::header::{Header, ReadGroup, SortOrder};
-use crate::reads::{ReadsError, Source, Template, TemplateReader, probe};
+use crate::reads::{ReadsError, Source, Template, TemplateReader, probe_alignment, probe_fastq};
 
 fn fastq(names: &[&str]) -> String {
     names
@@ -119,6 +119,41 @@ fn broken_files_are_refused_with_their_line() {
             good.clone().into(),
             "is truncated",
         ),
+        (
+            "damaged gzip",
+            {
+                let mut bytes = gzip(&good);
+                let middle = bytes.len() / 2;
+                bytes[middle..middle + 8].fill(0xff);
+                bytes
+            },
+            good.clone().into(),
+            "the compressed data are damaged here",
+        ),
+        (
+            "something behind gzip",
+            [gzip(&good), b"garbage garbage".to_vec()].concat(),
+            fastq(&["a", "b", "c"]).into(),
+            "the compressed data are damaged here",
+        ),
+        (
+            "no plus",
+            "@a\nACGT\nABCD\n@b\n".into(),
+            good.clone().into(),
+            "1:3: the third line",
+        ),
+        (
+            "no bases",
+            "@a\nAC\u{e9}T\n+\nABCDE\n".into(),
+            good.clone().into(),
+            "1:2: the sequence holds what is no base",
+        ),
+        (
+            "no name",
+            "@a\u{e9}\nA\n+\nA\n".into(),
+            good.clone().into(),
+            "1:1: a read name holds",
+        ),
     ];
     for (name, first, second, says) in cases {
         let error = read(pair(dir.path(), first, second))
@@ -169,12 +204,15 @@ fn a_bam_is_taken_apart() {
     put(b"single", flag::UNMAPPED, b"CCCC");
     writer.finish().expect("finished");
 
-    let source = Source::Alignment {
+    let source = || Source::Alignment {
         path: path.clone(),
-        read_group: ReadGroup::default(),
+        read_group: ReadGroup {
+            id: "other".into(),
+            ..Default::default()
+        },
         reference: None,
     };
-    let all = read(vec![source]).expect("reads");
+    let all = read(vec![source()]).expect("reads");
     let shown: Vec<(String, Vec<String>, u16)> = all
         .iter()
         .map(|t| {
@@ -201,14 +239,106 @@ fn a_bam_is_taken_apart() {
             expect("lonely", &["TTTT"])
         ]
     );
-    assert_eq!(probe(&path, None).expect("whole").first_name, b"p");
+    assert_eq!(
+        probe_alignment(&path, None).expect("whole").first_name,
+        b"p"
+    );
+    let as_fastq = probe_fastq(&path).expect_err("no FASTQ").to_string();
+    assert!(as_fastq.contains("is BAM or CRAM"), "{as_fastq}");
 
     let bytes = std::fs::read(&path).expect("read");
-    std::fs::write(&path, &bytes[..bytes.len() - 30]).expect("written");
+    // In the middle of a block; and between two, where a reader sees nothing but the end of the file.
+    for end in [bytes.len() - 30, bytes.len() - 28, bytes.len() - 27] {
+        std::fs::write(&path, &bytes[..end]).expect("written");
+        let said = probe_alignment(&path, None).expect_err("cut").to_string();
+        assert!(said.contains("truncated"), "{said}");
+        let said = read(vec![source()]).expect_err("cut").to_string();
+        assert!(said.contains("truncated"), "{said}");
+    }
+}
+
+fn bgzf(text: &str) -> Vec<u8> {
+    let mut writer = noodles::bgzf::io::Writer::new(Vec::new());
+    writer.write_all(text.as_bytes()).expect("written");
+    writer.finish().expect("finished")
+}
+
+/// `bgzip a b` written one behind the other has an end-of-file marker in its middle.
+#[test]
+fn a_marker_in_the_middle_ends_nothing_and_none_at_the_end_is_a_truncation() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (one, two) = (fastq(&["a", "b"]), fastq(&["c"]));
+    let both = [bgzf(&one), bgzf(&two)].concat();
+    let mates = fastq(&["a", "b", "c"]);
+    let all = read(pair(dir.path(), &both, mates.as_bytes())).expect("reads");
+    assert_eq!(all.len(), 3);
+    let cut = &both[..both.len() - 28];
+    let said = read(pair(dir.path(), cut, mates.as_bytes())).expect_err("no marker");
+    let said = said.to_string();
     assert!(
-        probe(&path, None)
-            .expect_err("cut")
-            .to_string()
-            .contains("truncated")
+        said.contains("1 is truncated: the end-of-file marker"),
+        "{said}"
     );
+}
+
+#[test]
+fn reads_without_bases_and_empty_lines_at_the_end_are_no_damage() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let text = "@a\n\n+\n\n@b\r\nacgu.\r\n+b\r\nABCDE\r\n\n\n";
+    let all = read(pair(dir.path(), text.as_bytes(), text.as_bytes())).expect("reads");
+    assert_eq!(all.len(), 2);
+    assert_eq!(all[0].segments[0].bases, b"");
+    assert_eq!(all[1].segments[1].bases, b"ACGU.");
+    let split = text.replace("@b", "\n@b");
+    let said = read(pair(dir.path(), split.as_bytes(), text.as_bytes())).expect_err("no record");
+    assert!(said.to_string().contains("1:5: a record begins"), "{said}");
+}
+
+#[test]
+fn read_groups_keep_their_ids_apart_and_must_fit_a_header() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("r.fq");
+    std::fs::write(&path, fastq(&["a"])).expect("written");
+    let source = |id: &str, library: &str| Source::Fastq {
+        first: path.clone(),
+        second: None,
+        read_group: ReadGroup {
+            id: id.into(),
+            library: library.into(),
+            ..Default::default()
+        },
+    };
+    let sources = vec![
+        source("g", "1"),
+        source("g.2", "1"),
+        source("g", "2"),
+        source("g", "1"),
+    ];
+    let reader = TemplateReader::open(sources, "S").expect("opened");
+    let ids: Vec<_> = reader.read_groups().iter().map(|g| g.id.as_str()).collect();
+    assert_eq!(ids, ["g", "g.2", "g.3"]);
+    for (id, library, says) in [
+        ("", "l", "it has no ID"),
+        ("g", "a\tb", "LB `a\\tb`"),
+        ("ä", "l", "ID"),
+    ] {
+        let said = TemplateReader::open(vec![source(id, library)], "S").map(drop);
+        let said = said.expect_err("unwritable").to_string();
+        assert!(said.contains(says) && said.contains("r.fq"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_refused_without_waiting() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let said = probe_fastq(dir.path()).expect_err("a directory");
+    assert!(said.is_io(), "{said}");
+    let said = probe_alignment(Path::new("/dev/null"), None).expect_err("a device");
+    assert!(!said.to_string().is_empty());
+    let pipe = dir.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    if made.is_ok_and(|status| status.success()) {
+        assert!(probe_fastq(&pipe).is_err(), "nobody writes into it");
+        assert!(probe_alignment(&pipe, None).is_err());
+    }
 }

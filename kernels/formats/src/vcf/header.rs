@@ -1,5 +1,7 @@
 //! The header of a VCF file: its lines as they are, and what is asked of them most.
 
+use kumi_seq::contig::{Contig, Contigs};
+
 /// Why a header is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
@@ -94,6 +96,48 @@ impl Header {
             line.starts_with("##contig=<") && attribute(line, "ID").is_some_and(|id| id == name)
         })?;
         attribute(line, "md5").or_else(|| attribute(line, "M5"))
+    }
+
+    /// A gVCF that is given for a sample must be of that sample alone, and of this reference as far as it
+    /// tells.
+    ///
+    /// # Errors
+    /// What is wrong and what to do.
+    pub fn fits(&self, sample: &str, contigs: &Contigs) -> Result<(), String> {
+        match self.samples() {
+            [one] if one == sample => {}
+            [one] => {
+                return Err(format!(
+                    "it is of sample {one}, the sheet says {sample}; correct the sheet or rename it (bcftools reheader -s)"
+                ));
+            }
+            samples => {
+                return Err(format!(
+                    "it has {} samples; give one gVCF for each sample (bcftools +split)",
+                    samples.len()
+                ));
+            }
+        }
+        for (name, length) in self.contigs() {
+            let Some(ours) = contigs.id(name).and_then(|id| contigs.get(id)) else {
+                continue;
+            };
+            if *length != 0 && *length != u64::from(ours.length) {
+                return Err(format!(
+                    "it was made with another reference: contig {name} has {length} bases there and {} here",
+                    ours.length
+                ));
+            }
+            let md5 = self.contig_md5(name).and_then(Contig::parse_m5);
+            if md5.is_some_and(|md5| md5 != ours.md5) {
+                return Err(format!(
+                    "it was made with another reference: contig {name} has MD5 {} there and {} here",
+                    self.contig_md5(name).unwrap_or_default(),
+                    ours.m5()
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Sample names, in column order.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kumi_formats::header::ReadGroup;
-use kumi_formats::reads::{Source, TemplateReader, probe};
+use kumi_formats::reads::{ReadsError, Source, TemplateReader, probe_alignment, probe_fastq};
 use kumi_formats::reference::ReferenceSource;
 use kumi_proto::v1;
 use kumi_proto::v1::read_group;
@@ -43,35 +43,36 @@ fn source(
         platform: group.platform.clone(),
         platform_unit: group.platform_unit.clone(),
     };
-    let checked = |file: &v1::ReadFile| {
+    let checked = |file: &v1::ReadFile, probe: &dyn Fn(&Path) -> Result<(), ReadsError>| {
         let path = context.submitted(file)?;
-        look_at(context, &path, reference).map(|()| path)
+        probe(&path).map_err(|error| context.kernel(&error))?;
+        Ok::<_, Fault>(path)
     };
+    let fastq = |path: &Path| probe_fastq(path).map(drop);
+    let alignment = |path: &Path| probe_alignment(path, Some(&reference.indexed)).map(drop);
     match &group.source {
         Some(read_group::Source::Fastq(pair)) => {
             let first = pair.first.as_ref().ok_or_else(|| {
                 context.internal(format_args!("read group {} has no first file", group.id))
             })?;
             Ok(Source::Fastq {
-                first: checked(first)?,
-                second: pair.second.as_ref().map(checked).transpose()?,
+                first: checked(first, &fastq)?,
+                second: pair
+                    .second
+                    .as_ref()
+                    .map(|file| checked(file, &fastq))
+                    .transpose()?,
                 read_group,
             })
         }
         Some(read_group::Source::Alignment(file)) => {
             let reference: Arc<dyn ReferenceSource> = Arc::new(reference.indexed.clone());
             Ok(Source::Alignment {
-                path: checked(file)?,
+                path: checked(file, &alignment)?,
                 read_group,
                 reference: Some(reference),
             })
         }
         None => Err(context.internal(format_args!("read group {} has no files", group.id))),
     }
-}
-
-fn look_at(context: &Context<'_>, path: &Path, reference: &Reference) -> Result<(), Fault> {
-    probe(path, Some(&reference.indexed))
-        .map(drop)
-        .map_err(|error| context.kernel(&error))
 }

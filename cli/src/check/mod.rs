@@ -1,0 +1,231 @@
+//! Everything about a cohort that can be known before work starts: is it there, is it whole, does it fit
+//! the reference. What is wrong is reported all at once.
+
+mod input;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kumi_formats::reference::{InMemory, ReferenceSource};
+use kumi_formats::{bed, fasta};
+use kumi_index::Index;
+use kumi_proto::v1;
+use kumi_seq::contig::Contigs;
+use kumi_worker::fingerprint::describe;
+use kumi_worker::indexed::Indexed;
+use kumi_worker::store::hex;
+use prost::Message as _;
+use sha2::{Digest as _, Sha256};
+
+use crate::cohort_file::{self, Loaded, OnBadSampleSetting};
+use crate::exit::{Code, Exit};
+use crate::problem::{Place, Problem, Problems};
+
+/// A checked cohort, as it is submitted.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// What concerns the whole cohort; without a request id.
+    pub header: v1::CohortHeader,
+    /// Its samples.
+    pub samples: Vec<v1::Sample>,
+    /// What is wrong with files of samples that will be set aside for it.
+    pub set_aside: Vec<Problem>,
+}
+
+impl Facts {
+    /// Says on standard error which samples will be set aside, and why.
+    pub fn warn(&self) {
+        for problem in &self.set_aside {
+            eprintln!("will be set aside: {problem}");
+        }
+    }
+
+    /// A request id made from the content: the same cohort submitted twice is one submission.
+    #[must_use]
+    pub fn content_id(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.header.encode_to_vec());
+        for sample in &self.samples {
+            hash.update(sample.encode_length_delimited_to_vec());
+        }
+        hex(&hash.finalize())
+    }
+}
+
+/// Reads a cohort file and checks everything it names. When bad samples are to be set aside, what is wrong
+/// with the content of some samples' files is no error: their own tasks will find the same and the others
+/// finish.
+///
+/// # Errors
+/// 65 or 66 with every finding.
+pub fn cohort(
+    path: &Path,
+    output_dir: Option<&Path>,
+    on_bad_sample: Option<OnBadSampleSetting>,
+) -> Result<Facts, Exit> {
+    let mut problems = Problems::default();
+    let Some(loaded) = cohort_file::load(path, &mut problems) else {
+        return Err(problems
+            .finish(None)
+            .expect_err("nothing was loaded for a reason"));
+    };
+    let whole = Place {
+        file: loaded.path.clone(),
+        line: 0,
+        sample: String::new(),
+    };
+    let reference = reference(&loaded, &whole, &mut problems);
+    let (facts, source) = match reference {
+        Some((facts, source)) => (Some(facts), Some(source)),
+        None => (None, None),
+    };
+    let contigs = source
+        .as_ref()
+        .map_or_else(Contigs::default, |source| source.contigs().clone());
+    let samples = input::samples(&loaded.samples, source.as_deref(), &mut problems);
+    drop(source);
+    let params = params(&loaded, &whole, &contigs, on_bad_sample, &mut problems);
+    let quarantine = params.on_bad_sample() == v1::OnBadSample::Quarantine;
+    let set_aside = problems.finish(quarantine.then_some(samples.len()))?;
+    let root = output_dir.map_or_else(|| loaded.base.join("kumi-out"), PathBuf::from);
+    let root = std::path::absolute(&root)
+        .map_err(|error| Exit::new(Code::CannotCreate, error.to_string()))?;
+    let header = v1::CohortHeader {
+        request_id: String::new(),
+        name: loaded.file.cohort.name.clone(),
+        programme: loaded.file.cohort.programme.clone(),
+        centre: loaded.file.cohort.centre.clone(),
+        priority: loaded.file.cohort.priority.to_proto().into(),
+        deadline_ms: 0,
+        root: root.to_string_lossy().into_owned(),
+        reference: facts,
+        params: Some(params),
+    };
+    Ok(Facts {
+        header,
+        samples,
+        set_aside,
+    })
+}
+
+fn reference(
+    loaded: &Loaded,
+    whole: &Place,
+    problems: &mut Problems,
+) -> Option<(v1::ReferenceFacts, Arc<dyn ReferenceSource>)> {
+    let section = &loaded.file.reference;
+    let (path, is_index) = match (&section.fasta, &section.index) {
+        (Some(fasta), None) => (loaded.base.join(fasta), false),
+        (None, Some(index)) => (loaded.base.join(index), true),
+        _ => {
+            problems.push(whole.wrong("reference", "give either fasta or index"));
+            return None;
+        }
+    };
+    let column = if is_index {
+        "reference.index"
+    } else {
+        "reference.fasta"
+    };
+    let file = match describe(&path) {
+        Ok(file) => file,
+        Err(error) => {
+            problems.push(whole.missing(column, format!("{}: {error}", path.display())));
+            return None;
+        }
+    };
+    let opened = if is_index {
+        open_index(&path)
+    } else {
+        read_fasta(&path)
+    };
+    let source = match opened {
+        Ok(source) => source,
+        Err(what) => {
+            problems.push(whole.wrong(column, what));
+            return None;
+        }
+    };
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let file = if is_index {
+        v1::reference_facts::Source::Index(file)
+    } else {
+        v1::reference_facts::Source::Fasta(file)
+    };
+    let listed = source
+        .contigs()
+        .as_slice()
+        .iter()
+        .map(|contig| v1::Contig {
+            name: contig.name.clone(),
+            length: contig.length.into(),
+            md5: contig.m5(),
+        })
+        .collect();
+    Some((
+        v1::ReferenceFacts {
+            name,
+            contigs: listed,
+            source: Some(file),
+        },
+        source,
+    ))
+}
+
+/// Every byte of an index is looked at: nothing behind here does it again.
+fn open_index(path: &Path) -> Result<Arc<dyn ReferenceSource>, String> {
+    let index = Index::open(path).map_err(|error| chain(&error))?;
+    index.verify().map_err(|error| chain(&error))?;
+    Ok(Arc::new(Indexed(Arc::new(index))))
+}
+
+fn read_fasta(path: &Path) -> Result<Arc<dyn ReferenceSource>, String> {
+    let sequences = fasta::read(path).map_err(|error| chain(&error))?;
+    let reference =
+        InMemory::new(sequences).map_err(|name| format!("contig {name} occurs twice"))?;
+    Ok(Arc::new(reference))
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    kumi_worker::fault::chain(error)
+}
+
+fn params(
+    loaded: &Loaded,
+    whole: &Place,
+    contigs: &Contigs,
+    on_bad_sample: Option<OnBadSampleSetting>,
+    problems: &mut Problems,
+) -> v1::CohortParams {
+    let section = &loaded.file.params;
+    let mut targets = Vec::new();
+    if let Some(path) = section.targets.as_ref().filter(|_| !contigs.is_empty()) {
+        match bed::read(&loaded.base.join(path), contigs) {
+            Ok(intervals) => targets = intervals,
+            Err(error) => problems.push(whole.wrong("params.targets", error.to_string())),
+        }
+    }
+    let region = |interval: kumi_seq::interval::Interval| v1::Region {
+        contig: contigs
+            .get(interval.contig)
+            .map(|contig| contig.name.clone())
+            .unwrap_or_default(),
+        start: interval.start.into(),
+        end: interval.end.into(),
+    };
+    v1::CohortParams {
+        genome_ploidy: section.ploidy.unwrap_or(2).into(),
+        call_shards: section.call_shards.unwrap_or(0),
+        joint_shards: section.joint_shards.unwrap_or(0),
+        cores_per_align: section.cores_per_align.unwrap_or(0),
+        on_bad_sample: on_bad_sample
+            .unwrap_or(section.on_bad_sample)
+            .to_proto()
+            .into(),
+        kernel_version: kumi_worker::KERNEL_VERSION.to_owned(),
+        targets: targets.into_iter().map(region).collect(),
+    }
+}
