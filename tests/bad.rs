@@ -1,12 +1,12 @@
 //! Bad inputs: what is said, with which exit code, what is left behind, and who finishes all the same.
 
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use crate::support::small::gzip;
 use crate::support::trio::{Copy, EMBEDDED, trio};
-use crate::support::{files, json, kumi, published, text};
+use crate::support::{files, json, kumi, published, text, unzip};
 
 /// Where a run of a copy publishes by default.
 fn root(copy: &Copy) -> PathBuf {
@@ -17,23 +17,6 @@ fn run(copy: &Copy, more: &[&str]) -> Output {
     let mut command = kumi();
     command.arg("run").arg(copy.cohort()).args(more);
     command.output().expect("kumi runs")
-}
-
-/// A FASTQ file of the trio as plain text.
-fn plain(path: &Path) -> Vec<u8> {
-    let file = fs::File::open(path).expect("opened");
-    let mut text = Vec::new();
-    flate2::read::MultiGzDecoder::new(file)
-        .read_to_end(&mut text)
-        .expect("gzip");
-    text
-}
-
-fn write_gzip(path: &Path, text: &[u8]) {
-    let file = fs::File::create(path).expect("created");
-    let mut gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
-    std::io::Write::write_all(&mut gzip, text).expect("written");
-    gzip.finish().expect("written");
 }
 
 /// Byte at which line `line` (from 0) begins.
@@ -135,24 +118,30 @@ fn what_can_be_known_before_is_said_before() {
 
 /// Damage in the middle of a file, where only reading it shows it.
 fn spoil_middle(copy: &Copy, how: &str) {
-    let text = plain(&copy.path(READS));
+    let text = unzip(&copy.path(READS)).into_bytes();
     let lines = text.iter().filter(|byte| **byte == b'\n').count();
     let middle = lines / 8 * 4;
     match how {
         "a broken record" => {
             let at = line_start(&text, middle);
             let broken = [&text[..at], b"this is no record\n", &text[at..]].concat();
-            write_gzip(&copy.path(READS), &broken);
+            fs::write(copy.path(READS), gzip(&broken)).expect("written");
         }
-        "an end in mid-record" => {
-            write_gzip(&copy.path(READS), &text[..line_start(&text, middle) + 20])
-        }
+        "an end in mid-record" => fs::write(
+            copy.path(READS),
+            gzip(&text[..line_start(&text, middle) + 20]),
+        )
+        .expect("written"),
         "a missing mate" => {
             let (from, to) = (line_start(&text, middle), line_start(&text, middle + 4));
-            write_gzip(&copy.path(READS), &[&text[..from], &text[to..]].concat());
+            fs::write(
+                copy.path(READS),
+                gzip(&[&text[..from], &text[to..]].concat()),
+            )
+            .expect("written");
         }
         "truncated gzip" => {
-            write_gzip(&copy.path(READS), &text);
+            fs::write(copy.path(READS), gzip(&text)).expect("written");
             let bytes = fs::read(copy.path(READS)).expect("read");
             fs::write(copy.path(READS), &bytes[..bytes.len() * 3 / 4]).expect("written");
         }

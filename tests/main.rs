@@ -16,5 +16,6 @@ mod kernels;
 mod layers;
 mod metrics;
 mod ploidy;
+mod qc;
 mod run;
 mod support;

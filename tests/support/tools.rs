@@ -26,3 +26,12 @@ pub(crate) fn have(tools: &[&str]) -> bool {
 pub(crate) fn shell(script: &str) -> String {
     text(&ok(Command::new("bash").args(["-o", "pipefail", "-euc", script])).stdout)
 }
+
+/// A line of a script that runs a Picard program and is silent unless it fails.
+pub(crate) fn picard(program: &str, arguments: &str) -> String {
+    // A small JVM: the programs run for a second, and several at once.
+    format!(
+        "JAVA_TOOL_OPTIONS='-XX:TieredStopAtLevel=1 -XX:+UseSerialGC' PicardCommandLine {program} {arguments} \
+         QUIET=true >'{program}.log' 2>&1 || {{ cat '{program}.log' >&2; exit 1; }}"
+    )
+}

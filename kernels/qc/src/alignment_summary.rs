@@ -1,15 +1,16 @@
 //! How well reads align: Picard's `AlignmentSummaryMetrics`.
 //!
-//! Mismatches come from `NM` less inserted and deleted bases. Adapters are not looked for.
+//! Mismatches come from `NM` less inserted and deleted bases.
 
 use std::ops::AddAssign;
 
 use kumi_formats::bam::{Value, View, flag};
 use kumi_seq::cigar::Kind;
 
+use crate::adapter::is_adapter;
 use crate::histogram::{Histogram, ratio};
 use crate::insert_size::orientation;
-use crate::picard::{File, number};
+use crate::picard::{Columns, File, number};
 
 /// Alignments at least this sure are of high quality.
 const MAPQ_MIN: u8 = 20;
@@ -45,6 +46,7 @@ struct Category {
     hard_clipped: u64,
     three_prime_clips: u64,
     three_prime_clipped: u64,
+    adapters: u64,
     no_calls: Vec<u64>,
 }
 
@@ -72,6 +74,7 @@ impl AddAssign<&Self> for Category {
         self.hard_clipped += other.hard_clipped;
         self.three_prime_clips += other.three_prime_clips;
         self.three_prime_clipped += other.three_prime_clipped;
+        self.adapters += other.adapters;
         if self.no_calls.len() < other.no_calls.len() {
             self.no_calls.resize(other.no_calls.len(), 0);
         }
@@ -141,6 +144,7 @@ impl Category {
         self.passed += 1;
         self.bases += length;
         self.lengths.add(length);
+        self.adapters += u64::from(is_adapter(record));
         self.count_no_calls(record);
         if has(flag::UNMAPPED) {
             self.aligned_lengths.add(0);
@@ -247,7 +251,7 @@ impl Category {
             count(self.bad_cycles()),
             share(self.forward, self.aligned),
             share(self.chimeras, self.linked),
-            "?".to_owned(),
+            share(self.adapters, self.passed),
             share(self.soft_clipped, self.bases),
             share(self.hard_clipped, self.bases),
             share(self.three_prime_clipped, self.three_prime_clips),
@@ -284,6 +288,16 @@ impl AlignmentSummary {
         pair += last;
         let mut rows = Vec::new();
         let mut histogram = Vec::new();
+        if pair.total > 0 {
+            rows.push(first.row("FIRST_OF_PAIR"));
+            rows.push(last.row("SECOND_OF_PAIR"));
+            rows.push(pair.row("PAIR"));
+            histogram.push(("PAIRED_TOTAL_LENGTH_COUNT".to_owned(), pair.lengths.clone()));
+            histogram.push((
+                "PAIRED_ALIGNED_LENGTH_COUNT".to_owned(),
+                pair.aligned_lengths,
+            ));
+        }
         if unpaired.total > 0 || pair.total == 0 {
             rows.push(unpaired.row("UNPAIRED"));
             histogram.push((
@@ -295,23 +309,18 @@ impl AlignmentSummary {
                 unpaired.aligned_lengths.clone(),
             ));
         }
-        if pair.total > 0 {
-            rows.push(first.row("FIRST_OF_PAIR"));
-            rows.push(last.row("SECOND_OF_PAIR"));
-            rows.push(pair.row("PAIR"));
-            histogram.push(("PAIRED_TOTAL_LENGTH_COUNT".to_owned(), pair.lengths.clone()));
-            histogram.push((
-                "PAIRED_ALIGNED_LENGTH_COUNT".to_owned(),
-                pair.aligned_lengths,
-            ));
-        }
         File {
             class: "picard.analysis.AlignmentSummaryMetrics",
             program: "CollectAlignmentSummaryMetrics",
             sample,
+            options: "",
             columns: &COLUMNS,
             rows,
-            histogram: Some(("READ_LENGTH", histogram)),
+            histogram: Some(Columns {
+                key: "READ_LENGTH",
+                counts: histogram,
+                up_to: None,
+            }),
         }
         .to_text()
     }

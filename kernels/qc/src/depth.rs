@@ -1,16 +1,17 @@
 //! Depth, base by base, from records in coordinate order.
 //!
 //! Two depths are kept. The plain one is mosdepth's: aligned bases of records that are neither secondary,
-//! duplicate nor failed, both reads of a fragment counted once. The one of quality is Picard's
-//! `CollectWgsMetrics`: also MAPQ and base quality of at least 20. Only a window of the reference is held.
+//! duplicate nor failed, both reads of a proper pair counted once. The one of quality is Picard's
+//! `CollectWgsMetrics`: also MAPQ and base quality of at least 20, all records of a fragment counted once.
+//! Only a window of the reference is held.
 
 use kumi_formats::bam::{View, flag};
 use kumi_formats::reference::ReferenceSource;
 use kumi_seq::contig::ContigId;
 use kumi_seq::interval::{Interval, merge};
 
-use crate::overlap::{Covered, Waiting};
-use crate::wgs::{QUALITY_MIN, Wgs};
+use crate::overlap::{Fragments, Waiting, overlap};
+use crate::wgs::{Place, QUALITY_MIN, Wgs};
 
 /// Depths beyond are counted as this in distributions.
 const DEPTH_MAX: u32 = 1 << 20;
@@ -74,6 +75,8 @@ impl Coverage {
 pub struct Depths {
     /// Plain depth by contig.
     pub contigs: Vec<Coverage>,
+    /// Contigs on which any record was placed, counted or not.
+    pub(crate) reached: Vec<bool>,
     /// Plain depth by contig in the targets, when there are any.
     pub targets: Option<Vec<Coverage>>,
     /// Depth of quality, where the reference has bases; in the targets when there are any.
@@ -89,11 +92,11 @@ pub struct DepthMeter<'a> {
     reference: &'a dyn ReferenceSource,
     targets: Vec<Interval>,
     waiting: Waiting,
-    /// The window: contig, first base, plain depth and depth of quality.
+    fragments: Fragments,
+    /// The window: contig, first base, what lies on each base.
     contig: u32,
     start: u32,
-    plain: Vec<u32>,
-    good: Vec<u32>,
+    window: Vec<Place>,
     depths: Depths,
     bases: Vec<u8>,
 }
@@ -107,12 +110,13 @@ impl<'a> DepthMeter<'a> {
             reference,
             targets: merge(targets.to_vec()),
             waiting: Waiting::default(),
+            fragments: Fragments::default(),
             contig: 0,
             start: 0,
-            plain: Vec::new(),
-            good: Vec::new(),
+            window: Vec::new(),
             depths: Depths {
                 contigs: vec![Coverage::default(); contigs],
+                reached: vec![false; contigs],
                 targets: (!targets.is_empty()).then(|| vec![Coverage::default(); contigs]),
                 ..Default::default()
             },
@@ -123,19 +127,29 @@ impl<'a> DepthMeter<'a> {
     /// Counts a record; records come in coordinate order.
     pub fn observe(&mut self, record: View<'_>) {
         const NOT: u16 = flag::UNMAPPED | flag::SECONDARY | flag::QC_FAIL;
-        let length = self.length(record.ref_id() as u32);
+        let Ok(contig) = u32::try_from(record.ref_id()) else {
+            return;
+        };
+        if let Some(reached) = self.depths.reached.get_mut(contig as usize) {
+            *reached = true;
+        }
+        let length = self.length(contig);
         if record.flags() & NOT != 0 || record.pos() < 0 || record.pos() as u32 >= length {
             return;
         }
-        let exclusion = self.depths.wgs.exclude(record);
+        let exclusion = Wgs::exclusion(record);
+        if let Some(exclusion) = exclusion
+            && self.is_on_target(contig, record)
+        {
+            self.depths.wgs.exclude(exclusion, record);
+        }
         if record.flags() & flag::DUPLICATE != 0 {
             return;
         }
-        self.advance(record.ref_id() as u32, record.pos() as u32);
-        let before = self.waiting.take(record).unwrap_or_default();
-        let covered = self.cover(record, length, exclusion.is_none(), &before);
-        if Waiting::expects(record) {
-            self.waiting.keep(record, covered);
+        self.advance(contig, record.pos() as u32);
+        self.cover_plain(record, length);
+        if exclusion.is_none() {
+            self.cover_good(record, length);
         }
     }
 
@@ -146,66 +160,73 @@ impl<'a> DepthMeter<'a> {
             .map_or(0, |contig| contig.length)
     }
 
-    /// Adds a record to the window, less what its mate covered before. Gives back what lies where the mate
-    /// is still to come.
-    fn cover(&mut self, record: View<'_>, length: u32, is_sure: bool, before: &Covered) -> Covered {
-        let qualities = record.qualities();
-        let mate = record.mate_pos().max(0) as u32;
-        let mut covered = Covered::default();
-        let (mut position, mut at) = (record.pos() as u32, 0);
-        for op in record.cigar() {
-            if op.kind.is_aligned() {
-                let end = position.saturating_add(op.len).min(length);
-                self.make_room(end);
-                self.add_plain(position, end, 1);
-                for (from, to) in before.overlap(position, end) {
-                    self.add_plain(from, to, -1);
-                }
-                covered.aligned.push((position.max(mate).min(end), end));
-                for offset in 0..end.saturating_sub(position) {
-                    let here = position + offset;
-                    let index = at + offset as usize;
-                    // Unknown qualities (255) count as good.
-                    let is_good = qualities[index] >= QUALITY_MIN && record.base(index) != b'N';
-                    if !is_sure {
-                    } else if !is_good {
-                        self.depths.wgs.low_quality += 1;
-                    } else if before.is_good(here) {
-                        self.depths.wgs.overlapping += 1;
-                    } else {
-                        self.good[(here - self.start) as usize] += 1;
-                        if here >= mate {
-                            covered.good.push(here);
-                        }
-                    }
-                }
+    /// True when a record reaches into the targets, or there are none.
+    fn is_on_target(&self, contig: u32, record: View<'_>) -> bool {
+        let place = Interval {
+            contig: ContigId(contig),
+            start: record.pos() as u32,
+            end: record.end() as u32,
+        };
+        let next = self.targets_from(place).first();
+        self.targets.is_empty() || next.is_some_and(|target| target.intersection(&place).is_some())
+    }
+
+    /// The targets from the first that ends behind the beginning of `place`.
+    fn targets_from(&self, place: Interval) -> &[Interval] {
+        let (contig, start) = (place.contig, place.start);
+        let before = |target: &Interval| (target.contig, target.end) <= (contig, start);
+        &self.targets[self.targets.partition_point(before)..]
+    }
+
+    /// Adds a record to the plain depth, less what its mate covered before.
+    fn cover_plain(&mut self, record: View<'_>, length: u32) {
+        let before = self.waiting.take(record);
+        let mut covered = Vec::new();
+        for (from, to, _) in stretches(record, length) {
+            self.make_room(to);
+            self.add_plain(from, to, 1);
+            for (from, to) in overlap(before.as_deref().unwrap_or_default(), from, to) {
+                self.add_plain(from, to, -1);
             }
-            position = position.saturating_add(if op.kind.consumes_reference() {
-                op.len
-            } else {
-                0
-            });
-            at += if op.kind.consumes_read() {
-                op.len as usize
-            } else {
-                0
-            };
+            covered.push((from, to));
         }
-        covered
+        if before.is_none() && Waiting::expects(record) {
+            self.waiting.keep(record, covered);
+        }
     }
 
     fn add_plain(&mut self, from: u32, to: u32, depth: i32) {
         let window = (from - self.start) as usize..(to.max(from) - self.start) as usize;
-        for here in &mut self.plain[window] {
-            *here = here.saturating_add_signed(depth);
+        for here in &mut self.window[window] {
+            here.plain = here.plain.saturating_add_signed(depth);
         }
+    }
+
+    /// Adds a record to the depth of quality, less what its fragment covered before.
+    fn cover_good(&mut self, record: View<'_>, length: u32) {
+        let mut seen = self.fragments.take(record);
+        let qualities = record.qualities();
+        for (from, to, read) in stretches(record, length) {
+            self.make_room(to);
+            for (here, at) in (from..to).zip(read..) {
+                let place = &mut self.window[(here - self.start) as usize];
+                // Unknown qualities (255) count as good.
+                if qualities[at] < QUALITY_MIN || record.base(at) == b'N' {
+                    place.low_quality += 1;
+                } else if seen.add(here) {
+                    place.good += 1;
+                } else {
+                    place.overlapping += 1;
+                }
+            }
+        }
+        self.fragments.keep(record, seen);
     }
 
     fn make_room(&mut self, end: u32) {
         let size = end.saturating_sub(self.start) as usize;
-        if self.plain.len() < size {
-            self.plain.resize(size, 0);
-            self.good.resize(size, 0);
+        if self.window.len() < size {
+            self.window.resize(size, Place::default());
         }
     }
 
@@ -215,8 +236,7 @@ impl<'a> DepthMeter<'a> {
             self.count_to(self.length(self.contig));
             self.contig += 1;
             self.start = 0;
-            self.plain.clear();
-            self.good.clear();
+            self.window.clear();
         }
         if position >= self.start.saturating_add(STEP) {
             self.count_to(position);
@@ -229,8 +249,7 @@ impl<'a> DepthMeter<'a> {
             let stop = end.min(self.start + CHUNK);
             self.count(stop);
             let used = (stop - self.start) as usize;
-            self.plain.drain(..used.min(self.plain.len()));
-            self.good.drain(..used.min(self.good.len()));
+            self.window.drain(..used.min(self.window.len()));
             self.start = stop;
         }
     }
@@ -244,25 +263,26 @@ impl<'a> DepthMeter<'a> {
         };
         self.bases.clear();
         self.reference.bases(chunk, &mut self.bases);
+        let at = |i: usize| self.window.get(i).copied().unwrap_or_default();
+        let first = self.targets.len() - self.targets_from(chunk).len();
         let depths = &mut self.depths;
-        let at = |depth: &[u32], i: usize| depth.get(i).copied().unwrap_or(0);
         let everywhere = &mut depths.contigs[contig.index()];
         for i in 0..chunk.len() as usize {
-            everywhere.add(at(&self.plain, i), 1);
+            everywhere.add(at(i).plain, 1);
         }
         let is_autosome = is_autosome(self.reference, contig);
         let mut measure = |part: Interval| {
             for here in part.start..part.end {
                 let i = (here - chunk.start) as usize;
-                let depth = at(&self.plain, i);
+                let place = at(i);
                 if let Some(targets) = &mut depths.targets {
-                    targets[contig.index()].add(depth, 1);
+                    targets[contig.index()].add(place.plain, 1);
                 }
                 if self.bases[i] != b'N' {
-                    depths.territory_bases += u64::from(depth);
-                    depths.wgs.add(at(&self.good, i));
+                    depths.territory_bases += u64::from(place.plain);
+                    depths.wgs.add(place);
                     if is_autosome {
-                        depths.autosomes.add(at(&self.good, i));
+                        depths.autosomes.add(place);
                     }
                 }
             }
@@ -271,9 +291,6 @@ impl<'a> DepthMeter<'a> {
             measure(chunk);
             return;
         }
-        let first = self
-            .targets
-            .partition_point(|target| (target.contig, target.end) <= (contig, chunk.start));
         let parts = self.targets[first..]
             .iter()
             .map_while(|target| target.intersection(&chunk));
@@ -301,61 +318,19 @@ fn is_autosome(reference: &dyn ReferenceSource, contig: ContigId) -> bool {
             .is_ok_and(|number: u8| (1..=22).contains(&number))
 }
 
-/// mosdepth's summary: a row a contig (and a row of its targets), then all together.
-#[must_use]
-pub fn summary_text(depths: &Depths, names: &[&str]) -> String {
-    let mut text = "chrom\tlength\tbases\tmean\tmin\tmax\n".to_owned();
-    let mut row = |name: &str, coverage: &Coverage| {
-        let (length, bases) = (coverage.length(), coverage.bases);
-        let mean = crate::histogram::ratio(bases, length);
-        let (min, max) = (coverage.min(), coverage.max);
-        text.push_str(&format!(
-            "{name}\t{length}\t{bases}\t{mean:.2}\t{min}\t{max}\n"
-        ));
-    };
-    let mut totals = [Coverage::default(), Coverage::default()];
-    for (at, name) in names.iter().enumerate() {
-        row(name, &depths.contigs[at]);
-        totals[0].merge(&depths.contigs[at]);
-        if let Some(targets) = &depths.targets
-            && targets[at].length() > 0
-        {
-            row(&format!("{name}_region"), &targets[at]);
-            totals[1].merge(&targets[at]);
+/// Aligned stretches of a record: first base, one past the last, both on the reference; first base in the
+/// read.
+fn stretches(record: View<'_>, length: u32) -> impl Iterator<Item = (u32, u32, usize)> {
+    let (mut position, mut read) = (record.pos() as u32, 0);
+    record.cigar().filter_map(move |op| {
+        let (from, at) = (position, read);
+        if op.kind.consumes_reference() {
+            position = position.saturating_add(op.len);
         }
-    }
-    row("total", &totals[0]);
-    if depths.targets.is_some() {
-        row("total_region", &totals[1]);
-    }
-    text
-}
-
-/// mosdepth's distribution: contig, depth, the share of its bases that are at least so deep; contigs without
-/// any read are left out.
-#[must_use]
-pub fn distribution_text(coverages: &[Coverage], names: &[&str]) -> String {
-    let mut text = String::new();
-    let mut all = Coverage::default();
-    for (coverage, name) in coverages.iter().zip(names) {
-        all.merge(coverage);
-        if coverage.bases > 0 {
-            distribution(&mut text, name, coverage);
+        if op.kind.consumes_read() {
+            read += op.len as usize;
         }
-    }
-    distribution(&mut text, "total", &all);
-    text
-}
-
-fn distribution(text: &mut String, name: &str, coverage: &Coverage) {
-    let length = coverage.length().max(1) as f64;
-    let mut deep = 0;
-    for (depth, &count) in coverage.positions.iter().enumerate().rev() {
-        deep += count;
-        let share = deep as f64 / length;
-        // As mosdepth: no lines for what rounds to nothing, or for gaps far out.
-        if share >= 8e-5 && (count > 0 || depth <= 300) {
-            text.push_str(&format!("{name}\t{depth}\t{share:.2}\n"));
-        }
-    }
+        let to = position.min(length);
+        (op.kind.is_aligned() && from < to).then_some((from, to, at))
+    })
 }

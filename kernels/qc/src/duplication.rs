@@ -67,6 +67,7 @@ pub(crate) fn to_text(libraries: &[Duplication], sample: &str) -> String {
         class: "picard.sam.DuplicationMetrics",
         program: "MarkDuplicates",
         sample,
+        options: "",
         columns: &COLUMNS,
         rows: libraries.iter().map(row).collect(),
         histogram: None,

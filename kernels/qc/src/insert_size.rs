@@ -3,7 +3,7 @@
 use kumi_formats::bam::{View, flag};
 
 use crate::histogram::Histogram;
-use crate::picard::{File, number};
+use crate::picard::{Columns, File, number};
 
 /// Orientations rarer than this share of all pairs are left out (Picard, `MINIMUM_PCT`).
 const SHARE_MIN: f64 = 0.05;
@@ -74,14 +74,16 @@ impl InsertSizes {
             class: "picard.analysis.InsertSizeMetrics",
             program: "CollectInsertSizeMetrics",
             sample,
+            options: "",
             columns: &COLUMNS,
             rows: shown().map(|(name, sizes)| row(name, sizes)).collect(),
-            histogram: Some((
-                "insert_size",
-                shown()
+            histogram: Some(Columns {
+                key: "insert_size",
+                counts: shown()
                     .map(|(name, sizes)| (column(name), trimmed(sizes)))
                     .collect(),
-            )),
+                up_to: None,
+            }),
         }
         .to_text()
     }

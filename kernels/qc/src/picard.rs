@@ -1,5 +1,6 @@
 //! The shape of Picard's metrics files.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::histogram::Histogram;
@@ -11,18 +12,30 @@ pub(crate) struct File<'a> {
     /// The program that Picard has for it; readers look for it before `INPUT=`.
     pub(crate) program: &'a str,
     pub(crate) sample: &'a str,
+    /// Its options that are not the default.
+    pub(crate) options: &'a str,
     pub(crate) columns: &'a [&'a str],
     pub(crate) rows: Vec<Vec<String>>,
-    /// Name of the key, then each column.
-    pub(crate) histogram: Option<(&'a str, Vec<(String, Histogram)>)>,
+    pub(crate) histogram: Option<Columns<'a>>,
+}
+
+/// Histograms over one key.
+pub(crate) struct Columns<'a> {
+    /// Name of the key.
+    pub(crate) key: &'a str,
+    /// Name and counts of each column.
+    pub(crate) counts: Vec<(String, Histogram)>,
+    /// Every value up to this has a row, whether it occurs or not.
+    pub(crate) up_to: Option<u64>,
 }
 
 impl File<'_> {
     pub(crate) fn to_text(&self) -> String {
         let mut text = format!(
-            "## htsjdk.samtools.metrics.StringHeader\n# {} INPUT={}.cram\n\n## METRICS CLASS\t{}\n{}\n",
+            "## htsjdk.samtools.metrics.StringHeader\n# {} INPUT={}.cram{}\n\n## METRICS CLASS\t{}\n{}\n",
             self.program,
             self.sample,
+            self.options,
             self.class,
             self.columns.join("\t")
         );
@@ -32,24 +45,35 @@ impl File<'_> {
             text.push('\n');
         }
         text.push('\n');
-        if let Some((key, columns)) = &self.histogram {
-            let _ = write!(text, "## HISTOGRAM\tjava.lang.Integer\n{key}");
-            let mut all = Histogram::default();
-            for (name, column) in columns {
-                let _ = write!(text, "\t{name}");
-                all.merge(column);
-            }
-            text.push('\n');
-            for (value, _) in all.iter() {
-                let _ = write!(text, "{value}");
-                for (_, column) in columns {
-                    let _ = write!(text, "\t{}", column.get(value));
-                }
-                text.push('\n');
+        if let Some(columns) = &self.histogram {
+            columns.write(&mut text);
+        }
+        text
+    }
+}
+
+impl Columns<'_> {
+    fn write(&self, text: &mut String) {
+        let _ = write!(text, "## HISTOGRAM\tjava.lang.Integer\n{}", self.key);
+        let mut values: BTreeSet<u64> = self
+            .up_to
+            .map(|last| 0..=last)
+            .into_iter()
+            .flatten()
+            .collect();
+        for (name, counts) in &self.counts {
+            let _ = write!(text, "\t{name}");
+            values.extend(counts.iter().map(|(value, _)| value));
+        }
+        text.push('\n');
+        for value in values {
+            let _ = write!(text, "{value}");
+            for (_, counts) in &self.counts {
+                let _ = write!(text, "\t{}", counts.get(value));
             }
             text.push('\n');
         }
-        text
+        text.push('\n');
     }
 }
 

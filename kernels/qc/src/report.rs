@@ -4,12 +4,13 @@ use kumi_seq::contig::Contigs;
 use serde::Serialize;
 
 use crate::alignment_summary::AlignmentSummary;
-use crate::depth::{self, Depths};
+use crate::depth::Depths;
 use crate::duplication::{self, Duplication};
 use crate::flagstat::Flagstat;
 use crate::histogram::ratio;
 use crate::idxstats::Idxstats;
 use crate::insert_size::InsertSizes;
+use crate::mosdepth;
 use crate::stats::Stats;
 use crate::summary;
 
@@ -127,11 +128,11 @@ impl Report {
             ("insert_size_metrics.txt", self.inserts.to_text(sample)),
             (
                 "mosdepth.global.dist.txt",
-                depth::distribution_text(&self.depths.contigs, &names),
+                mosdepth::distribution_text(&self.depths.contigs, &self.depths, &names),
             ),
             (
                 "mosdepth.summary.txt",
-                depth::summary_text(&self.depths, &names),
+                mosdepth::summary_text(&self.depths, &names),
             ),
             ("qc.json", summary::to_json(self)),
             ("stats.txt", self.stats.to_text()),
@@ -142,7 +143,7 @@ impl Report {
                 6,
                 (
                     "mosdepth.region.dist.txt",
-                    depth::distribution_text(targets, &names),
+                    mosdepth::distribution_text(targets, &self.depths, &names),
                 ),
             );
         }

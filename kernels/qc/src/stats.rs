@@ -1,10 +1,12 @@
-//! The summary numbers of `samtools stats`.
+//! The summary numbers and the main histograms of `samtools stats`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use kumi_formats::bam::{Value, View, flag};
 use kumi_seq::cigar::Kind;
 
+use crate::distributions::Distributions;
 use crate::histogram::{Histogram, ratio};
 
 /// Insert sizes beyond are counted as this (`samtools stats -i`).
@@ -41,12 +43,10 @@ pub struct Stats {
     pub bases_q30: u64,
     mismatches: u64,
     quality_sum: u64,
-    /// Insert sizes of all records of pairs: each pair twice.
-    inserts: Histogram,
-    inward: u64,
-    outward: u64,
-    other: u64,
+    /// Records of pairs by insert size: facing each other, turned away, the same way. Each pair comes twice.
+    inserts: BTreeMap<u64, [u64; 3]>,
     elsewhere: u64,
+    distributions: Distributions,
 }
 
 impl Stats {
@@ -58,10 +58,51 @@ impl Stats {
             self.secondary += 1;
             return;
         }
+        let length = record.read_length() as u64;
+        if has(flag::DUPLICATE) {
+            self.duplicates += 1;
+            self.bases_duplicated += length;
+        }
+        if !has(flag::UNMAPPED) {
+            self.observe_alignment(record);
+        }
         if has(flag::SUPPLEMENTARY) {
             self.supplementary += 1;
             return;
         }
+        self.observe_read(record);
+        self.paired += u64::from(has(flag::PAIRED));
+        self.qc_failed += u64::from(has(flag::QC_FAIL));
+        if has(flag::UNMAPPED) {
+            return;
+        }
+        self.mapped += 1;
+        self.mapq_zero += u64::from(record.mapq() == 0);
+        self.bases_mapped += length;
+        if has(flag::PAIRED) {
+            self.proper += u64::from(has(flag::PROPER));
+            if !has(flag::MATE_UNMAPPED) {
+                self.mapped_and_paired += 1;
+                self.observe_pair(record);
+            }
+        }
+    }
+
+    /// What counts of supplementary records too.
+    fn observe_alignment(&mut self, record: View<'_>) {
+        self.distributions.observe_alignment(record);
+        let in_cigar = |kind: Kind| kind.is_aligned() || kind == Kind::Insertion;
+        let cigar = record.cigar().filter(|op| in_cigar(op.kind));
+        self.bases_in_cigar += cigar.map(|op| u64::from(op.len)).sum::<u64>();
+        let edits = record.tag(*b"NM").and_then(Value::as_integer);
+        self.mismatches += edits
+            .and_then(|edits| u64::try_from(edits).ok())
+            .unwrap_or(0);
+    }
+
+    fn observe_read(&mut self, record: View<'_>) {
+        self.distributions.observe_read(record);
+        let has = |bits: u16| record.flags() & bits != 0;
         let length = record.read_length() as u64;
         let segment = &mut self.segments[usize::from(has(flag::PAIRED) && has(flag::LAST))];
         segment.reads += 1;
@@ -77,32 +118,6 @@ impl Stats {
                 self.bases_q30 += qualities.iter().filter(|&&quality| quality >= 30).count() as u64;
             }
         }
-        self.paired += u64::from(has(flag::PAIRED));
-        self.qc_failed += u64::from(has(flag::QC_FAIL));
-        if has(flag::DUPLICATE) {
-            self.duplicates += 1;
-            self.bases_duplicated += length;
-        }
-        if has(flag::UNMAPPED) {
-            return;
-        }
-        self.mapped += 1;
-        self.mapq_zero += u64::from(record.mapq() == 0);
-        self.bases_mapped += length;
-        let in_cigar = |kind: Kind| kind.is_aligned() || kind == Kind::Insertion;
-        let cigar = record.cigar().filter(|op| in_cigar(op.kind));
-        self.bases_in_cigar += cigar.map(|op| u64::from(op.len)).sum::<u64>();
-        let edits = record.tag(*b"NM").and_then(Value::as_integer);
-        self.mismatches += edits
-            .and_then(|edits| u64::try_from(edits).ok())
-            .unwrap_or(0);
-        if has(flag::PAIRED) {
-            self.proper += u64::from(has(flag::PROPER));
-            if !has(flag::MATE_UNMAPPED) {
-                self.mapped_and_paired += 1;
-                self.observe_pair(record);
-            }
-        }
     }
 
     /// Bases of primary records.
@@ -112,61 +127,112 @@ impl Stats {
     }
 
     fn observe_pair(&mut self, record: View<'_>) {
-        let flags = record.flags();
+        let has = |bits: u16| record.flags() & bits != 0;
         if record.ref_id() != record.mate_ref_id() {
             self.elsewhere += 1;
             return;
         }
-        let size = u64::from(record.template_length().unsigned_abs());
-        self.inserts.add(size.min(INSERT_MAX));
-        let reverse = flags & flag::REVERSE != 0;
-        if reverse == (flags & flag::MATE_REVERSE != 0) {
-            self.other += 1;
-            return;
-        }
-        // The forward read to the left (or at the same place): the reads face each other.
+        // As samtools asks: of two reads at one place, the first segment is the left one.
         let to_mate = i64::from(record.mate_pos()) - i64::from(record.pos());
-        let facing = if reverse { to_mate <= 0 } else { to_mate >= 0 };
-        if facing {
-            self.inward += 1;
+        let is_left = to_mate > 0 || (to_mate == 0 && has(flag::FIRST));
+        let way = if has(flag::REVERSE) == has(flag::MATE_REVERSE) {
+            2
         } else {
-            self.outward += 1;
-        }
+            usize::from(is_left == has(flag::REVERSE))
+        };
+        let size = u64::from(record.template_length().unsigned_abs());
+        self.inserts.entry(size.min(INSERT_MAX)).or_default()[way] += 1;
     }
 
-    /// Mean and deviation of the insert size, of the shortest 99 % of pairs.
-    fn insert_size(&self) -> (f64, f64) {
-        let total = self.inserts.count();
-        let mut bulk = Histogram::default();
-        for (size, count) in self.inserts.iter() {
+    /// Pairs by insert size and orientation. samtools halves the records of every size, rounding down.
+    fn pairs(&self) -> impl Iterator<Item = (u64, [u64; 3])> {
+        let halves =
+            |(&size, records): (&u64, &[u64; 3])| (size, records.map(|records| records / 2));
+        self.inserts.iter().map(halves)
+    }
+
+    /// Insert sizes of the shortest 99 % of pairs.
+    fn main_bulk(&self) -> Histogram {
+        let total: u64 = self
+            .pairs()
+            .map(|(_, pairs)| pairs.iter().sum::<u64>())
+            .sum();
+        let (mut bulk, mut seen) = (Histogram::default(), 0);
+        for (size, pairs) in self.pairs() {
+            let count: u64 = pairs.iter().sum();
             bulk.add_many(size, count);
-            if ratio(bulk.count(), total) > MAIN_BULK {
+            seen += count;
+            if ratio(seen, total) > MAIN_BULK {
                 break;
             }
         }
+        bulk
+    }
+
+    /// Pairs by insert size, a row for each size of the main bulk.
+    fn write_inserts(&self, text: &mut String) {
+        text.push_str(
+            "# Insert sizes: size, pairs total, inward oriented, outward oriented, other\n",
+        );
+        let Some(last) = self.main_bulk().max() else {
+            return;
+        };
+        let pairs: BTreeMap<u64, [u64; 3]> = self.pairs().collect();
+        for size in 0..=last {
+            let [inward, outward, other] = pairs.get(&size).copied().unwrap_or_default();
+            let all = inward + outward + other;
+            let _ = writeln!(text, "IS\t{size}\t{all}\t{inward}\t{outward}\t{other}");
+        }
+    }
+
+    /// Mean and deviation of the insert size of the main bulk.
+    fn insert_size(&self) -> (f64, f64) {
+        let bulk = self.main_bulk();
         let (mean, count) = (bulk.mean(), bulk.count() as f64);
         let squares = |(size, times): (u64, u64)| (size as f64 - mean).powi(2) * times as f64;
         let sum: f64 = bulk.iter().filter(|&(size, _)| size > 0).map(squares).sum();
-        (
-            mean,
-            if count > 0.0 {
-                (sum / count).sqrt()
-            } else {
-                0.0
-            },
-        )
+        let deviation = if count > 0.0 {
+            (sum / count).sqrt()
+        } else {
+            0.0
+        };
+        (mean, deviation)
     }
 
-    /// The `SN` section of `samtools stats`, under the heading by which MultiQC knows the file.
+    /// Sections of `samtools stats` (SN, FFQ, LFQ, RL, FRL, LRL, ID, IS) under the heading by which MultiQC knows
+    /// the file.
     #[must_use]
     pub fn to_text(&self) -> String {
+        let mut text = "# This file was produced by samtools stats compatible code in kumi\n\
+             # Summary Numbers. Use `grep ^SN | cut -f 2-` to extract this part.\n"
+            .to_owned();
+        for (what, value, comment) in self.summary_numbers() {
+            let _ = write!(text, "SN\t{what}:\t{value}");
+            if !comment.is_empty() {
+                let _ = write!(text, "\t# {comment}");
+            }
+            text.push('\n');
+        }
+        self.distributions.write(&mut text);
+        self.write_inserts(&mut text);
+        text
+    }
+
+    /// Name, value and comment of each line of the section SN.
+    fn summary_numbers(&self) -> Vec<(&'static str, String, &'static str)> {
         let [first, last] = self.segments;
         let reads = first.reads + last.reads;
         let bases = first.bases + last.bases;
         let (insert_mean, insert_deviation) = self.insert_size();
         let mean = |part: u64, whole: u64| format!("{:.0}", ratio(part, whole));
+        let pairs = |way: usize| {
+            self.pairs()
+                .map(|(_, pairs)| pairs[way])
+                .sum::<u64>()
+                .to_string()
+        };
         let proper = format!("{:.1}", 100.0 * ratio(self.proper, reads));
-        let lines: Vec<(&str, String, &str)> = vec![
+        vec![
             (
                 "raw total sequences",
                 reads.to_string(),
@@ -269,31 +335,16 @@ impl Stats {
                 format!("{insert_deviation:.1}"),
                 "",
             ),
-            ("inward oriented pairs", (self.inward / 2).to_string(), ""),
-            ("outward oriented pairs", (self.outward / 2).to_string(), ""),
-            (
-                "pairs with other orientation",
-                (self.other / 2).to_string(),
-                "",
-            ),
+            ("inward oriented pairs", pairs(0), ""),
+            ("outward oriented pairs", pairs(1), ""),
+            ("pairs with other orientation", pairs(2), ""),
             (
                 "pairs on different chromosomes",
                 (self.elsewhere / 2).to_string(),
                 "",
             ),
             ("percentage of properly paired reads (%)", proper, ""),
-        ];
-        let mut text = "# This file was produced by samtools stats compatible code in kumi\n\
-             # Summary Numbers. Use `grep ^SN | cut -f 2-` to extract this part.\n"
-            .to_owned();
-        for (what, value, comment) in lines {
-            let _ = write!(text, "SN\t{what}:\t{value}");
-            if !comment.is_empty() {
-                let _ = write!(text, "\t# {comment}");
-            }
-            text.push('\n');
-        }
-        text
+        ]
     }
 }
 

@@ -2,8 +2,9 @@
 
 use kumi_formats::bam::{View, flag};
 
+use crate::adapter::is_adapter;
 use crate::histogram::{Histogram, ratio};
-use crate::picard::{File, number};
+use crate::picard::{Columns, File, number};
 
 /// Alignments less sure do not count.
 pub(crate) const MAPQ_MIN: u8 = 20;
@@ -17,18 +18,33 @@ const DEPTHS: [usize; 14] = [1, 5, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 1
 /// Why no base of a record counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exclusion {
+    Adapter,
     Mapq,
     Duplicate,
+}
+
+/// What lies on a reference base.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    /// Plain depth.
+    pub(crate) plain: u32,
+    /// Depth of quality.
+    pub(crate) good: u32,
+    /// Bases that are not sure enough.
+    pub(crate) low_quality: u32,
+    /// Bases of fragments that count already.
+    pub(crate) overlapping: u32,
 }
 
 /// Reference bases by depth, and aligned bases that do not count.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wgs {
     positions: Vec<u64>,
+    adapter: u64,
     mapq: u64,
     duplicate: u64,
-    pub(crate) low_quality: u64,
-    pub(crate) overlapping: u64,
+    low_quality: u64,
+    overlapping: u64,
     capped: u64,
 }
 
@@ -36,6 +52,7 @@ impl Default for Wgs {
     fn default() -> Self {
         Self {
             positions: vec![0; DEPTH_MAX as usize + 1],
+            adapter: 0,
             mapq: 0,
             duplicate: 0,
             low_quality: 0,
@@ -46,28 +63,36 @@ impl Default for Wgs {
 }
 
 impl Wgs {
-    /// Counts the bases of a record that is left out whole.
-    pub(crate) fn exclude(&mut self, record: View<'_>) -> Option<Exclusion> {
-        let exclusion = if record.mapq() < MAPQ_MIN {
-            Exclusion::Mapq
+    /// Why a record is left out whole, in the order in which Picard asks.
+    pub(crate) fn exclusion(record: View<'_>) -> Option<Exclusion> {
+        if is_adapter(record) {
+            Some(Exclusion::Adapter)
+        } else if record.mapq() < MAPQ_MIN {
+            Some(Exclusion::Mapq)
         } else if record.flags() & flag::DUPLICATE != 0 {
-            Exclusion::Duplicate
+            Some(Exclusion::Duplicate)
         } else {
-            return None;
-        };
+            None
+        }
+    }
+
+    /// Counts the aligned bases of a record that is left out.
+    pub(crate) fn exclude(&mut self, exclusion: Exclusion, record: View<'_>) {
         let aligned = record.cigar().filter(|op| op.kind.is_aligned());
         let bases: u64 = aligned.map(|op| u64::from(op.len)).sum();
         match exclusion {
+            Exclusion::Adapter => self.adapter += bases,
             Exclusion::Mapq => self.mapq += bases,
             Exclusion::Duplicate => self.duplicate += bases,
         }
-        Some(exclusion)
     }
 
     /// Counts a reference base.
-    pub(crate) fn add(&mut self, depth: u32) {
-        self.positions[depth.min(DEPTH_MAX) as usize] += 1;
-        self.capped += u64::from(depth.saturating_sub(DEPTH_MAX));
+    pub(crate) fn add(&mut self, place: Place) {
+        self.positions[place.good.min(DEPTH_MAX) as usize] += 1;
+        self.capped += u64::from(place.good.saturating_sub(DEPTH_MAX));
+        self.low_quality += u64::from(place.low_quality);
+        self.overlapping += u64::from(place.overlapping);
     }
 
     /// Reference bases measured.
@@ -97,6 +122,7 @@ impl Wgs {
     pub fn to_text(&self, sample: &str) -> String {
         let depths = self.depths();
         let lost = [
+            self.adapter,
             self.mapq,
             self.duplicate,
             self.low_quality,
@@ -112,7 +138,7 @@ impl Wgs {
             number(depths.standard_deviation()),
             number(depths.median()),
             number(depths.median_absolute_deviation()),
-            number(0.0),
+            share(self.adapter),
             share(self.mapq),
             share(self.duplicate),
             number(0.0),
@@ -131,12 +157,14 @@ impl Wgs {
             class: "picard.analysis.WgsMetrics",
             program: "CollectWgsMetrics",
             sample,
+            options: " COUNT_UNPAIRED=true",
             columns: &COLUMNS,
             rows: vec![row],
-            histogram: Some((
-                "coverage",
-                vec![("high_quality_coverage_count".to_owned(), depths)],
-            )),
+            histogram: Some(Columns {
+                key: "coverage",
+                counts: vec![("high_quality_coverage_count".to_owned(), depths)],
+                up_to: Some(u64::from(DEPTH_MAX)),
+            }),
         }
         .to_text()
     }
