@@ -11,6 +11,7 @@ use noodles::csi::BinningIndex;
 use noodles::{bam as noodles_bam, bgzf};
 
 use crate::bam::{self, Record};
+use crate::binning;
 use crate::cram::{self, Shared};
 use crate::header::Header;
 use crate::open;
@@ -232,9 +233,7 @@ impl<'r> AlignmentFile<'r> {
             Inner::Bam { reader, index } => {
                 let index = match index {
                     Some(index) => index,
-                    None => index.insert(
-                        noodles_bam::fs::read_associated_index(&self.path).map_err(index_error)?,
-                    ),
+                    None => index.insert(binning::beside_bam(&self.path).map_err(index_error)?),
                 };
                 let start = Position::try_from(interval.start as usize + 1);
                 let end = Position::try_from(interval.end.max(1) as usize);

@@ -7,6 +7,7 @@
 pub mod alignments;
 pub mod bam;
 pub mod bed;
+mod binning;
 pub mod containers;
 pub mod cram;
 pub mod fasta;

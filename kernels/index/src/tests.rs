@@ -218,3 +218,48 @@ fn a_reference_too_short_for_a_seed_is_indexed_too() {
     index.verify().expect("whole");
     assert_eq!(index.contigs().total_length(), 8);
 }
+
+/// Looks everything up.
+fn everything(index: &Index) -> (Vec<u8>, Vec<(ContigId, u64)>) {
+    let view = index.view();
+    let (mut bases, mut hits) = (Vec::new(), Vec::new());
+    for interval in index.contigs().whole() {
+        view.bases(interval, &mut bases);
+    }
+    for hash in 0..2_000u64 {
+        let hash = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - crate::minimizer::HASH_BITS);
+        hits.extend(view.hits(hash).map(|hit| view.locate(hit.position)));
+    }
+    (bases, hits)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Damage is found when every byte is looked at, and stops nobody who does not look.
+    #[test]
+    fn a_damaged_index_is_an_error_or_the_same(
+        flips in proptest::collection::vec((0usize..1_000_000, any::<u8>()), 0..4),
+        head in any::<bool>(),
+        cut in proptest::option::of(0usize..1_000_000),
+    ) {
+        let (dir, path) = built();
+        let mut bytes = std::fs::read(&path).expect("read");
+        let original = everything(&Index::open(&path).expect("whole"));
+        for (at, byte) in flips {
+            let reach = if head { 700 } else { bytes.len() };
+            bytes[at % reach] = byte;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut * bytes.len() / 1_000_000);
+        }
+        let damaged = dir.path().join("d.kidx");
+        std::fs::write(&damaged, &bytes).expect("written");
+        if let Ok(index) = Index::open(&damaged) {
+            let found = everything(&index);
+            let seen = index.verify_bases().is_ok();
+            prop_assert!(!seen || found.0 == original.0);
+            prop_assert!(index.verify().is_err() || found == original);
+        }
+    }
+}

@@ -174,17 +174,16 @@ impl<'a> View<'a> {
         let end = start + u64::from(interval.len());
         let first = into.len();
         into.extend((start..end).map(|at| self.bases[(at / 4) as usize] >> (2 * (at % 4)) & 3));
-        let from = self
-            .runs
-            .partition_point(|run| run.start.get() + run.length.get() <= start);
+        let end_of = |run: &Run| run.start.get().saturating_add(run.length.get());
+        let from = self.runs.partition_point(|run| end_of(run) <= start);
         for run in self.runs[from..]
             .iter()
             .take_while(|run| run.start.get() < end)
         {
-            let (run_start, run_end) = (
-                run.start.get().max(start),
-                (run.start.get() + run.length.get()).min(end),
-            );
+            let (run_start, run_end) = (run.start.get().max(start), end_of(run).min(end));
+            if run_start >= run_end {
+                continue;
+            }
             into[first + (run_start - start) as usize..first + (run_end - start) as usize]
                 .fill(base::N);
         }

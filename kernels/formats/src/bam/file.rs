@@ -71,6 +71,8 @@ impl<W: Write> Writer<W> {
 pub struct Reader<R: Read> {
     inner: bgzf::io::Reader<R>,
     header: Header,
+    /// How many the header has.
+    contigs: usize,
 }
 
 impl<R: Read> Reader<R> {
@@ -102,7 +104,11 @@ impl<R: Read> Reader<R> {
         let text = String::from_utf8_lossy(&text).into_owned();
         let header =
             Header::parse_bam(&text, &references).map_err(|error| invalid(&error.to_string()))?;
-        Ok(Self { inner, header })
+        Ok(Self {
+            inner,
+            header,
+            contigs: references.len(),
+        })
     }
 
     /// The header.
@@ -122,9 +128,14 @@ impl<R: Read> Reader<R> {
         }
         let mut bytes = vec![0; checked(u32::from_le_bytes(size))?];
         self.inner.read_exact(&mut bytes)?;
-        Record::from_bytes(bytes)
-            .map(Some)
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        let record = Record::from_bytes(bytes)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let view = record.view();
+        let known = |id: i32| id == -1 || usize::try_from(id).is_ok_and(|id| id < self.contigs);
+        if !known(view.ref_id()) || !known(view.mate_ref_id()) {
+            return Err(invalid("a record on a contig that the header has not"));
+        }
+        Ok(Some(record))
     }
 
     /// The reader below, to seek in.

@@ -346,3 +346,46 @@ impl SliceHeader {
         bytes
     }
 }
+
+/// Makes the checksums of a container's header and blocks right, as far as it can be walked through.
+#[cfg(test)]
+pub(super) fn repair(bytes: &mut [u8]) {
+    fn sealed(bytes: &mut [u8], start: usize, end: usize) {
+        if end + 4 <= bytes.len() {
+            let crc = crc32fast::hash(&bytes[start..end]);
+            bytes[end..end + 4].copy_from_slice(&crc.to_le_bytes());
+        }
+    }
+    let head = |bytes: &[u8]| -> io::Result<usize> {
+        let mut input = Input::new(bytes);
+        input.take(4)?;
+        for _ in 0..4 {
+            input.itf8()?;
+        }
+        input.ltf8()?;
+        input.ltf8()?;
+        input.itf8()?;
+        for _ in 0..input.count()? {
+            input.itf8()?;
+        }
+        Ok(bytes.len() - input.rest().len())
+    };
+    let Ok(end) = head(bytes) else { return };
+    sealed(bytes, 0, end);
+    let mut at = end + 4;
+    while at < bytes.len() {
+        let block = |bytes: &[u8]| -> io::Result<usize> {
+            let mut input = Input::new(bytes);
+            input.take(2)?;
+            input.itf8()?;
+            let (size, _) = (input.count()?, input.count()?);
+            input.take(size)?;
+            Ok(bytes.len() - input.rest().len())
+        };
+        let Ok(length) = block(&bytes[at..]) else {
+            return;
+        };
+        sealed(bytes, at, at + length);
+        at += length + 4;
+    }
+}

@@ -10,6 +10,8 @@ mod container;
 mod decode;
 mod encode;
 mod encoding;
+#[cfg(test)]
+mod hostile;
 mod mates;
 mod number;
 mod rans;

@@ -35,7 +35,7 @@ impl Numbers {
     }
 }
 
-fn reference(seed: u64) -> InMemory {
+pub(super) fn reference(seed: u64) -> InMemory {
     let mut numbers = Numbers(seed);
     let mut sequence = |name: &str, length: usize| {
         let bases: Vec<u8> = (0..length)
@@ -50,7 +50,7 @@ fn reference(seed: u64) -> InMemory {
     InMemory::new(vec![sequence("c1", 60_000), sequence("c2", 900)]).expect("two names")
 }
 
-fn header(reference: &InMemory, order: SortOrder) -> Header {
+pub(super) fn header(reference: &InMemory, order: SortOrder) -> Header {
     let group = |id: &str| ReadGroup {
         id: id.into(),
         sample: "S".into(),
@@ -150,7 +150,7 @@ fn push_smallest(record: &mut Record, name: [u8; 2], value: i64) {
 }
 
 /// Pairs of all kinds, in coordinate order.
-fn records(seed: u64, pairs: usize, reference: &InMemory) -> Vec<Record> {
+pub(super) fn records(seed: u64, pairs: usize, reference: &InMemory) -> Vec<Record> {
     let mut numbers = Numbers(seed);
     let mut records = Vec::new();
     for pair in 0..pairs {
@@ -212,7 +212,7 @@ fn records(seed: u64, pairs: usize, reference: &InMemory) -> Vec<Record> {
     records
 }
 
-fn write(header: &Header, records: &[Record], reference: &InMemory) -> Vec<u8> {
+pub(super) fn write(header: &Header, records: &[Record], reference: &InMemory) -> Vec<u8> {
     let mut writer = Writer::new(Vec::new(), header, reference).expect("header");
     for record in records {
         writer.write(record).expect("a record that CRAM can hold");
@@ -220,7 +220,7 @@ fn write(header: &Header, records: &[Record], reference: &InMemory) -> Vec<u8> {
     writer.finish().expect("written")
 }
 
-fn in_file(folder: &Path, bytes: &[u8]) -> PathBuf {
+pub(super) fn in_file(folder: &Path, bytes: &[u8]) -> PathBuf {
     let path = folder.join("x.cram");
     std::fs::write(&path, bytes).expect("written");
     path
@@ -232,7 +232,7 @@ fn with_index(folder: &Path, bytes: &[u8]) -> PathBuf {
     path
 }
 
-fn read_all(path: &Path, reference: &InMemory) -> Result<Vec<Record>, AlignmentsError> {
+pub(super) fn read_all(path: &Path, reference: &InMemory) -> Result<Vec<Record>, AlignmentsError> {
     let mut file = AlignmentFile::open(path, Some(reference))?;
     std::iter::from_fn(|| file.read().transpose()).collect()
 }

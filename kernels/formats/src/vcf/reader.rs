@@ -11,6 +11,7 @@ use noodles::csi::BinningIndex;
 use noodles::vcf::variant::io::Write as _;
 use noodles::{bcf, bgzf, tabix, vcf};
 
+use crate::binning;
 use crate::open::{self, Compression};
 use crate::vcf::error::{Place, VcfError};
 use crate::vcf::header::Header;
@@ -113,9 +114,7 @@ impl Reader {
         if !matches!(self.source, Source::Bgzf(_)) {
             return Ok(false);
         }
-        let mut path = self.path.clone().into_os_string();
-        path.push(".tbi");
-        match tabix::fs::read(&path) {
+        match binning::beside_vcf(&self.path) {
             Ok(index) => {
                 self.index = Some(Arc::new(index));
                 Ok(true)

@@ -2,5 +2,6 @@
 
 mod cohort;
 mod golden;
+mod hostile;
 mod order;
 mod real;

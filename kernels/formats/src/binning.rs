@@ -1,0 +1,152 @@
+//! Binning indexes (`.bai`, `.tbi`, `.csi`) from anywhere: walked through before they are parsed, because the
+//! parser makes room for as much as they claim and trusts their bin numbers.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use noodles::{bam, bgzf, csi, tabix};
+
+use crate::open;
+
+/// The largest index of a human genome has a few megabytes; what unpacks to more than this is damaged.
+const INDEX_BYTES_MAX: u64 = 1 << 30;
+/// Bins of an index of fixed depth (SAM 5.2), with the one that holds its counts.
+const BIN_MAX: u32 = 37_450;
+/// An index of this depth covers more than any contig has; a deeper one is damaged.
+const DEPTH_MAX: u32 = 9;
+
+/// The index beside a BAM file: `.bai`, else `.csi`.
+///
+/// # Errors
+/// Those of reading it; `InvalidData` when it is malformed.
+pub(crate) fn beside_bam(path: &Path) -> io::Result<bam::Index> {
+    match bytes(&with_ending(path, ".bai")) {
+        Ok(bytes) => {
+            check(&bytes)?;
+            let index = bam::bai::io::Reader::new(&bytes[..]).read_index()?;
+            Ok(bam::Index::Bai(index))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let bytes = bytes(&with_ending(path, ".csi"))?;
+            check(&bytes)?;
+            let packed = pack(&bytes)?;
+            let index = csi::io::Reader::new(&packed[..]).read_index()?;
+            Ok(bam::Index::Csi(index))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The `.tbi` beside a VCF file.
+///
+/// # Errors
+/// As [`beside_bam`].
+pub(crate) fn beside_vcf(path: &Path) -> io::Result<tabix::Index> {
+    let bytes = bytes(&with_ending(path, ".tbi"))?;
+    check(&bytes)?;
+    let packed = pack(&bytes)?;
+    tabix::io::Reader::new(&packed[..]).read_index()
+}
+
+fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// The content of an index, unpacked.
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = open::text(path)?
+        .take(INDEX_BYTES_MAX)
+        .read_to_end(&mut bytes)?;
+    if read as u64 == INDEX_BYTES_MAX {
+        return Err(malformed());
+    }
+    Ok(bytes)
+}
+
+/// BGZF, which the parsers want.
+fn pack(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut writer = bgzf::io::Writer::new(Vec::new());
+    io::Write::write_all(&mut writer, bytes)?;
+    writer.finish()
+}
+
+fn malformed() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the index is malformed")
+}
+
+fn check(bytes: &[u8]) -> io::Result<()> {
+    walk(bytes).ok_or_else(malformed)
+}
+
+/// Walks through an index of any kind; `None` when it is not what it claims.
+fn walk(bytes: &[u8]) -> Option<()> {
+    let mut rest = Rest(bytes);
+    match rest.take(4)? {
+        b"BAI\x01" => {
+            let contigs = rest.count()?;
+            rest.contigs(contigs, BIN_MAX, true)
+        }
+        b"TBI\x01" => {
+            let contigs = rest.count()?;
+            rest.take(6 * 4)?;
+            let names = rest.count()?;
+            rest.take(names)?;
+            rest.contigs(contigs, BIN_MAX, true)
+        }
+        b"CSI\x01" => {
+            let (shift, depth) = (rest.count()?, u32::try_from(rest.count()?).ok()?);
+            if shift > 30 || depth > DEPTH_MAX {
+                return None;
+            }
+            let auxiliary = rest.count()?;
+            rest.take(auxiliary)?;
+            let contigs = rest.count()?;
+            let bins = ((1u64 << (3 * (depth + 1))) - 1) / 7;
+            rest.contigs(contigs, u32::try_from(bins + 1).ok()?, false)
+        }
+        _ => None,
+    }
+}
+
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn number(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    /// A number of things, which is written signed.
+    fn count(&mut self) -> Option<usize> {
+        usize::try_from(self.number()? as i32).ok()
+    }
+
+    /// `linear`: with a linear index; otherwise every bin has its offset.
+    fn contigs(&mut self, contigs: usize, bin_max: u32, linear: bool) -> Option<()> {
+        for _ in 0..contigs {
+            for _ in 0..self.count()? {
+                if self.number()? > bin_max {
+                    return None;
+                }
+                if !linear {
+                    self.take(8)?;
+                }
+                let chunks = self.count()?;
+                self.take(16 * chunks)?;
+            }
+            if linear {
+                let offsets = self.count()?;
+                self.take(8 * offsets)?;
+            }
+        }
+        Some(())
+    }
+}
