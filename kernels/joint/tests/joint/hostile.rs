@@ -122,6 +122,8 @@ proptest! {
         let contig = kumi_seq::contig::ContigId(0);
         let regions = [Interval { contig, start, end: BASES as u32 }];
         let sink = |_: Vec<Record>| Ok::<_, std::convert::Infallible>(());
+        let alone = joint_all(&paths[1..], &reference, &regions, &Params::default(), sink);
+        prop_assert!(alone.is_ok_and(|stats| stats.records > 5), "the other file is good");
         if let Err(error) = joint_all(&paths, &reference, &regions, &Params::default(), sink) {
             let mut told = error.to_string();
             let mut source = std::error::Error::source(&error);
