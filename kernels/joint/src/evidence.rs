@@ -142,7 +142,7 @@ pub(crate) fn parse(
         alleles.push(match text {
             b"<NON_REF>" | b"<*>" | b"<X>" => Local::Any,
             b"*" | b"<*:DEL>" => Local::Spanning,
-            _ if text.iter().all(|base| field::is_base(*base)) => {
+            _ if !text.is_empty() && text.iter().all(|base| field::is_base(*base)) => {
                 let text = text.to_ascii_uppercase();
                 Local::Parts(normalise(reference, contig, start, &bases, &text))
             }
