@@ -12,6 +12,7 @@ mod daemon;
 mod daemons;
 mod determinism;
 mod inputs;
+mod interop;
 mod kernels;
 mod layers;
 mod metrics;

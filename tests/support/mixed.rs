@@ -25,6 +25,15 @@ const CONTIGS: [(&str, usize, usize); 3] = [
 /// Bases of contig 2 that are N.
 const GAP: std::ops::Range<usize> = 2000..2150;
 
+/// The files of its lanes, with what `samtools fastq` puts behind the names of their reads.
+pub(crate) const LANES: [(&str, &str); 5] = [
+    ("a_1.fastq.gz", "/1"),
+    ("a_2.fastq.gz", "/2"),
+    ("b_1.fastq.gz", "/1"),
+    ("b_2.fastq.gz", "/2"),
+    ("s.fastq.gz", ""),
+];
+
 /// What `kumi run` made of it.
 pub(crate) struct Mixed {
     dir: tempfile::TempDir,
@@ -36,9 +45,14 @@ impl Mixed {
         published_file(&self.dir.path().join("out"), ending)
     }
 
+    /// An input.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
     /// Plain FASTA, with `.fai`.
     pub(crate) fn reference(&self) -> PathBuf {
-        self.dir.path().join("mixed.fa")
+        self.path("mixed.fa")
     }
 }
 
