@@ -83,7 +83,7 @@ fn paired_quality(params: &Params, found: &[Vec<Alignment>; 2], pairing: &Pairin
 }
 
 /// Query bases in the direction of the sequencer.
-fn as_sequenced(alignment: &Alignment, length: u32) -> (u32, u32) {
+pub(crate) fn as_sequenced(alignment: &Alignment, length: u32) -> (u32, u32) {
     if alignment.reverse {
         (length - alignment.query.1, length - alignment.query.0)
     } else {

@@ -3,15 +3,15 @@
 //! Taken only when nothing that was not looked at can matter: see `probe` for what bounds it.
 
 use kumi_index::View;
-use kumi_seq::cigar::{self, Kind};
-use kumi_simd::level::Level;
 
-use crate::extend::{self, Alignment, Buffers, clipping_gains};
+use crate::extend::{self, Alignment, Buffers};
+use crate::flat::{self, Fit, Gaps};
 use crate::insert_size::InsertSize;
 use crate::pair::{self, Pairing};
 use crate::params::Params;
-use crate::probe::{self, Place, Probe};
+use crate::probe::{Place, Probe};
 use crate::read::Read;
+use crate::setting::Setting;
 
 /// What the best alignment must score more than all that were not looked at can.
 const MARGIN: i32 = 10;
@@ -21,17 +21,6 @@ const PLACES_MAX: usize = 48;
 const GAPPED_MAX: usize = 12;
 /// Places this far from another are other places, not the same with a gap.
 const APART: u64 = 64;
-
-/// What a read is aligned to and how.
-#[derive(Clone, Copy)]
-pub(crate) struct Setting<'a> {
-    /// The reference.
-    pub view: View<'a>,
-    /// The settings.
-    pub params: &'a Params,
-    /// The processor.
-    pub level: Level,
-}
 
 /// The alignments of both mates and the pair they make, when they are beyond doubt.
 pub(crate) fn pair(
@@ -98,7 +87,7 @@ fn alignments(
     buffers: &mut Buffers,
     into: &mut Vec<Alignment>,
 ) -> Option<()> {
-    let Setting { view, params, .. } = setting;
+    let params = setting.params;
     let best = probe
         .places
         .iter()
@@ -116,24 +105,33 @@ fn alignments(
                 continue;
             };
             let ungapped = score(params, read, place);
-            let bound = with_gaps(params, read, probe, place, strand());
-            if ungapped.max(bound) < least {
+            let bound = bound(params, read, probe, place, strand());
+            // Gaps and clips are looked for where they may make a difference.
+            let matters = place.differences() > 1 && ungapped.max(bound) + MARGIN > best;
+            if ungapped < least && !matters {
                 continue;
             }
             if into.len() == PLACES_MAX {
                 return None;
             }
-            let matters = bound > ungapped && bound > best - MARGIN;
-            if matters || (ungapped + MARGIN > best && clips(view, params, read, place, buffers)) {
-                gapped += 1;
-                if gapped > GAPPED_MAX {
-                    return None;
+            let mut fit = Fit::Gap;
+            if !matters || strand().count() == 1 {
+                let gaps = if matters { Gaps::Always } else { Gaps::Never };
+                let mismatches = &mut buffers.mismatches;
+                fit = flat::fit(setting, read, place.start, reverse, gaps, mismatches);
+            }
+            match fit {
+                Fit::Flat(alignment) => into.push(alignment),
+                Fit::Unknown => return None,
+                Fit::Gap => {
+                    gapped += 1;
+                    if gapped > GAPPED_MAX {
+                        return None;
+                    }
+                    let diagonals = strand().map(|place| place.start);
+                    let diagonals = (diagonals.clone().min()?, diagonals.max()?);
+                    into.push(extend::around(setting, read, reverse, diagonals, buffers)?);
                 }
-                let diagonals = strand().map(|place| place.start);
-                let diagonals = (diagonals.clone().min()?, diagonals.max()?);
-                into.push(extend::around(setting, read, reverse, diagonals, buffers)?);
-            } else if ungapped >= least {
-                into.push(whole(view, read, place, ungapped)?);
             }
         }
     }
@@ -141,48 +139,13 @@ fn alignments(
     Some(())
 }
 
-/// The alignment of a whole read at a place; `None` when that is not inside a contig.
-fn whole(view: View<'_>, read: &Read, place: &Place, score: i32) -> Option<Alignment> {
-    let (contig, start) = view.locate(place.start);
-    let end = start + read.len() as u64;
-    if end > u64::from(view.contigs().get(contig)?.length) {
-        return None;
-    }
-    let mut cigar = Vec::with_capacity(1);
-    cigar::push(&mut cigar, Kind::Match, read.len() as u32);
-    Some(Alignment {
-        score,
-        reverse: place.reverse,
-        contig,
-        start: start as u32,
-        end: end as u32,
-        query: (0, read.len() as u32),
-        cigar,
-    })
-}
-
 fn score(params: &Params, read: &Read, place: &Place) -> i32 {
     read.len() as i32 * params.match_score
         - place.differences() as i32 * (params.match_score + params.mismatch)
 }
 
-/// True when the read at a place scores better with an end clipped.
-fn clips(
-    view: View<'_>,
-    params: &Params,
-    read: &Read,
-    place: &Place,
-    buffers: &mut Buffers,
-) -> bool {
-    let mismatches = &mut buffers.mismatches;
-    probe::mismatches(view, read, place.start, place.reverse, mismatches);
-    let last = read.len() as u32 - 1;
-    clipping_gains(params, mismatches.iter().copied())
-        || clipping_gains(params, mismatches.iter().rev().map(|&at| last - at))
-}
-
 /// The most that a read may score with gaps around the best of some places that are close together.
-fn with_gaps<'a>(
+fn bound<'a>(
     params: &Params,
     read: &Read,
     probe: &Probe,
@@ -195,12 +158,11 @@ fn with_gaps<'a>(
     let one = if votes > best.votes {
         perfect - gap
     } else {
-        // The seeds lie on one diagonal: a gap at either end takes the differences there, those among the seeds
-        // need one that is closed again.
+        // The seeds lie on one diagonal: a gap at either end takes the differences there, or a clip.
         let edit = params.match_score + params.mismatch;
-        let gain = |differences: u32, cost: i32| (differences as i32 * edit - cost).max(0);
-        let [before, among, behind] = best.mismatches;
-        score(params, read, best) + gain(before, gap) + gain(among, 2 * gap) + gain(behind, gap)
+        let gain = |differences: u32| (differences as i32 * edit - gap).max(0);
+        let [before, _, behind] = best.mismatches;
+        score(params, read, best) + gain(before) + gain(behind)
     };
     one.min(probe.bound(params, read, votes))
 }

@@ -1,15 +1,13 @@
 //! From a chain to an alignment: without gaps where that is good, banded where it is not.
 
-use kumi_seq::cigar::{self, Kind, Op};
+use kumi_seq::cigar::Op;
 use kumi_seq::contig::ContigId;
 use kumi_seq::interval::Interval;
 
 use crate::chain::Chain;
-use crate::easy::Setting;
 use crate::gapped::{self, Extension};
-use crate::params::Params;
-use crate::probe;
 use crate::read::Read;
+use crate::setting::Setting;
 
 /// An alignment of a read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +36,6 @@ pub(crate) struct Buffers {
     pub mismatches: Vec<u32>,
     gapped: kumi_simd::banded::Scratch,
 }
-
-/// An alignment without gaps is taken as it is with up to one mismatch in this many bases.
-const BASES_PER_MISMATCH: usize = 8;
 
 /// Extends a chain over the whole read, with gaps; `None` when nothing is worth it.
 pub(crate) fn gapped(
@@ -155,57 +150,4 @@ fn place(extension: Extension, reverse: bool, contig: ContigId, origin: u32) -> 
         query: extension.query,
         cigar: extension.cigar,
     }
-}
-
-/// The alignment of the whole read on the one diagonal of a chain, unless clipping an end would score better: beyond
-/// a gap three bases of four differ, so a read with a gap is one of those.
-pub(crate) fn ungapped(
-    setting: Setting<'_>,
-    read: &Read,
-    chain: &Chain,
-    buffers: &mut Buffers,
-) -> Option<Alignment> {
-    let Setting { view, params, .. } = setting;
-    if chain.diagonals.0 != chain.diagonals.1 {
-        return None;
-    }
-    let begin = u64::try_from(chain.diagonals.0).ok()?;
-    let (contig, start) = view.locate(begin);
-    let end = start + read.len() as u64;
-    if end > u64::from(view.contigs().get(contig)?.length)
-        || read.packed(chain.reverse).is_none()
-        || view.is_ambiguous(begin, begin + read.len() as u64)
-    {
-        return None;
-    }
-    let mismatches = &mut buffers.mismatches;
-    probe::mismatches(view, read, begin, chain.reverse, mismatches);
-    let last = read.len() as u32 - 1;
-    if mismatches.len() > read.len() / BASES_PER_MISMATCH
-        || clipping_gains(params, mismatches.iter().copied())
-        || clipping_gains(params, mismatches.iter().rev().map(|&at| last - at))
-    {
-        return None;
-    }
-    let cost = mismatches.len() as i32 * (params.mismatch + params.match_score);
-    let mut cigar = Vec::with_capacity(1);
-    cigar::push(&mut cigar, Kind::Match, read.len() as u32);
-    Some(Alignment {
-        score: read.len() as i32 * params.match_score - cost,
-        reverse: chain.reverse,
-        contig,
-        start: start as u32,
-        end: end as u32,
-        query: (0, read.len() as u32),
-        cigar,
-    })
-}
-
-/// True when the bases up to some mismatch score worse than clipping them. Mismatches are given by their
-/// distance from the end, the nearest first.
-pub(crate) fn clipping_gains(params: &Params, mismatches: impl Iterator<Item = u32>) -> bool {
-    (0..).zip(mismatches).any(|(before, distance)| {
-        let matches = distance as i32 - before;
-        matches * params.match_score - (before + 1) * params.mismatch < -params.clip
-    })
 }

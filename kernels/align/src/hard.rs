@@ -4,13 +4,14 @@
 //! promising first.
 
 use crate::chain::{self, Chain, chains};
-use crate::choose::covers_half;
-use crate::easy::Setting;
+use crate::choose::{as_sequenced, covers_half};
 use crate::extend::{self, Alignment};
+use crate::flat::{self, Fit, Gaps};
 use crate::insert_size::InsertSize;
 use crate::pair::{self, Pairing, both_alone};
 use crate::read::Read;
 use crate::seed::{Anchor, Seeds};
+use crate::setting::Setting;
 
 /// Chains of a read that are tried with gaps.
 const GAPPED_MAX: usize = 16;
@@ -94,15 +95,28 @@ fn ungapped(
     let best = all.first().map_or(0, |chain| chain.score);
     let perfect = read.len() as i32 * params.match_score;
     for chain in all.iter().filter(|chain| chain.score * 3 >= best) {
-        match extend::ungapped(setting, read, chain, extension) {
-            Some(alignment) => found.push(alignment),
-            None => {
-                let edits = seeds.edits(chain.seeds).max(1);
-                open[side].push(Open {
-                    chain: *chain,
-                    bound: perfect - edits * (params.match_score + params.mismatch),
-                });
-            }
+        let mut fit = Fit::Gap;
+        if chain.diagonals.0 == chain.diagonals.1
+            && let Ok(start) = u64::try_from(chain.diagonals.0)
+        {
+            let mismatches = &mut extension.mismatches;
+            fit = flat::fit(
+                setting,
+                read,
+                start,
+                chain.reverse,
+                Gaps::Clipped,
+                mismatches,
+            );
+        }
+        if let Fit::Flat(alignment) = fit {
+            found.push(alignment);
+        } else {
+            let edits = seeds.edits(chain.seeds).max(1);
+            open[side].push(Open {
+                chain: *chain,
+                bound: perfect - edits * (params.match_score + params.mismatch),
+            });
         }
     }
 }
@@ -164,8 +178,16 @@ fn gapped(
         best = best.max(alignment.as_ref().map_or(0, |a| a.score));
         found.extend(alignment);
     }
-    let whole = |a: &Alignment| a.query == (0, read.len() as u32);
-    found.retain(|a| a.score >= params.score_min && (a.score + SPREAD >= best || !whole(a)));
+    let Some(top) = found.iter().max_by_key(|a| a.score) else {
+        return;
+    };
+    // The direction of the sequencer, to compare strands.
+    let length = read.len() as u32;
+    let part = as_sequenced(top, length);
+    found.retain(|a| {
+        let other_part = !covers_half(as_sequenced(a, length), part);
+        a.score >= params.score_min && (a.score + SPREAD >= best || other_part)
+    });
 }
 
 /// Sorts alignments by score, then by place, and drops those that overlap a better one both in the read and

@@ -7,6 +7,7 @@ mod chain;
 mod choose;
 mod easy;
 mod extend;
+mod flat;
 mod gapped;
 mod hard;
 mod insert_size;
@@ -18,6 +19,7 @@ mod probe;
 mod read;
 mod record;
 mod seed;
+mod setting;
 mod template;
 #[cfg(test)]
 mod tests;

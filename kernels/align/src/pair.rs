@@ -1,10 +1,10 @@
 //! Pairing: which alignments of two mates belong together, and mates found where they should lie.
 
-use crate::easy::Setting;
 use crate::extend::{Alignment, Buffers, banded};
 use crate::insert_size::InsertSize;
 use crate::params::Params;
 use crate::read::Read;
+use crate::setting::Setting;
 
 /// Alignments of a read from which its mate is looked for.
 const ANCHORS: usize = 4;

@@ -167,23 +167,21 @@ fn first_bases(to: u32, from: u32) -> u64 {
     }
 }
 
-/// Where two packed sequences differ: a word of 32 bases at a time, a bit for every second.
+/// Where two words of packed bases differ, of so many bases: a bit for every second.
+pub(crate) fn differences(a: u64, b: u64, bases: u32) -> u64 {
+    const LOW: u64 = 0x5555_5555_5555_5555;
+    let bits = a ^ b;
+    (bits | bits >> 1) & LOW & first_bases(bases, 0)
+}
+
+/// Where two packed sequences differ, a word at a time.
 fn each_difference<'a>(
     a: &'a [u64],
     b: &'a [u64],
     length: usize,
 ) -> impl Iterator<Item = u64> + use<'a> {
-    const LOW: u64 = 0x5555_5555_5555_5555;
-    a.iter().zip(b).enumerate().map(move |(at, (a, b))| {
-        let bits = a ^ b;
-        let left = length - 32 * at;
-        let inside = if left >= 32 {
-            LOW
-        } else {
-            LOW & ((1 << (2 * left)) - 1)
-        };
-        (bits | bits >> 1) & inside
-    })
+    let words = a.iter().zip(b).enumerate();
+    words.map(move |(at, (a, b))| differences(*a, *b, (length - 32 * at) as u32))
 }
 
 /// The positions at which a packed read differs from the reference when it begins at `start` of the concatenation,

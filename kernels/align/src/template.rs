@@ -17,6 +17,7 @@ use crate::params::Params;
 use crate::probe::Probe;
 use crate::read::Read;
 use crate::record;
+use crate::setting::Setting;
 
 /// Templates whose probes are under way at the same time.
 const TOGETHER: usize = 32;
@@ -109,7 +110,7 @@ impl Aligner<'_> {
         let segments = template.segments.len().min(2);
         let reads = &reads[at..at + segments];
         let expected = self.sizes.of(template.read_group);
-        let setting = easy::Setting {
+        let setting = Setting {
             view: self.view,
             params: self.params,
             level: self.level,
