@@ -8,10 +8,10 @@ use crate::probe;
 use crate::read::Read;
 use crate::setting::Setting;
 
-/// Bases behind a gap that it must be worth opening for.
-const TAIL_MIN: u32 = 8;
-/// Bases behind a gap that are compared.
-const TAIL_MAX: u32 = 32;
+/// Bases beyond a gap, at least: a few that fit exactly, or more with an error among them.
+const TAILS: [u32; 4] = [3, 6, 10, 16];
+/// Bases beyond a gap that are compared.
+const PIECE_MAX: u32 = 32;
 
 /// What a diagonal gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,57 +119,59 @@ fn gap_helps(
     mismatches: &[u32],
 ) -> bool {
     let length = read.len() as u32;
-    // The tail begins with the last mismatch that leaves enough bases behind.
-    let behind = mismatches.partition_point(|&at| at + TAIL_MIN <= length);
-    let before = mismatches.partition_point(|&at| at + 1 < TAIL_MIN);
-    let ends = [
-        behind.checked_sub(1).map(|at| {
-            let from = mismatches[at.min(mismatches.len().saturating_sub(2))];
-            let to = length.min(from + TAIL_MAX);
-            (
-                from,
-                to,
-                mismatches.len() - at.min(mismatches.len().saturating_sub(2)),
-            )
-        }),
-        mismatches.get(before).map(|_| {
-            let at = before.max(1).min(mismatches.len() - 1);
-            let to = mismatches[at] + 1;
-            (to.saturating_sub(TAIL_MAX), to, at + 1)
-        }),
-    ];
-    ends.into_iter().flatten().any(|(from, to, count)| {
-        let gain = count as i32 * (setting.params.match_score + setting.params.mismatch);
-        gain > setting.params.gap_open + setting.params.gap_extend
-            && lies_beside(setting, read, start, reverse, (from, to))
+    TAILS.iter().any(|&tail| {
+        // The piece begins with a mismatch that leaves enough bases behind, and a second one with them.
+        let behind = mismatches.partition_point(|&at| at + tail <= length);
+        let behind = behind
+            .min(mismatches.len().saturating_sub(1))
+            .checked_sub(1);
+        let helps = behind.is_some_and(|at| {
+            let from = mismatches[at];
+            let piece = (from, length.min(from + PIECE_MAX));
+            let count = mismatches.len() - at;
+            lies_beside(setting, read, start, reverse, piece, (count, length - from))
+        });
+        let before = mismatches.partition_point(|&at| at + 1 < tail).max(1);
+        helps
+            || mismatches.get(before).is_some_and(|&last| {
+                let piece = ((last + 1).saturating_sub(PIECE_MAX), last + 1);
+                lies_beside(setting, read, start, reverse, piece, (before + 1, last + 1))
+            })
     })
 }
 
-/// True when a piece of the read lies on a diagonal close by with next to no difference.
+/// True when a piece of the read lies on a diagonal close by with next to no difference, and a gap that leads there
+/// costs less than the mismatches, of which there are `count` up to the end of the read, and less than clipping
+/// the `bases` up to there.
 fn lies_beside(
     setting: Setting<'_>,
     read: &Read,
     start: u64,
     reverse: bool,
     (from, to): (u32, u32),
+    (count, bases): (usize, u32),
 ) -> bool {
     let Setting { view, params, .. } = setting;
     let Some(packed) = read.packed(reverse) else {
         return true;
     };
-    let allowed = ((to - from) / 8).max(1);
+    let clipped = bases as i32 * params.match_score + params.clip;
+    let gain = (count as i32 * (params.match_score + params.mismatch)).min(clipped);
+    let longest = (gain - params.gap_open - 1) / params.gap_extend.max(1);
+    let longest = longest.clamp(0, params.band as i32) as u64;
+    let allowed = (to - from) / 8;
     let (word, shift) = ((from / 32) as usize, 2 * (from % 32));
     let piece = ((u128::from(packed[word]) | u128::from(packed[word + 1]) << 64) >> shift) as u64;
-    let band = u64::from(params.band);
-    let first = (start + u64::from(from)).saturating_sub(band);
-    // One load for all diagonals: 32 bases and the band on either side.
+    let own = start + u64::from(from);
+    let first = own.saturating_sub(longest);
+    // One load for all diagonals: the piece and the longest gap on either side.
     let mut reference = [0; 4];
     view.packed(first, &mut reference);
-    (0..=2 * band).any(|shift| {
+    (0..=2 * longest).any(|shift| {
         let (word, bits) = ((shift / 32) as usize, 2 * (shift % 32));
         let both = u128::from(reference[word]) | u128::from(reference[word + 1]) << 64;
         let differs = probe::differences(piece, (both >> bits) as u64, to - from);
-        first + shift != start + u64::from(from) && differs.count_ones() <= allowed
+        first + shift != own && differs.count_ones() <= allowed
     })
 }
 

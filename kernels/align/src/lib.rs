@@ -8,6 +8,7 @@ mod choose;
 mod easy;
 mod extend;
 mod flat;
+mod foreign;
 mod gapped;
 mod hard;
 mod insert_size;

@@ -11,6 +11,7 @@ use kumi_simd::level::Level;
 use crate::choose;
 use crate::easy;
 use crate::extend::Alignment;
+use crate::foreign;
 use crate::hard::{self, Hard};
 use crate::insert_size::InsertSizes;
 use crate::params::Params;
@@ -136,6 +137,7 @@ impl Aligner<'_> {
                 pairing.as_ref(),
             ));
         }
+        foreign::lower(self.view, self.params, template, reads, &mut mates);
         let is_proper = pairing.is_some();
         record::emit(
             self.view,
