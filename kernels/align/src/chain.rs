@@ -26,6 +26,15 @@ pub(crate) struct Chain {
     pub seeds: u128,
 }
 
+/// Query bases of a chain of a read of `length`, in the direction of the sequencer.
+pub(crate) fn as_sequenced(chain: &Chain, length: u32) -> (u32, u32) {
+    if chain.reverse {
+        (length - chain.query.1, length - chain.query.0)
+    } else {
+        chain.query
+    }
+}
+
 /// Buffers of [`chains`].
 #[derive(Debug, Default)]
 pub(crate) struct Buffers {

@@ -92,9 +92,16 @@ fn ungapped(
     } = scratch;
     seeds.anchors(view, params, read, anchors);
     chains(anchors, params.chains_max, chaining, all);
-    let best = all.first().map_or(0, |chain| chain.score);
+    let Some(best) = all.first() else {
+        return;
+    };
+    // A chain is worth a look that is nearly as good as the best, or explains another part of the read.
+    let length = read.len() as u32;
+    let part = |chain: &Chain| chain::as_sequenced(chain, length);
+    let worth =
+        |chain: &&Chain| chain.score * 3 >= best.score || !covers_half(part(chain), part(best));
     let perfect = read.len() as i32 * params.match_score;
-    for chain in all.iter().filter(|chain| chain.score * 3 >= best) {
+    for chain in all.iter().filter(worth) {
         let mut fit = Fit::Gap;
         if chain.diagonals.0 == chain.diagonals.1
             && let Ok(start) = u64::try_from(chain.diagonals.0)
