@@ -3,17 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::support::small::{Numbers, World, changed};
-use crate::support::{files, text, unzip};
+use crate::support::{text, unzip};
 
 /// Genotypes of the variant records, and of the reference blocks, of a sample's gVCF by contig.
 fn genotypes(world: &World, sample: &str) -> BTreeMap<String, Vec<String>> {
-    let ending = format!("/{sample}.g.vcf.gz");
-    let found = files(&world.root(), &|name| {
-        name.ends_with(&ending) && !name.contains("/work/")
-    });
-    assert_eq!(found.len(), 1, "{found:?}");
+    let gvcf = world.file(&format!("/{sample}.g.vcf.gz"));
     let mut by_contig: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for line in unzip(&world.root().join(&found[0])).lines() {
+    for line in unzip(&gvcf).lines() {
         if line.starts_with('#') {
             continue;
         }
@@ -101,10 +97,7 @@ fn sex_and_contig_decide_how_many_alleles_a_genotype_has() {
     expect(&unknown, "chrY", &["block 0/0", "variant 1/1"]);
 
     // The cohort keeps the copies: one column may be haploid beside a diploid one.
-    let release = files(&world.root(), &|name| {
-        name.ends_with("/c.vcf.gz") && name.contains("/releases/")
-    });
-    let vcf = unzip(&world.root().join(&release[0]));
+    let vcf = unzip(&world.file("/c.vcf.gz"));
     let on = |contig: &str| -> Vec<String> {
         let lines = vcf
             .lines()
@@ -186,15 +179,9 @@ fn a_man_has_two_copies_of_the_pseudo_autosomal_regions() {
     let output = world.run(&[]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     for (sample, haploid) in [("M", true), ("F", false)] {
-        let ending = format!("/{sample}.g.vcf.gz");
-        let found = files(&world.root(), &|name| {
-            name.ends_with(&ending) && !name.contains("/work/")
-        });
+        let gvcf = world.file(&format!("/{sample}.g.vcf.gz"));
         let (mut inside, mut outside) = (0, 0);
-        for line in unzip(&world.root().join(&found[0]))
-            .lines()
-            .filter(|line| !line.starts_with('#'))
-        {
+        for line in unzip(&gvcf).lines().filter(|line| !line.starts_with('#')) {
             let cells: Vec<&str> = line.split('\t').collect();
             let start: usize = cells[1].parse().expect("POS");
             let genotype = cells[9].split(':').next().expect("GT");

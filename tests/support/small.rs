@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::support::{kumi, ok};
+use crate::support::{kumi, ok, published_file};
 
 const READ: usize = 100;
 /// Every so many bases two samples differ from the reference.
@@ -144,6 +144,11 @@ impl World {
              [reference]\nfasta = \"r.fa\"\n[params]\n{params}\n"
         );
         self.write("cohort.toml", text);
+    }
+
+    /// The file that was published for good with a name of this end.
+    pub(crate) fn file(&self, ending: &str) -> PathBuf {
+        published_file(&self.root(), ending)
     }
 
     /// Where `kumi run` puts everything.
