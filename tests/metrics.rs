@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::daemon::{Process, Schedulers, free_ports, http_get, worker};
 use crate::support::tools::have;
 use crate::support::trio::cohort_file;
-use crate::support::{json, kumi, ok, text, until};
+use crate::support::{json, kumi, ok, run, text, until};
 
 /// Families that a scheduler with a finished cohort and a target serves.
 const SCHEDULER: [&str; 17] = [
@@ -149,5 +149,47 @@ fn prometheus_scrapes_schedulers_and_workers() {
     let metrics = http_get(scheduler_metrics, "/metrics").expect("metrics");
     for name in ["NA12878", "ceu-trio", "samples.csv"] {
         assert!(!metrics.contains(name), "a metric tells {name}");
+    }
+}
+
+/// One address serves everything of `kumi run`: scheduler and worker, each family once.
+#[test]
+fn a_run_serves_its_worker_beside_its_scheduler() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let [port] = free_ports();
+    let mut command = run(&cohort_file(dir.path(), ""), &dir.path().join("out"));
+    command.args(["--metrics-address", &format!("127.0.0.1:{port}")]);
+    let mut running = Process::start(&mut command, &dir.path().join("run.log"));
+    let metrics = until("an opened reference", || {
+        assert!(running.is_running(), "it ended before");
+        let metrics = http_get(port, "/metrics")?;
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with("kumi_worker_tasks_running{"));
+        let busy = metrics.lines().any(|line| {
+            line.starts_with("kumi_kernel_reads_processed_total{kernel=\"align\"}")
+                && !line.ends_with(" 0")
+        });
+        line.filter(|_| busy).map(str::to_owned).map(|_| metrics)
+    });
+    for name in [
+        "kumi_raft_has_leader",
+        "kumi_worker_session_open 1",
+        "kumi_tasks{",
+    ] {
+        assert!(metrics.contains(name), "{name} is not in\n{metrics}");
+    }
+    for family in [
+        "kumi_build_info",
+        "kumi_worker_info",
+        "process_cpu_seconds_total",
+    ] {
+        let types = metrics
+            .lines()
+            .filter(|line| line.starts_with(&format!("# TYPE {family} ")));
+        assert_eq!(types.count(), 1, "{family}");
+    }
+    if have(&["promtool"]) {
+        check(&metrics, "a run");
     }
 }

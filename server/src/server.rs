@@ -28,6 +28,7 @@ type End = Option<Result<(), StopError>>;
 pub struct Server {
     grpc_address: SocketAddr,
     metrics_address: Option<SocketAddr>,
+    exposition: Arc<Exposition>,
     control: Arc<Control>,
     stop: watch::Sender<bool>,
     end: watch::Receiver<End>,
@@ -64,6 +65,7 @@ pub async fn start_with(config: Config, clock: Clock) -> Result<Server, StartErr
     let control = Control::new(node, clock, times, stopping);
     let registry = Registry::new();
     let rpc = RpcMetrics::new(&registry, &endpoint::DESCRIPTORS)?;
+    let exposition = Arc::new(Exposition::new(Arc::clone(&control), registry)?);
     let (health, health_service) = tonic_health::server::health_reporter();
     let tasks = Tasks {
         grpc: tokio::spawn(endpoint::serve(
@@ -74,7 +76,7 @@ pub async fn start_with(config: Config, clock: Clock) -> Result<Server, StartErr
         )),
         http: match http {
             Some(listener) => {
-                let monitor = Arc::new(Exposition::new(Arc::clone(&control), registry)?);
+                let monitor = Arc::clone(&exposition);
                 let stop = stopped_token(Arc::clone(&control));
                 Some(tokio::spawn(http::serve(listener, monitor, stop)))
             }
@@ -89,6 +91,7 @@ pub async fn start_with(config: Config, clock: Clock) -> Result<Server, StartErr
     Ok(Server {
         grpc_address,
         metrics_address,
+        exposition,
         control,
         stop,
         end,
@@ -114,6 +117,15 @@ impl Server {
     #[must_use]
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_address
+    }
+
+    /// Serves the metrics of something else in this process beside its own: families by names that it has
+    /// not itself.
+    pub fn also_serve(
+        &self,
+        gather: impl Fn() -> Vec<prometheus::proto::MetricFamily> + Send + Sync + 'static,
+    ) {
+        self.exposition.add(Box::new(gather));
     }
 
     /// Waits until calls here are answered: a leader is known, and if it is this node, its term has

@@ -28,8 +28,9 @@ use crate::scratch::Scratch;
 pub struct Daemon {
     wishes: mpsc::UnboundedSender<Input>,
     stopped: watch::Receiver<bool>,
+    metrics: Metrics,
     metrics_address: Option<SocketAddr>,
-    _metrics: Option<Aborting>,
+    _server: Option<Aborting>,
 }
 
 /// A task of the runtime that ends with its handle.
@@ -82,7 +83,7 @@ pub async fn start(config: Config) -> Result<Daemon, StartError> {
     let (wishes, wished) = mpsc::unbounded_channel();
     let (over, stopped) = watch::channel(false);
     let offered = (config.cores, config.memory_bytes);
-    let events = Loop::new(agent, metrics, scratch, offered);
+    let events = Loop::new(agent, metrics.clone(), scratch, offered);
     tokio::spawn(async move {
         events.run(wished).await;
         tracing::info!("worker stopped");
@@ -91,8 +92,9 @@ pub async fn start(config: Config) -> Result<Daemon, StartError> {
     Ok(Daemon {
         wishes,
         stopped,
+        metrics,
         metrics_address,
-        _metrics: server,
+        _server: server,
     })
 }
 
@@ -111,6 +113,14 @@ impl Daemon {
     pub async fn stopped(&self) {
         let mut stopped = self.stopped.clone();
         let _ = stopped.wait_for(|stopped| *stopped).await;
+    }
+
+    /// Gathers its metrics, for somebody else who serves them.
+    pub fn gather(
+        &self,
+    ) -> impl Fn() -> Vec<prometheus::proto::MetricFamily> + Send + Sync + use<> {
+        let metrics = self.metrics.clone();
+        move || metrics.gather()
     }
 
     /// Where `/metrics` is served.

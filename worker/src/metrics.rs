@@ -1,9 +1,12 @@
 //! What a worker counts about itself, for Prometheus. Labels come from closed sets; none names a sample.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use kumi_proto::v1::Stage;
 use kumi_proto::{STAGES, v1};
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::MetricFamily;
 use prometheus::{
     CounterVec, Gauge, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -16,6 +19,7 @@ use crate::measure;
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
+    info: Arc<Info>,
     reads: IntCounterVec,
     bases: IntCounterVec,
     core_seconds: CounterVec,
@@ -33,6 +37,47 @@ pub(crate) struct Metrics {
 pub struct Meter {
     reads: IntCounter,
     bases: IntCounter,
+    info: Option<Arc<Info>>,
+}
+
+/// What the worker is: one series, whose last label tells the reference that was opened last.
+#[derive(Debug)]
+struct Info {
+    series: IntGaugeVec,
+    labels: [String; 3],
+    reference: Mutex<String>,
+}
+
+impl Info {
+    fn new(all: &Registry, hello: &v1::WorkerHello) -> prometheus::Result<Self> {
+        let opts = Opts::new("kumi_worker_info", "What this worker is; always 1.");
+        let labels = ["version", "cpu", "kernel_version", "reference_digest"];
+        let info = Self {
+            series: registered(all, IntGaugeVec::new(opts, &labels))?,
+            labels: [&hello.version, &hello.cpu, &hello.kernel_version].map(Clone::clone),
+            reference: Mutex::default(),
+        };
+        info.series.with_label_values(&info.values("")).set(1);
+        Ok(info)
+    }
+
+    fn values<'a>(&'a self, reference: &'a str) -> [&'a str; 4] {
+        let [version, cpu, kernels] = &self.labels;
+        [version, cpu, kernels, reference]
+    }
+
+    fn set_reference(&self, digest: &str) {
+        let mut now = self
+            .reference
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *now != digest {
+            // The old series is there: it was made with these values.
+            let _ = self.series.remove_label_values(&self.values(&now));
+            self.series.with_label_values(&self.values(digest)).set(1);
+            digest.clone_into(&mut now);
+        }
+    }
 }
 
 impl Default for Meter {
@@ -42,6 +87,7 @@ impl Default for Meter {
         Self {
             reads: counter("reads"),
             bases: counter("bases"),
+            info: None,
         }
     }
 }
@@ -51,6 +97,13 @@ impl Meter {
     pub(crate) fn add(&self, reads: u64, bases: u64) {
         self.reads.inc_by(reads);
         self.bases.inc_by(bases);
+    }
+
+    /// The reference of this digest was opened.
+    pub(crate) fn reference(&self, digest: &str) {
+        if let Some(info) = &self.info {
+            info.set_reference(digest);
+        }
     }
 }
 
@@ -69,15 +122,6 @@ impl Metrics {
         let all = Registry::new();
         let opts = Opts::new;
         all.register(Box::new(ProcessCollector::for_self()))?;
-        let info = registered(
-            &all,
-            IntGaugeVec::new(
-                opts("kumi_worker_info", "What this worker is; always 1."),
-                &["version", "cpu", "kernel_version"],
-            ),
-        )?;
-        info.with_label_values(&[&hello.version, &hello.cpu, &hello.kernel_version])
-            .set(1);
         let build = registered(
             &all,
             IntGaugeVec::new(
@@ -87,6 +131,7 @@ impl Metrics {
         )?;
         build.with_label_values(&[&hello.version]).set(1);
         let metrics = Self {
+            info: Arc::new(Info::new(&all, hello)?),
             reads: registered(
                 &all,
                 IntCounterVec::new(
@@ -191,6 +236,7 @@ impl Metrics {
         Meter {
             reads: self.reads.with_label_values(&[stage.label()]),
             bases: self.bases.with_label_values(&[stage.label()]),
+            info: Some(Arc::clone(&self.info)),
         }
     }
 
@@ -234,11 +280,16 @@ impl Metrics {
 
     /// The text that Prometheus reads.
     pub(crate) fn to_text(&self) -> Result<String, prometheus::Error> {
+        TextEncoder::new().encode_to_string(&self.gather())
+    }
+
+    /// All families, as they are now.
+    pub(crate) fn gather(&self) -> Vec<MetricFamily> {
         self.peak_rss.set(signed(measure::peak_rss_bytes()));
         self.memory
             .with_label_values(&["resident"])
             .set(signed(measure::rss_bytes()));
-        TextEncoder::new().encode_to_string(&self.registry.gather())
+        self.registry.gather()
     }
 }
 
@@ -254,5 +305,35 @@ fn class_label(class: v1::FailureClass) -> &'static str {
         v1::FailureClass::BadInput => "bad_input",
         v1::FailureClass::Internal => "internal",
         v1::FailureClass::Stopped => "stopped",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kumi_proto::v1;
+
+    use super::Metrics;
+
+    #[test]
+    fn one_series_tells_the_reference_that_was_opened_last() {
+        let metrics = Metrics::new(&v1::WorkerHello::default()).expect("names that fit");
+        let info = || -> Vec<String> {
+            let text = metrics.to_text().expect("text");
+            let lines = text
+                .lines()
+                .filter(|line| line.starts_with("kumi_worker_info"));
+            lines.map(str::to_owned).collect()
+        };
+        assert!(info()[0].contains("reference_digest=\"\""), "{:?}", info());
+        let meter = metrics.meter(v1::Stage::Call);
+        for digest in ["d1", "d1", "d2"] {
+            meter.reference(digest);
+            let told = info();
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(
+                told[0].contains(&format!("reference_digest=\"{digest}\"")),
+                "{told:?}"
+            );
+        }
     }
 }

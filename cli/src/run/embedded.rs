@@ -60,6 +60,7 @@ impl Embedded {
             let message = format!("the worker does not start: {}", chain(&error));
             Exit::new(Code::Internal, message)
         })?;
+        self.server.also_serve(worker.gather());
         self.worker = Some(worker);
         Ok(())
     }

@@ -14,19 +14,25 @@ mod tasks;
 mod units;
 mod workers;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::MetricFamily;
 use prometheus::{Registry, TextEncoder};
 
 use crate::control::Control;
 use crate::metrics::family::Family;
 use crate::metrics::http::Monitor;
 
+/// Gathers the families of something else in this process.
+pub(crate) type Gather = Box<dyn Fn() -> Vec<MetricFamily> + Send + Sync>;
+
 /// The families of one node.
 pub(crate) struct Exposition {
     control: Arc<Control>,
     registry: Registry,
+    others: Mutex<Vec<Gather>>,
 }
 
 impl Exposition {
@@ -36,7 +42,28 @@ impl Exposition {
         registry: Registry,
     ) -> Result<Self, prometheus::Error> {
         registry.register(Box::new(ProcessCollector::for_self()))?;
-        Ok(Self { control, registry })
+        Ok(Self {
+            control,
+            registry,
+            others: Mutex::default(),
+        })
+    }
+
+    /// Shows the families of something else too.
+    pub(crate) fn add(&self, other: Gather) {
+        let others = self.others.lock();
+        others.unwrap_or_else(PoisonError::into_inner).push(other);
+    }
+
+    /// Families of others by names that are not taken: a name may stand only once.
+    fn add_others(&self, families: &mut Vec<MetricFamily>) {
+        let mut names: BTreeSet<String> = families.iter().map(|f| f.name().to_owned()).collect();
+        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        for family in others.iter().flat_map(|gather| gather()) {
+            if names.insert(family.name().to_owned()) {
+                families.push(family);
+            }
+        }
     }
 
     fn families(&self) -> Vec<Family> {
@@ -84,6 +111,7 @@ impl Monitor for Exposition {
             .filter_map(Family::finish)
             .collect();
         families.extend(self.registry.gather());
+        self.add_others(&mut families);
         families.sort_by(|left, right| left.name().cmp(right.name()));
         let text = TextEncoder::new().encode_to_string(&families);
         text.unwrap_or_else(|error| format!("# the metrics cannot be written: {error}\n"))

@@ -103,6 +103,7 @@ impl Context<'_> {
                 path.display()
             )));
         }
+        self.meter.reference(&index.digest());
         let name = if reference.name.is_empty() {
             index.name().to_owned()
         } else {
