@@ -58,18 +58,22 @@ pub struct SchedulerArgs {
 
 /// `kumi worker start`.
 ///
-/// Every flag can also be given in the environment. SIGTERM and SIGINT drain the worker: what runs is
+/// Flags override the environment, which overrides the file, which overrides the defaults. SIGTERM and SIGINT drain the worker: what runs is
 /// finished, nothing new is taken; a second signal stops at once. Nothing is lost when it is killed.
 #[derive(Debug, Args)]
 pub struct StartArgs {
-    /// Schedulers, any of them: host:port[,host:port…]
-    #[arg(
-        long,
-        env = "KUMI_ENDPOINT",
-        value_delimiter = ',',
-        default_value = "127.0.0.1:7070"
-    )]
-    pub endpoint: Vec<String>,
+    /// Configuration file (docs/operations.md)
+    #[arg(long)]
+    pub config: Option<PathBuf>,
+    /// Check the configuration and exit: 0 in order, 78 not
+    #[arg(long)]
+    pub check_config: bool,
+    /// Print the configuration as it holds, defaults included, and exit
+    #[arg(long)]
+    pub print_config: bool,
+    /// Schedulers, any of them: host:port[,host:port…]; 127.0.0.1:7070 when not given
+    #[arg(long, env = "KUMI_ENDPOINT", value_delimiter = ',')]
+    pub endpoint: Option<Vec<String>>,
     /// Name, unique in the cluster; the host's name when not given
     #[arg(long, env = "KUMI_WORKER__NAME")]
     pub name: Option<String>,
@@ -85,9 +89,9 @@ pub struct StartArgs {
     /// Serve /metrics on this address:port
     #[arg(long, env = "KUMI_WORKER__METRICS_ADDRESS")]
     pub metrics_address: Option<SocketAddr>,
-    /// How often to report when nothing happens; the scheduler may ask for another pace
-    #[arg(long, env = "KUMI_WORKER__REPORT_INTERVAL", value_parser = parse_duration, default_value = "1s")]
-    pub report_interval: Duration,
+    /// How often to report when nothing happens, 1s when not given; the scheduler may ask for another pace
+    #[arg(long, env = "KUMI_WORKER__REPORT_INTERVAL", value_parser = parse_duration)]
+    pub report_interval: Option<Duration>,
     /// How to log, on standard error; KUMI_LOG says what: a level, as `debug`
     #[arg(long, value_enum, default_value_t)]
     pub log_format: LogFormat,

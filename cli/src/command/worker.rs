@@ -1,5 +1,6 @@
 //! `kumi worker`: start one, look after those of a cluster.
 
+mod config;
 mod start;
 
 use kumi_proto::v1;
