@@ -4,6 +4,7 @@ use crate::extend::{Alignment, Buffers, banded};
 use crate::insert_size::InsertSize;
 use crate::params::Params;
 use crate::read::Read;
+use crate::seed::SCORE_MIN;
 use crate::setting::Setting;
 
 /// Alignments of a read from which its mate is looked for.
@@ -119,7 +120,8 @@ pub(crate) fn rescue(
     }
 }
 
-/// Aligns a read to the stretch of reference in which the mate of `anchor` would lie.
+/// Aligns a read to the stretch of reference in which the mate of `anchor` would lie: so close, less is enough than
+/// anywhere (as for bwa mem).
 fn look(
     setting: Setting<'_>,
     read: &Read,
@@ -127,7 +129,7 @@ fn look(
     expected: &InsertSize,
     buffers: &mut Buffers,
 ) -> Option<Alignment> {
-    let Setting { view, params, .. } = setting;
+    let view = setting.view;
     let length = view.contigs().get(anchor.contig)?.length;
     let (start, end) = if anchor.reverse {
         (
@@ -153,5 +155,5 @@ fn look(
         diagonals,
         buffers,
     )
-    .filter(|found| found.score >= params.score_min)
+    .filter(|found| found.score >= SCORE_MIN)
 }
