@@ -9,7 +9,7 @@ use crate::capabilities::VERSION;
 use crate::fault::Fault;
 use crate::store::Publication;
 use crate::task::input::Reference;
-use crate::task::vcf::{self, Expected, Staged, bases_before};
+use crate::task::vcf::{self, Expected, Progress, Staged};
 use crate::task::{Context, heading};
 
 /// Progress when the last record is written.
@@ -30,23 +30,18 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::CallSpec) -> Result<v1::Mani
     let contigs = reference.contigs();
     let header = kumi_call::header(contigs, &reference.name, &spec.sample, VERSION);
     let mut writer = staged.create(context, &header, contigs)?;
-    let total = regions.iter().map(|region| u64::from(region.len())).sum();
+    let progress = Progress {
+        regions: &regions,
+        end: CALLED,
+    };
     let sink = |records: Vec<Record>| {
-        context.control.check()?;
-        for record in &records {
-            let record = vcf::Record {
-                contig: record.contig,
-                start: record.start,
-                end: record.end,
-                line: &record.line,
-            };
-            writer.write(context, &record)?;
-        }
-        if let Some(last) = records.last() {
-            let done = bases_before(&regions, last.contig, last.end);
-            context.control.advance(0.0, CALLED, done, total);
-        }
-        Ok(())
+        let views = records.iter().map(|record| vcf::Record {
+            contig: record.contig,
+            start: record.start,
+            end: record.end,
+            line: &record.line,
+        });
+        writer.write_batch(context, views, &progress)
     };
     let stats = call_all(
         &alignments,

@@ -7,7 +7,7 @@ use crate::capabilities::VERSION;
 use crate::fault::Fault;
 use crate::store::Publication;
 use crate::task::Context;
-use crate::task::vcf::{self, Expected, Staged, bases_before};
+use crate::task::vcf::{self, Expected, Progress, Staged, bases};
 
 /// Progress when the last record is written.
 const GENOTYPED: f32 = 0.97;
@@ -28,23 +28,18 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::JointSpec) -> Result<v1::Man
     let staged = Staged::new(&mut publication, &format!("{}.vcf.gz", spec.cohort))?;
     let header = kumi_joint::header(contigs, &reference.name, &samples, VERSION);
     let mut writer = staged.create(context, &header, contigs)?;
-    let total = regions.iter().map(|region| u64::from(region.len())).sum();
+    let progress = Progress {
+        regions: &regions,
+        end: GENOTYPED,
+    };
     let sink = |records: Vec<Record>| {
-        context.control.check()?;
-        for record in &records {
-            let record = vcf::Record {
-                contig: record.contig,
-                start: record.start,
-                end: record.end,
-                line: &record.line,
-            };
-            writer.write(context, &record)?;
-        }
-        if let Some(last) = records.last() {
-            let done = bases_before(&regions, last.contig, last.end);
-            context.control.advance(0.0, GENOTYPED, done, total);
-        }
-        Ok(())
+        let views = records.iter().map(|record| vcf::Record {
+            contig: record.contig,
+            start: record.start,
+            end: record.end,
+            line: &record.line,
+        });
+        writer.write_batch(context, views, &progress)
     };
     joint_all(
         &gvcfs,
@@ -57,7 +52,7 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::JointSpec) -> Result<v1::Man
         JointError::Sink(fault) => fault,
         error => context.kernel(&error),
     })?;
-    context.meter.add(0, total);
+    context.meter.add(0, bases(&regions));
     let records = writer.finish(context)?;
     let expected = Expected {
         contigs,

@@ -194,6 +194,27 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Writes what a kernel gives at a time, tells how far it is, and stops when it is told to.
+    pub(super) fn write_batch<'r>(
+        &mut self,
+        context: &Context<'_>,
+        records: impl Iterator<Item = Record<'r>>,
+        progress: &Progress<'_>,
+    ) -> Result<(), Fault> {
+        context.control.check()?;
+        let mut last = None;
+        for record in records {
+            self.write(context, &record)?;
+            last = Some((record.contig, record.end));
+        }
+        if let Some((contig, end)) = last {
+            let done = bases_before(progress.regions, contig, end);
+            let total = bases(progress.regions);
+            context.control.advance(0.0, progress.end, done, total);
+        }
+        Ok(())
+    }
+
     /// Completes the file and writes its index; gives the number of records.
     pub(super) fn finish(self, context: &Context<'_>) -> Result<u64, Fault> {
         let (file, tbi) = self
@@ -212,8 +233,19 @@ pub(super) fn header(context: &Context<'_>, path: &Path) -> Result<vcf::Header, 
         .map_err(|error| context.kernel(&error))
 }
 
+/// How far a kernel is that goes along regions, from nothing to `end`.
+pub(super) struct Progress<'a> {
+    pub(super) regions: &'a [Interval],
+    pub(super) end: f32,
+}
+
+/// How many bases the regions have.
+pub(super) fn bases(regions: &[Interval]) -> u64 {
+    regions.iter().map(|region| u64::from(region.len())).sum()
+}
+
 /// How many bases of `regions`, which are in order, lie before a position.
-pub(super) fn bases_before(regions: &[Interval], contig: ContigId, position: u32) -> u64 {
+fn bases_before(regions: &[Interval], contig: ContigId, position: u32) -> u64 {
     regions
         .iter()
         .take_while(|region| (region.contig, region.start) <= (contig, position))
