@@ -35,7 +35,7 @@ impl Client {
     /// repeat: reads are, mutations carry a request id.
     ///
     /// # Errors
-    /// The final status, or 69 when no leader was found.
+    /// What the scheduler refused it for, or 69 when no leader was found.
     pub async fn call<T, F>(&self, mut call: F) -> anyhow::Result<T>
     where
         F: AsyncFnMut(Channel) -> Result<T, Status>,
@@ -50,7 +50,9 @@ impl Client {
             let status = match connect(&endpoint).await {
                 Ok(channel) => match call(channel).await {
                     Ok(value) => return Ok(value),
-                    Err(status) if status.code() != Code::Unavailable => return Err(status.into()),
+                    Err(status) if status.code() != Code::Unavailable => {
+                        return Err(refused(&status).into());
+                    }
                     Err(status) => status,
                 },
                 Err(status) => status,
@@ -86,6 +88,16 @@ impl Client {
         }
         answers
     }
+}
+
+/// A refusal in the scheduler's words.
+fn refused(status: &Status) -> Exit {
+    let code = exit::Code::of_status(status.code());
+    let said = match status.message() {
+        "" => status.code().description(),
+        message => message,
+    };
+    Exit::new(code, said.to_owned())
 }
 
 async fn connect(endpoint: &str) -> Result<Channel, Status> {

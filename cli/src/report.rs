@@ -146,6 +146,9 @@ pub fn explanation_value(why: &v1::TaskExplanation) -> Value {
 /// Explanations as a table.
 #[must_use]
 pub fn explanations(tasks: &[v1::TaskExplanation]) -> String {
+    if tasks.is_empty() {
+        return "every task is done\n".to_owned();
+    }
     let mut table = Table::new(&["task", "sample", "state", "failures", "why"]);
     for why in tasks {
         table.row(vec![

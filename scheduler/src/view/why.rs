@@ -190,18 +190,21 @@ impl State {
     }
 }
 
-/// Cells to explain, those that run or failed first.
+/// Cells to explain, those that run or failed first; those that are done only where one row is asked about.
 fn cells_of(cohort: &Cohort, stages: &[Stage], row: Option<u32>) -> Vec<Cell> {
-    let open = [
+    let states = [
         TaskState::Running,
         TaskState::Failed,
         TaskState::Ready,
         TaskState::Waiting,
         TaskState::Quarantined,
         TaskState::Cancelled,
+        TaskState::Done,
+        TaskState::Skipped,
     ];
+    let ended = |state: &TaskState| matches!(state, TaskState::Done | TaskState::Skipped);
     let mut cells = Vec::new();
-    for wanted in open {
+    for wanted in states.into_iter().filter(|s| row.is_some() || !ended(s)) {
         for stage in stages {
             let grid = cohort.grid(*stage);
             if grid.count(wanted) == 0 {

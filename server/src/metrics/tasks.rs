@@ -2,10 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use kumi_proto::STAGES;
 use kumi_scheduler::Tallies;
-use kumi_scheduler::tallies::{BOUNDS_SECONDS, Histogram};
+use kumi_scheduler::tallies::{BOUNDS_SECONDS, Histogram, Reason};
 
 use crate::metrics::family::Family;
+
+/// Why a task runs again.
+const RETRIED: [Reason; 5] = [
+    Reason::Transient,
+    Reason::OutOfMemory,
+    Reason::Internal,
+    Reason::Stopped,
+    Reason::WorkerLost,
+];
 
 pub(super) fn families(tallies: &Tallies) -> Vec<Family> {
     let mut finished = Family::counter(
@@ -24,7 +34,13 @@ pub(super) fn families(tallies: &Tallies) -> Vec<Family> {
         "kumi_task_retries_total",
         "Tasks that had to run again, by the reason of the attempt before.",
     );
-    for ((stage, reason), count) in &tallies.retries {
+    // A counter that appears with its first event hides it from `rate`.
+    let possible = STAGES
+        .into_iter()
+        .flat_map(|stage| RETRIED.map(|reason| ((stage, reason), 0)));
+    let mut by_reason: BTreeMap<_, u64> = possible.collect();
+    by_reason.extend(tallies.retries.iter().map(|(key, count)| (*key, *count)));
+    for ((stage, reason), count) in &by_reason {
         retries.add(
             &[("stage", stage.label()), ("reason", reason.label())],
             *count as f64,
@@ -34,8 +50,12 @@ pub(super) fn families(tallies: &Tallies) -> Vec<Family> {
         "kumi_task_wasted_core_seconds_total",
         "Core time of attempts whose result was not taken.",
     );
-    for (stage, core_ms) in &tallies.wasted_core_milliseconds {
-        wasted.add(&[("stage", stage.label())], *core_ms as f64 / 1e3);
+    for stage in STAGES {
+        let core_ms = tallies.wasted_core_milliseconds.get(&stage).copied();
+        wasted.add(
+            &[("stage", stage.label())],
+            core_ms.unwrap_or(0) as f64 / 1e3,
+        );
     }
     vec![
         finished,

@@ -3,16 +3,30 @@
 use std::collections::BTreeMap;
 
 use kumi_scheduler::Tallies;
-use kumi_scheduler::tallies::UnitLabels;
+use kumi_scheduler::tallies::{Reason, UnitLabels};
 
 use crate::metrics::family::Family;
+
+/// Why a unit fails for good.
+const FAILING: [Reason; 5] = [
+    Reason::Transient,
+    Reason::OutOfMemory,
+    Reason::BadInput,
+    Reason::Internal,
+    Reason::WorkerLost,
+];
 
 pub(super) fn families(tallies: &Tallies) -> Vec<Family> {
     let mut failed = Family::counter(
         "kumi_units_failed_total",
         "Units that failed or were set aside, by reason.",
     );
-    for ((labels, reason), parts) in &tallies.failed {
+    // What was received may fail: 0 until then, so that `rate` sees the first failure.
+    let received = tallies.received.keys();
+    let possible = received.flat_map(|labels| FAILING.map(|reason| ((labels.clone(), reason), 0)));
+    let mut by_reason: BTreeMap<_, u64> = possible.collect();
+    by_reason.extend(tallies.failed.clone());
+    for ((labels, reason), parts) in &by_reason {
         let mut pairs = pairs(labels).to_vec();
         pairs.push(("reason", reason.label()));
         failed.add(&pairs, labels.unit.of_parts(*parts));
