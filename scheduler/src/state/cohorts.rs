@@ -85,6 +85,8 @@ impl State {
         let rows = rows_of(cohort, &retry.samples)?;
         let missing = missing_cells(cohort, &retry.missing)?;
         let addresses: Vec<Address> = missing.iter().map(|cell| cohort.address(*cell)).collect();
+        let touched: BTreeSet<Address> =
+            missing.iter().map(|cell| sharing(cohort, *cell)).collect();
         for address in &addresses {
             self.ledger.remove(address);
         }
@@ -95,8 +97,11 @@ impl State {
         });
         self.derive_cohort(id);
         self.absorb(id, ripple, None);
-        for address in &addresses {
+        for address in &touched {
             self.touch(address, id);
+        }
+        if missing.iter().any(|cell| cell.stage == Stage::Joint) {
+            self.touch_namesakes(id);
         }
         let answer = Answer::Retried(tasks);
         Ok(self.requests.remember(&retry.request_id, answer))
@@ -251,6 +256,19 @@ fn rows_of(cohort: &Cohort, samples: &[String]) -> Result<Option<BTreeSet<u32>>,
             })
     };
     samples.iter().map(row).collect::<Result<_, _>>().map(Some)
+}
+
+/// By which address other cohorts that use a cell's result are found: those that share a call shard share the
+/// alignment that it was called from.
+fn sharing(cohort: &Cohort, cell: Cell) -> Address {
+    cohort.address(match cell.stage {
+        Stage::Call => Cell {
+            stage: Stage::Align,
+            column: 0,
+            ..cell
+        },
+        _ => cell,
+    })
 }
 
 /// The done tasks among those that are said to be missing.
