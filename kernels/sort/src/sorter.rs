@@ -10,7 +10,7 @@ use crate::external::{ExternalSort, Merge};
 use crate::library::Libraries;
 use crate::metrics::DuplicationMetrics;
 use crate::order::{Coordinate, TEMPLATE_BYTES};
-use crate::signature::{self, Bytes, End, Identity, Source};
+use crate::signature::{self, Bytes, Source};
 
 /// How to sort.
 #[derive(Clone, Debug)]
@@ -186,26 +186,22 @@ impl Sorter {
         let Some(any) = mapped[0].or(mapped[1]) else {
             return Ok(());
         };
-        let name = any.view().name();
         let source = Source::of(self.params.libraries.of(any.view()), any.view());
         let file = |sort: &mut ExternalSort<Bytes>, bytes: Vec<u8>| sort.push(&[&bytes]);
         if let [Some(first), Some(last)] = mapped.map(|record| record.map(Record::view)) {
-            let score = signature::score(first).saturating_add(signature::score(last));
-            let ends = [End::of(first), End::of(last)];
-            let who = Identity::new(score, name, template);
-            file(&mut self.pairs, signature::pair(source, ends, who, name))?;
-            for end in ends {
-                file(&mut self.fragments, signature::fragment(source, end, None))?;
+            file(
+                &mut self.pairs,
+                signature::pair(source, [first, last], template),
+            )?;
+            for read in [first, last] {
+                file(&mut self.fragments, signature::fragment(source, read, None))?;
             }
             return Ok(());
         }
         let view = any.view();
         let alone = view.flags() & (flag::PAIRED | flag::MATE_UNMAPPED) != flag::PAIRED;
-        let who = alone.then(|| Identity::new(signature::score(view), name, template));
-        file(
-            &mut self.fragments,
-            signature::fragment(source, End::of(view), who),
-        )
+        let fragment = signature::fragment(source, view, alone.then_some(template));
+        file(&mut self.fragments, fragment)
     }
 }
 
