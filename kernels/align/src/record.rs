@@ -206,6 +206,7 @@ impl Lines<'_> {
             }
         });
         flags |= if at > Some(0) { flag::SUPPLEMENTARY } else { 0 };
+        flags |= if segment.failed { flag::QC_FAIL } else { 0 };
         let reverse = own.is_some_and(|own| own.alignment.reverse);
         let bases = oriented(&segment.bases, reverse);
         let mut qualities = segment.qualities.clone();

@@ -38,7 +38,8 @@ impl Record {
             .unwrap_or(name)
     }
 
-    /// The UMI: an `RX:Z:` tag after the name, or the eighth field of an Illumina name.
+    /// The UMI: an `RX:Z:` tag after the name, or the eighth field of an Illumina name. Two of them are joined by
+    /// `-`, as SAM wants, where the name has `+`.
     pub(crate) fn umi(&self) -> Option<Vec<u8>> {
         let tag = self
             .title
@@ -47,7 +48,8 @@ impl Record {
         let field = || self.name().split(|&byte| byte == b':').nth(7);
         let umi = tag.or_else(field)?;
         let is_umi = !umi.is_empty() && umi.iter().all(|byte| b"ACGTN+-".contains(byte));
-        is_umi.then(|| umi.to_vec())
+        let joined = |&byte: &u8| if byte == b'+' { b'-' } else { byte };
+        is_umi.then(|| umi.iter().map(joined).collect())
     }
 }
 

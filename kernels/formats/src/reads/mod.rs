@@ -3,10 +3,11 @@
 //!
 //! Whatever the input, out come templates in a fixed order: one or two segments as the sequencer read
 //! them, with a read group. Aligned input gives a template when its last segment was seen; what has no
-//! mate comes at the end, by name.
+//! mate, or one so far away that memory did not hold both, comes at the end, by name.
 
 mod apart;
 mod error;
+mod halves;
 mod pair;
 mod probe;
 #[cfg(test)]
@@ -31,6 +32,8 @@ pub struct Segment {
     pub bases: Vec<u8>,
     /// Phred qualities, one a base; 255 throughout when not known.
     pub qualities: Vec<u8>,
+    /// It failed the checks of the platform (FLAG 0x200 of the input).
+    pub failed: bool,
 }
 
 /// A template: a single read or a pair.
@@ -163,6 +166,17 @@ impl TemplateReader {
             waiting,
             read_groups: groups.0,
         })
+    }
+
+    /// Sets aside in `scratch` what does not fit into memory; else in the system's temporary directory.
+    #[must_use]
+    pub fn spill_to(mut self, scratch: &Path) -> Self {
+        for input in &mut self.waiting {
+            if let Open::Alignment(apart) = input {
+                apart.spill_to(scratch);
+            }
+        }
+        self
     }
 
     /// The read groups of all inputs, in order; a template's `read_group` is an index into them.

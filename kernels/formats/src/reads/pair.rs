@@ -71,6 +71,7 @@ fn template(records: &[&mut Record], read_group: u16) -> Template {
             .map(|record| Segment {
                 bases: record.bases.clone(),
                 qualities: record.qualities.clone(),
+                failed: false,
             })
             .collect(),
     }

@@ -27,7 +27,9 @@ pub(super) fn open(
     if sources.is_empty() {
         return Err(context.internal("the specification names no reads"));
     }
-    TemplateReader::open(sources, &spec.sample).map_err(|error| context.kernel(&error))
+    let reader = TemplateReader::open(sources, &spec.sample);
+    let reader = reader.map_err(|error| context.kernel(&error))?;
+    Ok(reader.spill_to(context.scratch))
 }
 
 fn source(
