@@ -4,6 +4,7 @@
 //! `KUMI_TEST_TOOLS=required`, which turns a missing tool into a failure.
 
 mod align;
+mod alternates;
 mod bad;
 mod client;
 mod cluster;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kumi_formats::reference::{InMemory, ReferenceSource};
-use kumi_formats::{bed, fasta};
+use kumi_formats::{alt, bed};
 use kumi_index::Index;
 use kumi_proto::v1;
 use kumi_seq::contig::Contigs;
@@ -163,6 +163,7 @@ fn reference(
             name: contig.name.clone(),
             length: contig.length.into(),
             md5: contig.m5(),
+            alternate: contig.alternate,
         })
         .collect();
     Some((
@@ -183,7 +184,7 @@ fn open_index(path: &Path) -> Result<Arc<dyn ReferenceSource>, String> {
 }
 
 fn read_fasta(path: &Path) -> Result<Arc<dyn ReferenceSource>, String> {
-    let sequences = fasta::read(path).map_err(|error| chain(&error))?;
+    let sequences = alt::read(path).map_err(|error| chain(&error))?;
     let reference =
         InMemory::new(sequences).map_err(|name| format!("contig {name} occurs twice"))?;
     Ok(Arc::new(reference))

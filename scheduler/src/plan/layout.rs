@@ -207,6 +207,9 @@ fn reference_key(version: &str, facts: &v1::ReferenceFacts) -> Key {
             .text(&contig.name)
             .number(contig.length)
             .text(&contig.md5);
+        if contig.alternate {
+            chain = chain.text("alternate");
+        }
     }
     let (kind, file) = match &facts.source {
         None => ("", ""),

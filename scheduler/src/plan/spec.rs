@@ -74,7 +74,12 @@ impl Writer<'_> {
             Some(v1::reference_facts::Source::Fasta(file)) => Some(file),
             _ => None,
         };
-        v1::IndexSpec { fasta }
+        let contigs = source.into_iter().flat_map(|facts| &facts.contigs);
+        let alternates = contigs.filter(|contig| contig.alternate);
+        v1::IndexSpec {
+            fasta,
+            alternates: alternates.map(|contig| contig.name.clone()).collect(),
+        }
     }
 
     fn align(&self, row: u32) -> v1::AlignSpec {

@@ -65,6 +65,7 @@ impl Shape {
             name: name.clone(),
             length: *length,
             md5: "0".repeat(32),
+            alternate: false,
         });
         let policy = if self.quarantine {
             v1::OnBadSample::Quarantine
