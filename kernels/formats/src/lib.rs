@@ -5,7 +5,6 @@
 //! anything about biology.
 
 pub mod alignments;
-pub mod alt;
 pub mod bam;
 pub mod bed;
 mod binning;

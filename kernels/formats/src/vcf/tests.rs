@@ -22,7 +22,6 @@ fn contigs() -> Contigs {
         name: name.into(),
         length: 200_000,
         md5: [0; 16],
-        alternate: false,
     };
     Contigs::new(vec![contig("a"), contig("b")]).expect("unique names")
 }
