@@ -4,7 +4,6 @@
 //! `KUMI_TEST_TOOLS=required`, which turns a missing tool into a failure.
 
 mod align;
-mod alternates;
 mod bad;
 mod client;
 mod cluster;
@@ -12,12 +11,11 @@ mod cohort;
 mod daemon;
 mod daemons;
 mod determinism;
-mod hostile;
 mod inputs;
 mod interop;
 mod kernels;
+mod latency;
 mod layers;
-mod lengths;
 mod metrics;
 mod ploidy;
 mod qc;

@@ -148,7 +148,6 @@ mod tests {
             name: name.to_owned(),
             length,
             md5: String::new(),
-            alternate: false,
         }
     }
 

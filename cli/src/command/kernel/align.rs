@@ -46,14 +46,8 @@ pub(crate) fn run(args: &AlignArgs) -> anyhow::Result<()> {
     index
         .verify()
         .map_err(|error| reference::unusable(&error))?;
-    let scratch = args
-        .output
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
     let mut reader = TemplateReader::open(sources(args, &index)?, &args.sample)
-        .map_err(|error| bad_reads(&args.sample, &error))?
-        .spill_to(scratch);
+        .map_err(|error| bad_reads(&args.sample, &error))?;
     let order = if args.unsorted {
         SortOrder::Unsorted
     } else {
@@ -79,6 +73,11 @@ pub(crate) fn run(args: &AlignArgs) -> anyhow::Result<()> {
         output.publish(writer)?;
         stats
     } else {
+        let scratch = args
+            .output
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         let mut sorter = Sorter::new(kumi_sort::sorter::Params {
             memory_bytes: args.memory as usize,
             scratch: scratch.to_owned(),
