@@ -4,6 +4,7 @@
 //! `KUMI_TEST_TOOLS=required`, which turns a missing tool into a failure.
 
 mod align;
+mod alternates;
 mod bad;
 mod client;
 mod cluster;
@@ -11,11 +12,12 @@ mod cohort;
 mod daemon;
 mod daemons;
 mod determinism;
+mod hostile;
 mod inputs;
 mod interop;
 mod kernels;
-mod latency;
 mod layers;
+mod lengths;
 mod metrics;
 mod ploidy;
 mod qc;

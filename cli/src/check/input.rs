@@ -94,7 +94,6 @@ impl Check<'_> {
             read_groups,
             gvcf,
             centre: sample.centre.clone(),
-            align_chunks: 0,
         }
     }
 

@@ -1,14 +1,13 @@
 //! Everything about a cohort that can be known before work starts: is it there, is it whole, does it fit
 //! the reference. What is wrong is reported all at once.
 
-mod chunks;
 mod input;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kumi_formats::reference::{InMemory, ReferenceSource};
-use kumi_formats::{bed, fasta};
+use kumi_formats::{alt, bed};
 use kumi_index::Index;
 use kumi_proto::v1;
 use kumi_seq::contig::Contigs;
@@ -31,18 +30,13 @@ pub struct Facts {
     pub samples: Vec<v1::Sample>,
     /// What is wrong with files of samples that will be set aside for it.
     pub set_aside: Vec<Problem>,
-    /// What its owner should know of how it will be computed.
-    pub notes: Vec<String>,
 }
 
 impl Facts {
-    /// Says on standard error which samples will be set aside, and what else there is to know.
+    /// Says on standard error which samples will be set aside, and why.
     pub fn warn(&self) {
         for problem in &self.set_aside {
             eprintln!("will be set aside: {problem}");
-        }
-        for note in &self.notes {
-            eprintln!("{note}");
         }
     }
 
@@ -88,11 +82,7 @@ pub fn cohort(
     let contigs = source
         .as_ref()
         .map_or_else(Contigs::default, |source| source.contigs().clone());
-    let mut samples = input::samples(&loaded.samples, source.as_deref(), &mut problems);
-    let mut notes = Vec::new();
-    for (sheet, sample) in loaded.samples.iter().zip(&mut samples) {
-        notes.extend(chunks::choose(&loaded.file, sheet, sample));
-    }
+    let samples = input::samples(&loaded.samples, source.as_deref(), &mut problems);
     drop(source);
     let params = params(&loaded, &whole, &contigs, on_bad_sample, &mut problems);
     let quarantine = params.on_bad_sample() == v1::OnBadSample::Quarantine;
@@ -115,7 +105,6 @@ pub fn cohort(
         header,
         samples,
         set_aside,
-        notes,
     })
 }
 
@@ -174,6 +163,7 @@ fn reference(
             name: contig.name.clone(),
             length: contig.length.into(),
             md5: contig.m5(),
+            alternate: contig.alternate,
         })
         .collect();
     Some((
@@ -194,7 +184,7 @@ fn open_index(path: &Path) -> Result<Arc<dyn ReferenceSource>, String> {
 }
 
 fn read_fasta(path: &Path) -> Result<Arc<dyn ReferenceSource>, String> {
-    let sequences = fasta::read(path).map_err(|error| chain(&error))?;
+    let sequences = alt::read(path).map_err(|error| chain(&error))?;
     let reference =
         InMemory::new(sequences).map_err(|name| format!("contig {name} occurs twice"))?;
     Ok(Arc::new(reference))

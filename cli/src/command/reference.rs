@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kumi_formats::fasta;
+use kumi_formats::{alt, fasta};
 use kumi_index::{Index, OpenError};
 use serde_json::json;
 
@@ -50,7 +50,7 @@ pub(crate) fn unusable(error: &OpenError) -> Exit {
 }
 
 fn build(path: &Path, output: &Path, threads: Option<usize>) -> anyhow::Result<()> {
-    let sequences = fasta::read(path).map_err(|error| match &error {
+    let sequences = alt::read(path).map_err(|error| match &error {
         fasta::FastaError::Io { source, .. } => {
             Exit::new(Code::MissingInput, format!("{error}: {source}"))
         }

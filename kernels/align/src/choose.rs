@@ -61,10 +61,12 @@ pub(crate) fn mate(
         second,
         supplementary,
         alternatives,
+        ..Mate::default()
     }
 }
 
-fn quality(params: &Params, alignment: &Alignment, rivals: &[&Alignment]) -> u8 {
+/// The quality of an alignment among the others of the same part of the read, the best first.
+pub(crate) fn quality(params: &Params, alignment: &Alignment, rivals: &[&Alignment]) -> u8 {
     let second = rivals.first().map_or(0, |rival| rival.score);
     let close = params.mismatch + params.match_score + params.gap_open;
     let seconds = rivals

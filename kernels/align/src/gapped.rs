@@ -20,7 +20,7 @@ pub(crate) struct Extension {
 }
 
 /// Aligns `query` to `window`, looking at cells (i, j) with `j - i` within `diagonals`. `None` when nothing
-/// scores above zero. Gaps stand as far to the left as their sequence allows.
+/// scores above zero: of a read of few bases all that it scores may be the bonus of its ends. Gaps stand as far to the left as their sequence allows.
 pub(crate) fn align(
     params: &Params,
     level: Level,
@@ -31,6 +31,9 @@ pub(crate) fn align(
 ) -> Option<Extension> {
     let scheme = scheme(params);
     let found = banded::align(level, &scheme, query, window, diagonals, scratch)?;
+    let reached = u32::from(found.query.0 == 0) + u32::from(found.query.1 == query.len());
+    let bonus = reached * u32::from(scheme.end_bonus);
+    let score = found.score.checked_sub(bonus).filter(|&score| score > 0)?;
     let mut cigar = Vec::new();
     for (step, times) in scratch.steps() {
         let kind = match step {
@@ -40,14 +43,13 @@ pub(crate) fn align(
         };
         cigar::push(&mut cigar, kind, times);
     }
-    let reached = u32::from(found.query.0 == 0) + u32::from(found.query.1 == query.len());
     left_align(
         &mut cigar,
         &query[found.query.0..found.query.1],
         &window[found.window.0..found.window.1],
     );
     Some(Extension {
-        score: (found.score - reached * u32::from(scheme.end_bonus)) as i32,
+        score: score as i32,
         query: (found.query.0 as u32, found.query.1 as u32),
         reference: (found.window.0 as u32, found.window.1 as u32),
         cigar,

@@ -3,6 +3,7 @@
 //! Every chain is compared without gaps, which is cheap; gaps are tried for those that may matter, the most
 //! promising first.
 
+use crate::alt;
 use crate::chain::{self, Chain, chains};
 use crate::choose::{as_sequenced, covers_half};
 use crate::extend::{self, Alignment};
@@ -26,6 +27,8 @@ pub(crate) struct Hard {
     chaining: chain::Buffers,
     chains: Vec<Chain>,
     open: [Vec<Open>; 2],
+    /// What each read has on alternate contigs beside its places on the primary assembly.
+    pub alternates: [Vec<Alignment>; 2],
     /// Buffers of extensions.
     pub extension: extend::Buffers,
 }
@@ -57,8 +60,7 @@ pub(crate) fn align(
     favour_pairs(setting, expected, reads, scratch, found);
     for (side, read) in reads.iter().enumerate() {
         let (open, extension) = (&mut scratch.open[side], &mut scratch.extension);
-        gapped(setting, read, open, extension, &mut found[side]);
-        keep_distinct(&mut found[side]);
+        scratch.alternates[side] = on_each(setting, read, open, extension, &mut found[side]);
     }
     let [first, second] = reads else {
         return None;
@@ -89,6 +91,7 @@ fn ungapped(
         chains: all,
         open,
         extension,
+        alternates: _,
     } = scratch;
     seeds.anchors(view, params, read, anchors);
     chains(anchors, params.chains_max, chaining, all);
@@ -98,8 +101,14 @@ fn ungapped(
     // A chain is worth a look that is nearly as good as the best, or explains another part of the read.
     let length = read.len() as u32;
     let part = |chain: &Chain| chain::as_sequenced(chain, length);
-    let worth =
-        |chain: &&Chain| chain.score * 3 >= best.score || !covers_half(part(chain), part(best));
+    let primary = alt::first_on_primary(view, all);
+    let worth = |chain: &&Chain| {
+        // What an alternate contig has says nothing of the primary assembly.
+        let best = primary
+            .filter(|_| !alt::is_at(view, chain.diagonals.0))
+            .unwrap_or(best);
+        chain.score * 3 >= best.score || !covers_half(part(chain), part(best))
+    };
     let perfect = read.len() as i32 * params.match_score;
     for chain in all.iter().filter(worth) {
         let mut fit = Fit::Gap;
@@ -166,11 +175,40 @@ fn favour_pairs(
     }
 }
 
+/// Completes what a read has on the primary assembly and on alternate contigs, each for itself: neither hides the
+/// other. Gives back what is on alternate contigs, unless there is nothing else.
+fn on_each(
+    setting: Setting<'_>,
+    read: &Read,
+    open: &[Open],
+    buffers: &mut extend::Buffers,
+    found: &mut Vec<Alignment>,
+) -> Vec<Alignment> {
+    let view = setting.view;
+    let mut alternates = Vec::new();
+    if view.contigs().has_alternates() {
+        alternates = alt::take(view, found);
+        let is_alternate = |open: &Open| alt::is_at(view, open.chain.diagonals.0);
+        let (alternate, primary): (Vec<Open>, Vec<Open>) =
+            open.iter().copied().partition(is_alternate);
+        gapped(setting, read, &primary, buffers, found);
+        gapped(setting, read, &alternate, buffers, &mut alternates);
+        keep_distinct(&mut alternates);
+    } else {
+        gapped(setting, read, open, buffers, found);
+    }
+    if found.is_empty() {
+        std::mem::swap(found, &mut alternates);
+    }
+    keep_distinct(found);
+    alternates
+}
+
 /// Tries open chains with gaps while they may matter.
 fn gapped(
     setting: Setting<'_>,
     read: &Read,
-    open: &mut [Open],
+    open: &[Open],
     buffers: &mut extend::Buffers,
     found: &mut Vec<Alignment>,
 ) {

@@ -3,6 +3,7 @@
 //! A template goes in, BAM records come out, in the order of the input whatever the threads. Scores and the
 //! meaning of tags are bwa mem's, so that what reads its output reads ours.
 
+mod alt;
 mod chain;
 mod choose;
 mod easy;
@@ -27,5 +28,5 @@ mod tests;
 
 pub use insert_size::{InsertSize, InsertSizes};
 pub use params::Params;
-pub use pipeline::{AlignError, align_all, align_part, insert_sizes};
+pub use pipeline::{AlignError, align_all};
 pub use template::Stats;

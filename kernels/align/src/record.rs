@@ -10,6 +10,7 @@ use kumi_seq::base;
 use kumi_seq::cigar::{self, Kind, Op};
 use kumi_seq::interval::Interval;
 
+use crate::alt::{self, AlternateLine};
 use crate::extend::Alignment;
 use crate::params::Params;
 
@@ -26,6 +27,12 @@ pub(crate) struct Mate {
     pub supplementary: Vec<(Alignment, u8)>,
     /// Other alignments of the same part that are nearly as good.
     pub alternatives: Vec<Alignment>,
+    /// Some of `alternatives` are on alternate contigs.
+    pub has_alternates: bool,
+    /// Alignments on alternate contigs that are better than all on the primary assembly.
+    pub alternates: Vec<AlternateLine>,
+    /// Score of the one that is better than the primary alignment.
+    pub better: Option<i32>,
 }
 
 /// A line to be: an alignment with what its tags need.
@@ -56,8 +63,11 @@ pub(crate) fn emit(
                 .supplementary
                 .iter()
                 .map(|(alignment, mapq)| (alignment, *mapq));
+            let alternates = mate.alternates.iter();
+            let alternates = alternates.map(|line| (&line.alignment, line.mapq));
             primary
                 .chain(others)
+                .chain(alternates)
                 .map(|(alignment, mapq)| describe(view, alignment, mapq, &segment.bases))
                 .collect()
         })
@@ -206,6 +216,7 @@ impl Lines<'_> {
             }
         });
         flags |= if at > Some(0) { flag::SUPPLEMENTARY } else { 0 };
+        flags |= if segment.failed { flag::QC_FAIL } else { 0 };
         let reverse = own.is_some_and(|own| own.alignment.reverse);
         let bases = oriented(&segment.bases, reverse);
         let mut qualities = segment.qualities.clone();
@@ -262,9 +273,16 @@ impl Lines<'_> {
         {
             record.push_string_tag(*b"SA", self.other_parts(at).as_bytes());
         }
-        let few = mate.alternatives.len() <= self.params.alternatives_max;
-        if at == Some(0) && few && !mate.alternatives.is_empty() {
-            record.push_string_tag(*b"XA", self.alternatives().as_bytes());
+        if let Some(better) = mate.better
+            && at == Some(0)
+            && let Some(own) = own
+        {
+            let share = own.alignment.score as f32 / better as f32;
+            record.push_float_tag(*b"pa", (share * 1000.0).round() / 1000.0);
+        }
+        let (others, max) = self.alternatives(at);
+        if (1..=max).contains(&others.len()) {
+            record.push_string_tag(*b"XA", self.places(others).as_bytes());
         }
     }
 
@@ -298,10 +316,24 @@ impl Lines<'_> {
         text
     }
 
+    /// The places nearly as good as that of a line, and the number up to which they are listed.
+    fn alternatives(&self, at: Option<usize>) -> (&[Alignment], usize) {
+        let mate = &self.mates[self.side];
+        let max = self.params.alternatives_max;
+        match at.map(|at| at.checked_sub(1 + mate.supplementary.len())) {
+            Some(Some(at)) => (&mate.alternates[at].alternatives, alt::ALTERNATIVES_MAX),
+            Some(None) if at == Some(0) && mate.has_alternates => {
+                (&mate.alternatives, alt::ALTERNATIVES_MAX)
+            }
+            Some(None) if at == Some(0) => (&mate.alternatives, max),
+            _ => (&[], max),
+        }
+    }
+
     /// XA: places nearly as good, as bwa writes them.
-    fn alternatives(&self) -> String {
+    fn places(&self, others: &[Alignment]) -> String {
         let mut text = String::new();
-        for other in &self.mates[self.side].alternatives {
+        for other in others {
             let line = describe(
                 self.view,
                 other,

@@ -1,6 +1,6 @@
 //! Seeds of a read and their places in the reference.
 
-use kumi_index::minimizer::{K, Minimizer, minimizers};
+use kumi_index::minimizer::{K, Minimizer, kmers, minimizers};
 use kumi_index::{Bucket, View};
 use kumi_simd::prefetch;
 
@@ -11,6 +11,9 @@ use crate::read::Read;
 pub(crate) const SCORE_MIN: i32 = K as i32;
 /// Seeds that have a bit in a mask; those of longer reads share the last one.
 const MASK_SEEDS: u32 = 128;
+
+/// Reads up to this length have so few seeds that one difference may take all of them.
+const SHORT: usize = 80;
 
 /// A seed shared by read and reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,8 +56,26 @@ impl Seeds {
         read: &Read,
         into: &mut Vec<Anchor>,
     ) {
+        self.all.clear();
+        minimizers(read.codes(false).iter().copied(), |seed| {
+            self.all.push(seed);
+        });
+        self.gather(view, params, read, into);
+        if into.is_empty() && read.len() <= SHORT {
+            self.all.clear();
+            kmers(read.codes(false).iter().copied(), |seed| {
+                self.all.push(seed);
+            });
+            self.gather(view, params, read, into);
+            // That the reference lacks one of these as a seed tells nothing.
+            self.known.clear();
+        }
+    }
+
+    /// The anchors of the seeds chosen.
+    fn gather(&mut self, view: View<'_>, params: &Params, read: &Read, into: &mut Vec<Anchor>) {
         into.clear();
-        self.look_up(view, read);
+        self.look_up(view);
         self.known.clear();
         for &(hits, at) in &self.counts {
             let seed = self.all[at];
@@ -87,11 +108,7 @@ impl Seeds {
     }
 
     /// Fetches all buckets side by side.
-    fn look_up(&mut self, view: View<'_>, read: &Read) {
-        self.all.clear();
-        minimizers(read.codes(false).iter().copied(), |seed| {
-            self.all.push(seed);
-        });
+    fn look_up(&mut self, view: View<'_>) {
         for seed in &self.all {
             view.slot(seed.hash).into_iter().for_each(prefetch::fetch);
         }

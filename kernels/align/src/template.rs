@@ -8,6 +8,7 @@ use kumi_formats::reads::Template;
 use kumi_index::View;
 use kumi_simd::level::Level;
 
+use crate::alt;
 use crate::choose;
 use crate::easy;
 use crate::extend::Alignment;
@@ -120,9 +121,11 @@ impl Aligner<'_> {
         if segments == 2 {
             let probes = &probes[at..at + segments];
             let buffers = &mut hard.extension;
-            pairing = easy::pair(setting, &expected, reads, probes, buffers, found);
+            pairing = easy::pair(setting, &expected, reads, probes, buffers, found)
+                .filter(|_| !found.iter().any(|found| alt::touches(self.view, found)));
         }
         let is_easy = pairing.is_some();
+        hard.alternates.iter_mut().for_each(Vec::clear);
         if !is_easy {
             pairing = hard::align(setting, &expected, reads, hard, found);
         }
@@ -136,6 +139,14 @@ impl Aligner<'_> {
                 length,
                 pairing.as_ref(),
             ));
+            let alternates = &hard.alternates[side];
+            alt::report(
+                self.params,
+                &mut mates[side],
+                &found[side],
+                alternates,
+                length,
+            );
         }
         foreign::lower(self.view, self.params, template, reads, &mut mates);
         let is_proper = pairing.is_some();

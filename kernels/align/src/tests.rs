@@ -60,6 +60,7 @@ fn segment(bases: &[u8]) -> Segment {
     Segment {
         bases: bases.to_vec(),
         qualities: vec![30; bases.len()],
+        failed: false,
     }
 }
 

@@ -50,7 +50,7 @@ pub enum HeaderError {
 pub struct Header(sam::Header);
 
 impl Header {
-    /// The header of our outputs. `@SQ` lines carry M5; `@PG` names the program and its version, never a
+    /// The header of our outputs. `@SQ` lines carry M5, and `AH:*` for alternate contigs (as bwa); `@PG` names the program and its version, never a
     /// path or a person.
     #[must_use]
     pub fn build(
@@ -74,6 +74,10 @@ impl Header {
             let mut map = Map::<ReferenceSequence>::new(length);
             map.other_fields_mut()
                 .insert(reference_sequence::tag::MD5_CHECKSUM, contig.m5().into());
+            if contig.alternate {
+                map.other_fields_mut()
+                    .insert(reference_sequence::tag::ALTERNATIVE_LOCUS, "*".into());
+            }
             builder = builder.add_reference_sequence(contig.name.as_str(), map);
         }
         for group in read_groups {

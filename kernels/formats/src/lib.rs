@@ -5,6 +5,7 @@
 //! anything about biology.
 
 pub mod alignments;
+pub mod alt;
 pub mod bam;
 pub mod bed;
 mod binning;

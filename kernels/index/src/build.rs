@@ -12,7 +12,8 @@ use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U32, U64};
 
 use crate::layout::{
-    ALIGNMENT, ContigRecord, FileHeader, MAGIC, PLACE_BITS, Run, SECTIONS, SectionEntry, VERSION,
+    ALIGNMENT, ALTERNATE, ContigRecord, FileHeader, MAGIC, PLACE_BITS, Run, SECTIONS, SectionEntry,
+    VERSION,
 };
 use crate::minimizer::{HASH_BITS, K, W, minimizers};
 
@@ -127,6 +128,7 @@ fn contig_section(contigs: &[(Contig, Vec<u8>)]) -> Vec<u8> {
             length: U32::new(contig.length),
             name_length: U32::new(contig.name.len() as u32),
             md5: contig.md5,
+            flags: U32::new(if contig.alternate { ALTERNATE } else { 0 }),
         };
         bytes.extend_from_slice(record.as_bytes());
         offset += u64::from(contig.length);

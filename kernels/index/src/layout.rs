@@ -6,7 +6,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The first bytes of the file.
 pub(crate) const MAGIC: [u8; 8] = *b"KUMIKIDX";
 /// The version this code reads and writes.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 /// Sections begin at multiples of this many bytes.
 pub(crate) const ALIGNMENT: u64 = 64;
 
@@ -73,7 +73,12 @@ pub(crate) struct ContigRecord {
     pub length: U32,
     pub name_length: U32,
     pub md5: [u8; 16],
+    /// [`ALTERNATE`] or 0.
+    pub flags: U32,
 }
+
+/// The flag of an alternate contig.
+pub(crate) const ALTERNATE: u32 = 1;
 
 /// A run of ambiguous bases in the concatenation of all contigs.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]

@@ -65,6 +65,29 @@ pub fn of_window(
     best
 }
 
+/// Calls `emit` with every k-mer of `codes` (0 to 3, anything else breaks the sequence), in order: where a difference
+/// beside a seed changes which k-mer of the read is one, those of the reference are still among them. A k-mer that is
+/// its own reverse complement is left out.
+pub fn kmers(codes: impl Iterator<Item = u8>, mut emit: impl FnMut(Minimizer)) {
+    let (mut forward, mut backward, mut valid) = (0u64, 0u64, 0usize);
+    for (at, code) in (0u32..).zip(codes) {
+        if code > 3 {
+            valid = 0;
+            continue;
+        }
+        forward = (forward << 2 | u64::from(code)) & MASK;
+        backward = backward >> 2 | u64::from(3 - code) << (HASH_BITS - 2);
+        valid += 1;
+        if valid >= K && forward != backward {
+            emit(Minimizer {
+                hash: mix(forward.min(backward)),
+                position: at + 1 - K as u32,
+                reverse: backward < forward,
+            });
+        }
+    }
+}
+
 /// Calls `emit` with the minimizers of `codes` (0 to 3, anything else breaks the sequence), in order. A k-mer
 /// that is its own reverse complement has no strand and is left out.
 pub fn minimizers(codes: impl Iterator<Item = u8>, mut emit: impl FnMut(Minimizer)) {

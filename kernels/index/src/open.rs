@@ -8,7 +8,7 @@ use kumi_seq::contig::{Contig, Contigs};
 use memmap2::Mmap;
 use zerocopy::FromBytes;
 
-use crate::layout::{ContigRecord, FileHeader, MAGIC, Run, SECTIONS, Section, VERSION};
+use crate::layout::{ALTERNATE, ContigRecord, FileHeader, MAGIC, Run, SECTIONS, Section, VERSION};
 use crate::map;
 use crate::minimizer::{HASH_BITS, K, W};
 use crate::view::View;
@@ -147,6 +147,7 @@ impl Index {
                 name,
                 length: record.length.get(),
                 md5: record.md5,
+                alternate: record.flags.get() & ALTERNATE != 0,
             });
         }
         Some((Contigs::new(contigs).ok()?, offsets))

@@ -28,16 +28,19 @@ pub struct Contig {
     pub length: u32,
     /// MD5 of the upper-case bases without white space (`@SQ M5`, SAM 1.3.2).
     pub md5: [u8; 16],
+    /// An alternate contig: another version of a place that the primary assembly has too (`@SQ AH`).
+    pub alternate: bool,
 }
 
 impl Contig {
-    /// Describes `bases`, which must be upper-case ASCII without white space.
+    /// Describes `bases`, which must be upper-case ASCII without white space, as a contig of the primary assembly.
     #[must_use]
     pub fn describe(name: &str, bases: &[u8]) -> Self {
         Self {
             name: name.to_owned(),
             length: u32::try_from(bases.len()).expect("SAM limits a contig to 2^31 - 1 bases"),
             md5: md5::Md5::digest(bases).into(),
+            alternate: false,
         }
     }
 
@@ -78,6 +81,7 @@ impl Contig {
 pub struct Contigs {
     contigs: Vec<Contig>,
     ids: BTreeMap<String, ContigId>,
+    has_alternates: bool,
 }
 
 impl Contigs {
@@ -89,7 +93,12 @@ impl Contigs {
                 return Err(contig.name.clone());
             }
         }
-        Ok(Self { contigs, ids })
+        let has_alternates = contigs.iter().any(|contig| contig.alternate);
+        Ok(Self {
+            contigs,
+            ids,
+            has_alternates,
+        })
     }
 
     /// The contigs in reference order.
@@ -108,6 +117,12 @@ impl Contigs {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.contigs.is_empty()
+    }
+
+    /// True when some contigs are alternate ones.
+    #[must_use]
+    pub fn has_alternates(&self) -> bool {
+        self.has_alternates
     }
 
     /// The contig of an id, if there is one.

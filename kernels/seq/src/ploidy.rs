@@ -175,6 +175,7 @@ mod tests {
             name: name.into(),
             length,
             md5: [0; 16],
+            alternate: false,
         };
         Contigs::new(vec![
             contig("chr1", 248_956_422),

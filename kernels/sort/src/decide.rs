@@ -5,7 +5,7 @@ use std::io;
 use crate::external::Merge;
 use crate::metrics::DuplicationMetrics;
 use crate::signature::{Bytes, FRAGMENT_KEY, PAIR_KEY, read};
-use crate::tile::Tile;
+use crate::tile::Spot;
 
 /// A bit a template.
 #[derive(Debug, Default)]
@@ -26,6 +26,10 @@ impl Duplicates {
     }
 }
 
+/// Larger groups have no optical duplicates counted, as in Picard (its `MAX_OPTICAL_DUPLICATE_SET_SIZE`): that
+/// bounds the memory and time that one group takes.
+const OPTICAL_GROUP_MAX: usize = 300_000;
+
 /// Marks all pairs of a group but its first, which is the best.
 pub(crate) fn pairs(
     mut signatures: Merge<Bytes>,
@@ -33,29 +37,54 @@ pub(crate) fn pairs(
     duplicates: &mut Duplicates,
     metrics: &mut [DuplicationMetrics],
 ) -> io::Result<()> {
-    let mut group: Vec<Vec<u8>> = Vec::new();
-    let mut close = |group: &mut Vec<Vec<u8>>| {
-        if group.len() > 1 {
-            let library = &mut metrics[read::library(&group[0])];
-            library.read_pair_duplicates += group.len() as u64 - 1;
-            library.read_pair_optical_duplicates += optical(group, optical_distance);
-            for pair in &group[1..] {
-                duplicates.set(read::pair_template(pair));
-            }
-        }
-        group.clear();
-    };
+    let mut key = Vec::new();
+    let mut group = Group::default();
+    let mut library = 0;
     while let Some(pair) = signatures.next()? {
-        if group
-            .last()
-            .is_some_and(|last| last[..PAIR_KEY] != pair[..PAIR_KEY])
-        {
-            close(&mut group);
+        if key == pair[..PAIR_KEY] {
+            metrics[library].read_pair_duplicates += 1;
+            duplicates.set(read::pair_template(pair));
+        } else {
+            metrics[library].read_pair_optical_duplicates += group.close(optical_distance);
+            key.clear();
+            key.extend_from_slice(&pair[..PAIR_KEY]);
+            library = read::library(pair);
         }
-        group.push(pair.to_vec());
+        group.push(read::seen(pair));
     }
-    close(&mut group);
+    metrics[library].read_pair_optical_duplicates += group.close(optical_distance);
     Ok(())
+}
+
+/// Where the pairs of a group were seen, by the strands of their first and last read: a pair and one turned round
+/// come from different clusters.
+#[derive(Default)]
+struct Group {
+    sizes: [usize; 4],
+    spots: [Vec<(u16, Spot)>; 4],
+}
+
+impl Group {
+    fn push(&mut self, (read_group, strands, spot): (u16, u8, Spot)) {
+        let strands = usize::from(strands & 3);
+        self.sizes[strands] += 1;
+        if self.sizes[strands] <= OPTICAL_GROUP_MAX && spot.is_known() {
+            self.spots[strands].push((read_group, spot));
+        }
+    }
+
+    /// Counts the optical duplicates, and begins another group.
+    fn close(&mut self, distance: u32) -> u64 {
+        let mut found = 0;
+        for (size, spots) in self.sizes.iter_mut().zip(&mut self.spots) {
+            if *size <= OPTICAL_GROUP_MAX && spots.len() > 1 {
+                found += optical(spots, distance);
+            }
+            *size = 0;
+            spots.clear();
+        }
+        found
+    }
 }
 
 /// Marks all fragments where a pair ends too, else all but the first, which is the best.
@@ -80,20 +109,19 @@ pub(crate) fn fragments(
     Ok(())
 }
 
-/// Pairs of a group that were seen within `distance` (in x and in y) of another one on the same surface:
-/// in each cluster of neighbours all but one.
-fn optical(group: &[Vec<u8>], distance: u32) -> u64 {
-    let mut seen: Vec<([u8; 3], Tile)> = group.iter().filter_map(|pair| read::seen(pair)).collect();
+/// Pairs that were seen within `distance` (in x and in y) of another one of their read group on the same tile: in
+/// each cluster of neighbours all but one.
+fn optical(seen: &mut [(u16, Spot)], distance: u32) -> u64 {
     seen.sort_unstable();
     let mut cluster: Vec<usize> = (0..seen.len()).collect();
     let mut joined = 0;
     for i in 0..seen.len() {
-        let (surface, a) = seen[i];
+        let (group, a) = seen[i];
         for (j, &(other, b)) in seen.iter().enumerate().skip(i + 1) {
-            if other != surface || (b.lane, b.tile) != (a.lane, a.tile) || b.x - a.x > distance {
+            if (other, b.tile) != (group, a.tile) || u32::from(b.x.abs_diff(a.x)) > distance {
                 break;
             }
-            if a.y.abs_diff(b.y) <= distance {
+            if u32::from(a.y.abs_diff(b.y)) <= distance {
                 let (low, high) = (root(&mut cluster, i), root(&mut cluster, j));
                 if low != high {
                     cluster[high] = low;

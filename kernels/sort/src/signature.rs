@@ -1,7 +1,8 @@
 //! What duplicate marking needs to know of a template, in a few bytes whose order groups duplicates.
 //!
 //! Picard's definition: two pairs are duplicates when library, UMI and, for both reads, contig, unclipped
-//! 5' end and strand agree; the best of a group has the highest sum of base qualities of at least 15.
+//! 5' end and strand agree; the best of a group has the highest sum of base qualities of at least 15, among
+//! equals it is the one on the lowest tile, x and y, then the first in the order of coordinates.
 //! Numbers are big-endian, so comparing bytes compares keys first, then puts the best template first.
 
 use std::cmp::Ordering;
@@ -11,7 +12,7 @@ use kumi_seq::cigar::Kind;
 
 use crate::external::Order;
 use crate::library::Place;
-use crate::tile::{self, Tile};
+use crate::tile::{self, Spot};
 
 /// Bases below this quality say nothing about which duplicate is best (Picard, `SUM_OF_BASE_QUALITIES`).
 const QUALITY_MIN: u8 = 15;
@@ -81,16 +82,20 @@ impl End {
     }
 }
 
-/// The sum of the base qualities that count. Reads that failed the platform's checks rank below all others.
-pub(crate) fn score(record: View<'_>) -> u32 {
+/// What a read adds to the score of its template: the sum of the base qualities that count, cut so that two reads
+/// fit into 16 bits. A read that failed the platform's checks ranks below all others (Picard).
+fn score(record: View<'_>) -> i16 {
+    const MOST: u32 = i16::MAX as u32 / 2;
     let qualities = record.qualities();
-    if record.flags() & flag::QC_FAIL != 0 || qualities.first() == Some(&0xff) {
-        return 0;
-    }
-    let counted = qualities.iter().filter(|&&quality| quality >= QUALITY_MIN);
-    counted
+    let known = qualities.first() != Some(&0xff);
+    let counted = qualities
+        .iter()
+        .filter(|&&quality| known && quality >= QUALITY_MIN);
+    let sum = counted
         .map(|&quality| u32::from(quality))
-        .fold(1, u32::saturating_add)
+        .fold(0, u32::saturating_add);
+    let failed = record.flags() & flag::QC_FAIL != 0;
+    sum.min(MOST) as i16 + if failed { i16::MIN / 2 } else { 0 }
 }
 
 /// FNV-1a, then mixed: a name's place among equals, the same in every run.
@@ -120,30 +125,47 @@ impl Source {
     }
 }
 
-/// Who a template is: the best of equals is the one whose name hashes lowest.
-#[derive(Clone, Copy)]
-pub(crate) struct Identity {
-    pub(crate) score: u32,
-    pub(crate) name: u64,
-    pub(crate) template: u64,
+/// Which of two templates is better: that of the higher score, then the one that lies first on the flow cell, then
+/// the one whose read comes first in the order of coordinates.
+struct Rank<'a> {
+    score: i16,
+    spot: Spot,
+    /// Position and strand of the read that decides.
+    read: (i32, bool),
+    name: &'a [u8],
 }
 
-impl Identity {
-    pub(crate) fn new(score: u32, name: &[u8], template: u64) -> Self {
+impl<'a> Rank<'a> {
+    fn of(record: View<'a>) -> Self {
         Self {
-            score,
-            name: hash(name),
-            template,
+            score: score(record),
+            spot: tile::parse(record.name()),
+            read: (record.pos(), record.flags() & flag::REVERSE != 0),
+            name: record.name(),
         }
     }
 
-    fn to_bytes(self) -> [u8; 20] {
-        let mut bytes = [0; 20];
-        bytes[..4].copy_from_slice(&(!self.score).to_be_bytes());
-        bytes[4..12].copy_from_slice(&self.name.to_be_bytes());
-        bytes[12..].copy_from_slice(&self.template.to_be_bytes());
-        bytes
+    /// The lesser of two byte strings is the better template. Where the spot is known nothing else is as good as
+    /// never equal, so that the name need not be kept.
+    fn push_to(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&ascending(!self.score));
+        for number in [self.spot.tile, self.spot.x, self.spot.y] {
+            bytes.extend_from_slice(&ascending(number));
+        }
+        bytes.extend_from_slice(&self.read.0.to_be_bytes());
+        bytes.push(u8::from(self.read.1));
+        if self.spot.is_known() {
+            bytes.extend_from_slice(&hash(self.name).to_be_bytes());
+        } else {
+            bytes.extend_from_slice(self.name);
+            bytes.push(0);
+        }
     }
+}
+
+/// Bytes whose order is that of signed numbers.
+fn ascending(number: i16) -> [u8; 2] {
+    (number as u16 ^ 0x8000).to_be_bytes()
 }
 
 /// Library and UMI.
@@ -154,7 +176,12 @@ const END: usize = 8;
 pub(crate) const PAIR_KEY: usize = SOURCE + 2 * END + 1;
 /// The bytes that duplicate fragments share.
 pub(crate) const FRAGMENT_KEY: usize = SOURCE + END + 1;
-const PAIR: usize = PAIR_KEY + 20 + 20;
+/// Where the spot stands in a pair, behind the score.
+const SPOT: usize = PAIR_KEY + 2;
+/// The end of a fragment: its template.
+const TEMPLATE: usize = 8;
+/// The end of a pair: its read group, the strands of its first and last read, its template.
+const SEEN: usize = 3 + TEMPLATE;
 
 fn source_bytes(source: Source) -> [u8; SOURCE] {
     let mut bytes = [0; SOURCE];
@@ -170,53 +197,52 @@ fn end_bytes(end: End) -> [u8; END] {
     bytes
 }
 
-/// The signature of a pair. `ends` in the order first, last of the template.
-pub(crate) fn pair(source: Source, ends: [End; 2], who: Identity, name: &[u8]) -> Vec<u8> {
-    let [first, last] = ends;
+/// The signature of a pair: the mapped first and last read of a template.
+pub(crate) fn pair(source: Source, [first, last]: [View<'_>; 2], template: u64) -> Vec<u8> {
+    let ends = [End::of(first), End::of(last)];
     // The order of ends puts equal places forward strand first: FR and RF there are the same.
-    let [low, high] = if first <= last {
-        [first, last]
+    let ((low, low_read), (high, high_read)) = if ends[0] <= ends[1] {
+        ((ends[0], first), (ends[1], last))
     } else {
-        [last, first]
+        ((ends[1], last), (ends[0], first))
     };
-    let mut bytes = Vec::with_capacity(PAIR);
+    let mut rank = Rank::of(low_read);
+    rank.score += score(high_read);
+    if (low.contig, low.position) == (high.contig, high.position) {
+        // Either read may be the one that comes first.
+        rank.read = rank.read.min(Rank::of(high_read).read);
+    }
+    let mut bytes = Vec::with_capacity(PAIR_KEY + 48 + SEEN);
     bytes.extend_from_slice(&source_bytes(source));
     bytes.extend_from_slice(&end_bytes(low));
     bytes.extend_from_slice(&end_bytes(high));
     bytes.push(u8::from(low.reverse) << 1 | u8::from(high.reverse));
-    bytes.extend_from_slice(&who.to_bytes());
-    // Where it was seen: read group, which strand the first read is on, lane, tile, x, y.
+    rank.push_to(&mut bytes);
     bytes.extend_from_slice(&source.place.group.to_be_bytes());
-    bytes.push(u8::from(first.reverse) << 1 | u8::from(last.reverse));
-    match tile::parse(name) {
-        Some(Tile { lane, tile, x, y }) => {
-            bytes.push(1);
-            for number in [lane, tile, x, y] {
-                bytes.extend_from_slice(&number.to_be_bytes());
-            }
-        }
-        None => bytes.push(0),
-    }
+    bytes.push(u8::from(ends[0].reverse) << 1 | u8::from(ends[1].reverse));
+    bytes.extend_from_slice(&template.to_be_bytes());
     bytes
 }
 
-/// The signature of a mapped read. Without an identity it is one of a pair: a sign that a pair ends there.
-pub(crate) fn fragment(source: Source, end: End, who: Option<Identity>) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(FRAGMENT_KEY + 21);
+/// The signature of a mapped read. Without a template it is one of a pair: a sign that a pair ends there.
+pub(crate) fn fragment(source: Source, record: View<'_>, template: Option<u64>) -> Vec<u8> {
+    let end = End::of(record);
+    let mut bytes = Vec::with_capacity(FRAGMENT_KEY + 48);
     bytes.extend_from_slice(&source_bytes(source));
     bytes.extend_from_slice(&end_bytes(end));
     bytes.push(u8::from(end.reverse));
-    bytes.push(u8::from(who.is_some()));
-    if let Some(who) = who {
-        bytes.extend_from_slice(&who.to_bytes());
+    bytes.push(u8::from(template.is_some()));
+    if let Some(template) = template {
+        Rank::of(record).push_to(&mut bytes);
+        bytes.extend_from_slice(&template.to_be_bytes());
     }
     bytes
 }
 
 /// Reads signatures back.
 pub(crate) mod read {
-    use super::{FRAGMENT_KEY, PAIR_KEY};
-    use crate::tile::Tile;
+    use super::{FRAGMENT_KEY, SEEN, SPOT, TEMPLATE};
+    use crate::tile::Spot;
 
     fn be<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
         std::array::from_fn(|i| bytes[at + i])
@@ -229,27 +255,24 @@ pub(crate) mod read {
 
     /// The template of a pair.
     pub(crate) fn pair_template(bytes: &[u8]) -> u64 {
-        u64::from_be_bytes(be(bytes, PAIR_KEY + 12))
+        u64::from_be_bytes(be(bytes, bytes.len() - TEMPLATE))
     }
 
     /// The template of a fragment; `None` for one of a pair.
     pub(crate) fn fragment_template(bytes: &[u8]) -> Option<u64> {
-        (bytes[FRAGMENT_KEY] == 1).then(|| u64::from_be_bytes(be(bytes, FRAGMENT_KEY + 1 + 12)))
+        (bytes[FRAGMENT_KEY] == 1).then(|| pair_template(bytes))
     }
 
-    /// Where a pair was seen: pairs with another surface cannot be optical duplicates.
-    pub(crate) fn seen(bytes: &[u8]) -> Option<([u8; 3], Tile)> {
-        let at = PAIR_KEY + 20;
-        if bytes[at + 3] == 0 {
-            return None;
-        }
-        let number = |i: usize| u32::from_be_bytes(be(bytes, at + 4 + 4 * i));
-        let tile = Tile {
-            lane: number(0),
-            tile: number(1),
-            x: number(2),
-            y: number(3),
+    /// Where a pair was seen: its read group, the strands of its first and last read (0 to 3), its spot. Pairs
+    /// that differ in any but x and y cannot be optical duplicates.
+    pub(crate) fn seen(bytes: &[u8]) -> (u16, u8, Spot) {
+        let at = bytes.len() - SEEN;
+        let number = |i: usize| (u16::from_be_bytes(be(bytes, SPOT + 2 * i)) ^ 0x8000) as i16;
+        let spot = Spot {
+            tile: number(0),
+            x: number(1),
+            y: number(2),
         };
-        Some((be(bytes, at), tile))
+        (u16::from_be_bytes(be(bytes, at)), bytes[at + 2], spot)
     }
 }

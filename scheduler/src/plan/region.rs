@@ -148,6 +148,7 @@ mod tests {
             name: name.to_owned(),
             length,
             md5: String::new(),
+            alternate: false,
         }
     }
 

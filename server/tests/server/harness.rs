@@ -98,6 +98,7 @@ pub(crate) fn cohort(
         name: "chr1".to_owned(),
         length: 1 << 20,
         md5: "cd".repeat(16),
+        alternate: false,
     };
     let header = v1::CohortHeader {
         request_id: format!("request {name}"),

@@ -147,7 +147,10 @@ impl House {
             directory: "reference/k".to_owned(),
             cores: 1,
             memory_bytes: 1 << 20,
-            kind: Some(v1::spec::Kind::Index(v1::IndexSpec { fasta: Some(fasta) })),
+            kind: Some(v1::spec::Kind::Index(v1::IndexSpec {
+                fasta: Some(fasta),
+                alternates: Vec::new(),
+            })),
             ..Default::default()
         };
         v1::Start {

@@ -17,7 +17,10 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::IndexSpec) -> Result<v1::Man
         .as_ref()
         .ok_or_else(|| context.internal("the specification names no FASTA file"))?;
     let path = context.submitted(fasta)?;
-    let sequences = fasta::read(&path).map_err(|error| context.kernel(&error))?;
+    let mut sequences = fasta::read(&path).map_err(|error| context.kernel(&error))?;
+    for (contig, _) in &mut sequences {
+        contig.alternate = spec.alternates.contains(&contig.name);
+    }
     context.control.advance(0.0, 0.2, 1, 1);
     context.control.check()?;
     let name = path

@@ -46,8 +46,14 @@ pub(crate) fn run(args: &AlignArgs) -> anyhow::Result<()> {
     index
         .verify()
         .map_err(|error| reference::unusable(&error))?;
+    let scratch = args
+        .output
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut reader = TemplateReader::open(sources(args, &index)?, &args.sample)
-        .map_err(|error| bad_reads(&args.sample, &error))?;
+        .map_err(|error| bad_reads(&args.sample, &error))?
+        .spill_to(scratch);
     let order = if args.unsorted {
         SortOrder::Unsorted
     } else {
@@ -73,11 +79,6 @@ pub(crate) fn run(args: &AlignArgs) -> anyhow::Result<()> {
         output.publish(writer)?;
         stats
     } else {
-        let scratch = args
-            .output
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
         let mut sorter = Sorter::new(kumi_sort::sorter::Params {
             memory_bytes: args.memory as usize,
             scratch: scratch.to_owned(),

@@ -2,7 +2,7 @@
 
 use kumi_seq::cigar::{self, Op};
 
-use crate::bam::tag::{Tags, push_integer, push_string};
+use crate::bam::tag::{Tags, push_float, push_integer, push_string};
 use crate::bam::view::{BASES, InvalidRecord, View};
 
 /// A valid BAM record body.
@@ -51,6 +51,11 @@ impl Record {
     /// Appends a `Z` tag, which must not be there yet.
     pub fn push_string_tag(&mut self, name: [u8; 2], text: &[u8]) {
         push_string(&mut self.0, name, text);
+    }
+
+    /// Appends an `f` tag, which must not be there yet.
+    pub fn push_float_tag(&mut self, name: [u8; 2], value: f32) {
+        push_float(&mut self.0, name, value);
     }
 
     /// Appends an integer tag, which must not be there yet.

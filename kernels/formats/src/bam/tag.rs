@@ -129,6 +129,13 @@ pub fn push_string(bytes: &mut Vec<u8>, name: [u8; 2], text: &[u8]) {
     bytes.push(0);
 }
 
+/// Appends an `f` tag.
+pub(super) fn push_float(bytes: &mut Vec<u8>, name: [u8; 2], value: f32) {
+    bytes.extend_from_slice(&name);
+    bytes.push(b'f');
+    bytes.extend_from_slice(&value.to_le_bytes());
+}
+
 /// Appends an integer tag in the smallest type that holds it.
 pub fn push_integer(bytes: &mut Vec<u8>, name: [u8; 2], value: i32) {
     bytes.extend_from_slice(&name);

@@ -1,6 +1,6 @@
 //! BAM and CRAM taken apart into the templates they were made from.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use crate::alignments::{AlignmentFile, AlignmentsError};
 use crate::bam::{Record, Value, View, flag};
 use crate::header::ReadGroup;
 use crate::reads::error::ReadsError;
+use crate::reads::halves::{Halves, Left, Met};
 use crate::reads::{Segment, Template};
 use crate::reference::ReferenceSource;
 
@@ -24,9 +25,10 @@ pub(super) struct Apart {
     groups: BTreeMap<Vec<u8>, u16>,
     /// The read group of reads that name none.
     other: u16,
-    /// Templates of which one segment was seen.
-    halves: BTreeMap<Vec<u8>, (bool, Template)>,
-    left: Option<VecDeque<Template>>,
+    /// Reads whose mate was not seen yet.
+    halves: Halves,
+    /// What is left of them at the end of the file.
+    left: Option<Left>,
     records: u64,
 }
 
@@ -42,7 +44,7 @@ impl Apart {
             file,
             groups: BTreeMap::new(),
             other: 0,
-            halves: BTreeMap::new(),
+            halves: Halves::new(),
             left: None,
             records: 0,
         })
@@ -64,6 +66,11 @@ impl Apart {
         };
     }
 
+    /// Where reads wait for their mate that do not fit into memory.
+    pub(super) fn spill_to(&mut self, scratch: &Path) {
+        self.halves.scratch = scratch.to_owned();
+    }
+
     pub(super) fn next(&mut self) -> Result<Option<Template>, ReadsError> {
         while self.left.is_none() {
             let next = self
@@ -73,7 +80,7 @@ impl Apart {
             match next {
                 Some(record) => {
                     self.records += 1;
-                    if let Some(template) = self.take(&record)? {
+                    if let Some(template) = self.take(record)? {
                         return Ok(Some(template));
                     }
                 }
@@ -83,20 +90,23 @@ impl Apart {
                     });
                 }
                 None => {
-                    self.left = Some(
-                        std::mem::take(&mut self.halves)
-                            .into_values()
-                            .map(|half| half.1)
-                            .collect(),
-                    )
+                    let left = self.halves.finish();
+                    self.left = Some(left.map_err(|source| self.scratch(source))?);
                 }
             }
         }
-        Ok(self.left.as_mut().and_then(VecDeque::pop_front))
+        let next = self.left.as_mut().map_or(Ok(None), Left::next);
+        match next.map_err(|source| self.scratch(source))? {
+            Some((record, met)) => {
+                let template = self.template(&record)?;
+                self.join(&record, template, met).map(Some)
+            }
+            None => Ok(None),
+        }
     }
 
     /// Takes one record; gives the template it completes.
-    fn take(&mut self, record: &Record) -> Result<Option<Template>, ReadsError> {
+    fn take(&mut self, record: Record) -> Result<Option<Template>, ReadsError> {
         let view = record.view();
         if view.flags() & (flag::SECONDARY | flag::SUPPLEMENTARY) != 0 {
             return Ok(None);
@@ -107,6 +117,40 @@ impl Apart {
                 view.name().escape_ascii()
             )));
         }
+        let template = self.template(&record)?;
+        if view.flags() & flag::PAIRED == 0 {
+            return Ok(Some(template));
+        }
+        let met = self.halves.meet(&record);
+        match met.map_err(|source| self.scratch(source))? {
+            Met::Nobody => Ok(None),
+            met => self.join(&record, template, met).map(Some),
+        }
+    }
+
+    /// A read, its template so far, and whom it met.
+    fn join(&self, record: &Record, template: Template, met: Met) -> Result<Template, ReadsError> {
+        let mate = match met {
+            Met::Nobody => return Ok(template),
+            Met::Mate(mate) => self.template(&mate)?,
+            Met::Itself => {
+                return Err(self.wrong(format!(
+                    "read {} occurs twice as the same segment; the file holds duplicate names",
+                    String::from_utf8_lossy(record.view().name())
+                )));
+            }
+        };
+        let (mut whole, last) = if record.view().flags() & flag::LAST == 0 {
+            (template, mate)
+        } else {
+            (mate, template)
+        };
+        whole.segments.extend(last.segments);
+        Ok(whole)
+    }
+
+    fn template(&self, record: &Record) -> Result<Template, ReadsError> {
+        let view = record.view();
         let segment = self.segment(&view)?;
         let read_group = match view.tag(*b"RG") {
             Some(Value::String(id)) => self.groups.get(id).copied().unwrap_or(self.other),
@@ -116,36 +160,12 @@ impl Apart {
             .tag(*b"RX")
             .and_then(Value::as_string)
             .map(<[u8]>::to_vec);
-        let template = Template {
+        Ok(Template {
             name: view.name().to_vec(),
             read_group,
             umi,
             segments: vec![segment],
-        };
-        if view.flags() & flag::PAIRED == 0 {
-            return Ok(Some(template));
-        }
-        let is_first = view.flags() & flag::LAST == 0;
-        match self.halves.remove(view.name()) {
-            None => {
-                self.halves
-                    .insert(template.name.clone(), (is_first, template));
-                Ok(None)
-            }
-            Some((other_is_first, _)) if other_is_first == is_first => Err(self.wrong(format!(
-                "read {} occurs twice as the same segment; the file holds duplicate names",
-                String::from_utf8_lossy(view.name())
-            ))),
-            Some((true, mut half)) => {
-                half.segments.extend(template.segments);
-                Ok(Some(half))
-            }
-            Some((false, half)) => {
-                let mut whole = template;
-                whole.segments.extend(half.segments);
-                Ok(Some(whole))
-            }
-        }
+        })
     }
 
     /// The bases as the sequencer read them.
@@ -175,7 +195,18 @@ impl Apart {
             reverse_complement_in_place(&mut bases);
             qualities.reverse();
         }
-        Ok(Segment { bases, qualities })
+        Ok(Segment {
+            bases,
+            qualities,
+            failed: view.flags() & flag::QC_FAIL != 0,
+        })
+    }
+
+    fn scratch(&self, source: std::io::Error) -> ReadsError {
+        ReadsError::Scratch {
+            directory: self.halves.scratch.clone(),
+            source,
+        }
     }
 
     fn wrong(&self, what: String) -> ReadsError {

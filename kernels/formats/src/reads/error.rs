@@ -14,6 +14,16 @@ pub enum ReadsError {
         /// Why.
         source: io::Error,
     },
+    /// Reads that wait for their mate cannot be set aside.
+    #[error(
+        "cannot set reads aside in {directory}; free space there or choose another scratch directory"
+    )]
+    Scratch {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// It holds no reads.
     #[error("{path} is empty: it holds no reads; remove it from the sheet or fetch it again")]
     Empty {
@@ -97,9 +107,9 @@ pub enum ReadsError {
 }
 
 impl ReadsError {
-    /// True when the file could not be reached, as opposed to being wrong.
+    /// True when the file or the scratch directory could not be reached, as opposed to the file being wrong.
     #[must_use]
     pub fn is_io(&self) -> bool {
-        matches!(self, Self::Io { .. })
+        matches!(self, Self::Io { .. } | Self::Scratch { .. })
     }
 }

@@ -3,12 +3,11 @@
 //!
 //! Whatever the input, out come templates in a fixed order: one or two segments as the sequencer read
 //! them, with a read group. Aligned input gives a template when its last segment was seen; what has no
-//! mate comes at the end, by name.
+//! mate, or one so far away that memory did not hold both, comes at the end, by name.
 
 mod apart;
-mod cut;
 mod error;
-mod marks;
+mod halves;
 mod pair;
 mod probe;
 #[cfg(test)]
@@ -20,7 +19,6 @@ use std::sync::Arc;
 
 use crate::header::{Header, ReadGroup};
 use crate::reference::ReferenceSource;
-pub use cut::{Part, Piece, Place, cut};
 pub use error::ReadsError;
 pub use probe::{Probe, probe_alignment, probe_fastq};
 
@@ -34,6 +32,8 @@ pub struct Segment {
     pub bases: Vec<u8>,
     /// Phred qualities, one a base; 255 throughout when not known.
     pub qualities: Vec<u8>,
+    /// It failed the checks of the platform (FLAG 0x200 of the input).
+    pub failed: bool,
 }
 
 /// A template: a single read or a pair.
@@ -168,31 +168,15 @@ impl TemplateReader {
         })
     }
 
-    /// Opens one part of the inputs, as [`cut`] made it: only the files it enters. The read groups are those of
-    /// all inputs, so that templates have the groups they have in the whole.
-    ///
-    /// # Errors
-    /// The file that cannot be used and why; BAM and CRAM have no parts.
-    pub fn open_part(sources: &[Source], sample: &str, part: &Part) -> Result<Self, ReadsError> {
-        let mut groups = Groups::default();
-        let mut waiting = VecDeque::new();
-        for (number, source) in sources.iter().enumerate() {
-            let (first, second, read_group) = cut::fastq(source)?;
-            let checked = groups.0.len();
-            let read_group = groups.add(read_group, sample);
-            if let Some((id, what)) = groups.unwritable(checked) {
-                let path = first.to_owned();
-                return Err(ReadsError::ReadGroup { path, id, what });
-            }
-            for piece in part.pieces.iter().filter(|piece| piece.source == number) {
-                let pair = FastqPair::open_piece(first, second, read_group, piece)?;
-                waiting.push_back(Open::Fastq(Box::new(pair)));
+    /// Sets aside in `scratch` what does not fit into memory; else in the system's temporary directory.
+    #[must_use]
+    pub fn spill_to(mut self, scratch: &Path) -> Self {
+        for input in &mut self.waiting {
+            if let Open::Alignment(apart) = input {
+                apart.spill_to(scratch);
             }
         }
-        Ok(Self {
-            waiting,
-            read_groups: groups.0,
-        })
+        self
     }
 
     /// The read groups of all inputs, in order; a template's `read_group` is an index into them.

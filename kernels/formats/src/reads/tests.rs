@@ -342,3 +342,49 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
         assert!(probe_alignment(&pipe, None).is_err());
     }
 }
+
+/// What a uBAM says of a read beside its bases: whether it failed the platform's checks, and its UMI.
+#[test]
+fn failed_checks_and_umis_are_carried() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("u.bam");
+    let header = Header::build(&Contigs::default(), &[], "1", SortOrder::Unsorted);
+    let mut writer = bam::Writer::new(Vec::new(), &header).expect("a header");
+    for (name, flags) in [
+        (&b"a"[..], flag::UNMAPPED | flag::QC_FAIL),
+        (b"b", flag::UNMAPPED),
+    ] {
+        let fields = Fields {
+            name,
+            flags,
+            bases: b"ACGT",
+            qualities: &[30; 4],
+            ..Default::default()
+        };
+        let mut record = fields.to_record();
+        if name == b"b" {
+            record.push_string_tag(*b"RX", b"ACG-TT");
+        }
+        writer.write(&record).expect("written");
+    }
+    std::fs::write(&path, writer.finish().expect("finished")).expect("written");
+    let source = Source::Alignment {
+        path,
+        read_group: ReadGroup {
+            id: "g".into(),
+            ..Default::default()
+        },
+        reference: None,
+    };
+    let all = read(vec![source]).expect("reads");
+    let found: Vec<_> = all
+        .iter()
+        .map(|t| (t.segments[0].failed, t.umi.as_deref()))
+        .collect();
+    assert_eq!(found, [(true, None), (false, Some(&b"ACG-TT"[..]))]);
+
+    let text = fastq(&["M:1:F:1:1101:5:6:ACG+TT", "M:1:F:1:1101:5:7:index"]);
+    let all = read(pair(dir.path(), text.as_bytes(), text.as_bytes())).expect("reads");
+    assert_eq!(all[0].umi.as_deref(), Some(&b"ACG-TT"[..]));
+    assert_eq!(all[1].umi, None);
+}

@@ -22,6 +22,7 @@ fn contigs() -> Contigs {
         name: name.into(),
         length: 200_000,
         md5: [0; 16],
+        alternate: false,
     };
     Contigs::new(vec![contig("a"), contig("b")]).expect("unique names")
 }

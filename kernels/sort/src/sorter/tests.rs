@@ -177,7 +177,7 @@ fn counts_are_by_library_and_optical_ones_by_place() {
         ("1:1101:280:100", "a"),
         ("1:1101:500:100", "a"),
         ("1:1102:100:100", "a"),
-        ("2:1101:100:100", "a"),
+        ("2:1101:100:100", "a"), // Picard looks at read groups, not at lanes
         ("1:1101:101:100", "b"),
     ] {
         lines.push(format!("m:1:f:{place} 99 100 10M 30 {rg}"));
@@ -191,7 +191,7 @@ fn counts_are_by_library_and_optical_ones_by_place() {
         library: "lib-a".into(),
         read_pairs_examined: 6,
         read_pair_duplicates: 5,
-        read_pair_optical_duplicates: 2,
+        read_pair_optical_duplicates: 3,
         ..Default::default()
     };
     let b = DuplicationMetrics {

@@ -47,7 +47,10 @@ impl House {
         let fasta = house.describe(&example().join("reference/b37.20_9995001_11095000.fa.gz"));
         let manifest = house.done(house.spec(
             "reference/r",
-            Kind::Index(v1::IndexSpec { fasta: Some(fasta) }),
+            Kind::Index(v1::IndexSpec {
+                fasta: Some(fasta),
+                alternates: Vec::new(),
+            }),
         ));
         let path = house
             .root
@@ -63,6 +66,7 @@ impl House {
                 name: contig.name.clone(),
                 length: contig.length.into(),
                 md5: contig.m5(),
+                alternate: contig.alternate,
             })
             .collect();
         let reference = v1::Reference {
@@ -123,7 +127,6 @@ impl House {
         self.spec(
             &format!("p/samples/{sample}/run"),
             Kind::Align(v1::AlignSpec {
-                chunks: Vec::new(),
                 reference: Some(reference.clone()),
                 sample: sample.to_owned(),
                 read_groups: vec![group],

@@ -3,5 +3,4 @@
 mod align;
 mod gvcf;
 mod house;
-mod latency;
 mod way;
