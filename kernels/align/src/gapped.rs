@@ -6,6 +6,9 @@ use kumi_simd::level::Level;
 
 use crate::params::Params;
 
+/// BAM counts the operations of a CIGAR in 16 bits, those of clips at both ends too.
+const OPERATIONS_MAX: usize = u16::MAX as usize - 2;
+
 /// Where an alignment lies and what it is worth.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Extension {
@@ -20,7 +23,8 @@ pub(crate) struct Extension {
 }
 
 /// Aligns `query` to `window`, looking at cells (i, j) with `j - i` within `diagonals`. `None` when nothing
-/// scores above zero: of a read of few bases all that it scores may be the bonus of its ends. Gaps stand as far to the left as their sequence allows.
+/// scores above zero (of a read of few bases all that it scores may be the bonus of its ends), and when it has more
+/// gaps than BAM can say. Gaps stand as far to the left as their sequence allows.
 pub(crate) fn align(
     params: &Params,
     level: Level,
@@ -42,6 +46,9 @@ pub(crate) fn align(
             Step::Deletion => Kind::Deletion,
         };
         cigar::push(&mut cigar, kind, times);
+    }
+    if cigar.len() > OPERATIONS_MAX {
+        return None;
     }
     left_align(
         &mut cigar,

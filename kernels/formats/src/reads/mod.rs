@@ -25,6 +25,9 @@ pub use probe::{Probe, probe_alignment, probe_fastq};
 use apart::Apart;
 use pair::FastqPair;
 
+/// A batch ends at so many bytes of bases and qualities: reads of a million bases do not fill memory.
+const BATCH_BYTES_MAX: usize = 64 << 20;
+
 /// One segment of a template, as the sequencer read it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Segment {
@@ -185,13 +188,14 @@ impl TemplateReader {
         &self.read_groups
     }
 
-    /// Appends up to `max` templates to `into`; false when nothing is left.
+    /// Appends up to `max` templates to `into`, fewer when they are long; false when nothing is left.
     ///
     /// # Errors
     /// The file and record that is wrong.
     pub fn next_batch(&mut self, into: &mut Vec<Template>, max: usize) -> Result<bool, ReadsError> {
         let end = into.len() + max;
-        while into.len() < end {
+        let mut bytes = 0;
+        while into.len() < end && bytes < BATCH_BYTES_MAX {
             let Some(current) = self.waiting.front_mut() else {
                 return Ok(into.len() + max > end);
             };
@@ -200,7 +204,11 @@ impl TemplateReader {
                 Open::Alignment(apart) => apart.next()?,
             };
             match next {
-                Some(template) => into.push(template),
+                Some(template) => {
+                    let size = |segment: &Segment| segment.bases.len() + segment.qualities.len();
+                    bytes += template.segments.iter().map(size).sum::<usize>();
+                    into.push(template);
+                }
                 None => {
                     self.waiting.pop_front();
                 }

@@ -388,3 +388,29 @@ fn failed_checks_and_umis_are_carried() {
     assert_eq!(all[0].umi.as_deref(), Some(&b"ACG-TT"[..]));
     assert_eq!(all[1].umi, None);
 }
+
+/// A batch of long reads is a short one, and nothing is lost between two.
+#[test]
+fn long_reads_do_not_fill_memory() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let read = format!("{}\n+\n{}\n", "A".repeat(1_000_000), "I".repeat(1_000_000));
+    let text: String = (0..70).map(|number| format!("@{number}\n{read}")).collect();
+    let path = dir.path().join("long.fastq");
+    std::fs::write(&path, text).expect("written");
+    let source = Source::Fastq {
+        first: path,
+        second: None,
+        read_group: ReadGroup {
+            id: "g".into(),
+            ..Default::default()
+        },
+    };
+    let mut reader = TemplateReader::open(vec![source], "S").expect("opened");
+    let mut batch = Vec::new();
+    let mut sizes = Vec::new();
+    while reader.next_batch(&mut batch, 1000).expect("reads") {
+        sizes.push(batch.len());
+        batch.clear();
+    }
+    assert_eq!(sizes, [34, 34, 2]);
+}
