@@ -10,8 +10,8 @@ use crate::open;
 
 /// The largest index of a human genome has a few megabytes; what unpacks to more than this is damaged.
 const INDEX_BYTES_MAX: u64 = 1 << 30;
-/// Bins of an index of fixed depth (SAM 5.2), with the one that holds its counts.
-const BIN_MAX: u32 = 37_450;
+/// Bins of an index of fixed depth (SAM 5.2).
+const BINS: u32 = 37_449;
 /// An index of this depth covers more than any contig has; a deeper one is damaged.
 const DEPTH_MAX: u32 = 9;
 
@@ -87,14 +87,14 @@ fn walk(bytes: &[u8]) -> Option<()> {
     match rest.take(4)? {
         b"BAI\x01" => {
             let contigs = rest.count()?;
-            rest.contigs(contigs, BIN_MAX, true)
+            rest.contigs(contigs, BINS, true)
         }
         b"TBI\x01" => {
             let contigs = rest.count()?;
             rest.take(6 * 4)?;
             let names = rest.count()?;
             rest.take(names)?;
-            rest.contigs(contigs, BIN_MAX, true)
+            rest.contigs(contigs, BINS, true)
         }
         b"CSI\x01" => {
             let (shift, depth) = (rest.count()?, u32::try_from(rest.count()?).ok()?);
@@ -105,7 +105,7 @@ fn walk(bytes: &[u8]) -> Option<()> {
             rest.take(auxiliary)?;
             let contigs = rest.count()?;
             let bins = ((1u64 << (3 * (depth + 1))) - 1) / 7;
-            rest.contigs(contigs, u32::try_from(bins + 1).ok()?, false)
+            rest.contigs(contigs, u32::try_from(bins).ok()?, false)
         }
         _ => None,
     }
@@ -129,11 +129,13 @@ impl<'a> Rest<'a> {
         usize::try_from(self.number()? as i32).ok()
     }
 
-    /// `linear`: with a linear index; otherwise every bin has its offset.
-    fn contigs(&mut self, contigs: usize, bin_max: u32, linear: bool) -> Option<()> {
+    /// `linear`: with a linear index; otherwise every bin has its offset. One number is left out behind those of the
+    /// bins; the next one stands for counts.
+    fn contigs(&mut self, contigs: usize, bins: u32, linear: bool) -> Option<()> {
         for _ in 0..contigs {
             for _ in 0..self.count()? {
-                if self.number()? > bin_max {
+                let bin = self.number()?;
+                if bin >= bins && bin != bins + 1 {
                     return None;
                 }
                 if !linear {
@@ -148,5 +150,44 @@ impl<'a> Rest<'a> {
             }
         }
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BINS, walk};
+
+    /// An index of one contig with one bin, without chunks.
+    fn index(kind: &str, bin: u32) -> Vec<u8> {
+        let number = |n: u32| n.to_le_bytes().to_vec();
+        let head = match kind {
+            "BAI" => [number(1), number(1)].concat(),
+            "TBI" => [number(1), vec![0; 24], number(0), number(1)].concat(),
+            // Depth 5, as the others.
+            _ => [number(14), number(5), number(0), number(1), number(1)].concat(),
+        };
+        let tail = if kind == "CSI" {
+            [vec![0; 8], number(0)].concat()
+        } else {
+            [number(0), number(0)].concat()
+        };
+        [kind.as_bytes(), &[1], &head, &number(bin), &tail].concat()
+    }
+
+    /// A bin between the last one and the one for counts made the parser panic at the first query (found by fuzzing
+    /// `bai` and `tbi`).
+    #[test]
+    fn bins_that_no_place_has_are_malformed() {
+        for kind in ["BAI", "TBI", "CSI"] {
+            for (bin, good) in [
+                (0, true),
+                (BINS - 1, true),
+                (BINS, false),
+                (BINS + 1, true),
+                (BINS + 2, false),
+            ] {
+                assert_eq!(walk(&index(kind, bin)).is_some(), good, "{kind} {bin}");
+            }
+        }
     }
 }
