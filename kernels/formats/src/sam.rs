@@ -20,7 +20,7 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// Those of `inner`.
     pub fn new(mut inner: W, header: &Header) -> io::Result<Self> {
-        inner.write_all(header.to_text().as_bytes())?;
+        inner.write_all(header.to_text()?.as_bytes())?;
         let names = header
             .references()
             .into_iter()

@@ -343,7 +343,10 @@ fn compare(names: Names, more: &[&str]) {
         return;
     }
     templates.sort_by(|a, b| a[0].view().name().cmp(b[0].view().name()));
-    let text = header.to_text().replace("SO:coordinate", "SO:queryname");
+    let text = header
+        .to_text()
+        .expect("ours")
+        .replace("SO:coordinate", "SO:queryname");
     let header = Header::parse(&text).expect("SAM");
     write(&folder.path().join("n.bam"), &header, &templates.concat());
     let (theirs, table) = picard(folder.path(), "n.bam", more);

@@ -27,7 +27,7 @@ impl<W: Write> Writer<W> {
     /// Those of `inner`.
     pub fn new(inner: W, header: &Header) -> io::Result<Self> {
         let mut inner = bgzf::io::Writer::new(inner);
-        let text = header.to_text();
+        let text = header.to_text()?;
         inner.write_all(&MAGIC)?;
         inner.write_all(&(text.len() as u32).to_le_bytes())?;
         inner.write_all(text.as_bytes())?;

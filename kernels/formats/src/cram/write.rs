@@ -50,7 +50,7 @@ impl<'r, W: Write> Writer<'r, W> {
         header: &Header,
         reference: &'r dyn ReferenceSource,
     ) -> io::Result<Self> {
-        inner.write_all(&file_header(header))?;
+        inner.write_all(&file_header(header)?)?;
         let groups = header.read_groups().into_iter().map(|g| g.id.into_bytes());
         let contigs = header.references();
         Ok(Self {
@@ -113,8 +113,8 @@ impl<'r, W: Write> Writer<'r, W> {
     }
 }
 
-fn file_header(header: &Header) -> Vec<u8> {
-    let text = header.to_text();
+fn file_header(header: &Header) -> io::Result<Vec<u8>> {
+    let text = header.to_text()?;
     let mut raw = (text.len() as i32).to_le_bytes().to_vec();
     raw.extend_from_slice(text.as_bytes());
     let mut body = Vec::new();
@@ -139,7 +139,7 @@ fn file_header(header: &Header) -> Vec<u8> {
         span: 0,
     };
     put_container(&mut bytes, nowhere, counts, &[0], &body);
-    bytes
+    Ok(bytes)
 }
 
 /// A container with one slice. `before` are the records before it and the bases in it.
