@@ -86,8 +86,9 @@ impl Container {
     }
 
     fn parse(bytes: &[u8]) -> io::Result<Self> {
-        let (checked, crc) = bytes.split_at(bytes.len() - 4);
-        if crc32fast::hash(checked).to_le_bytes() != *crc {
+        let short = || invalid("a container without a header");
+        let (checked, crc) = bytes.split_last_chunk::<4>().ok_or_else(short)?;
+        if is_wrong(checked, *crc) {
             return Err(invalid("the checksum of a container header is wrong"));
         }
         let mut input = Input::new(&checked[4..]);
@@ -244,7 +245,7 @@ impl<'a> Block<'a> {
         let (size, raw_size) = (input.count()?, input.count()?);
         let bytes = input.take(size)?;
         let checked = &whole[..whole.len() - input.rest().len()];
-        if crc32fast::hash(checked).to_le_bytes() != input.array::<4>()? {
+        if is_wrong(checked, input.array::<4>()?) {
             return Err(invalid("the checksum of a block is wrong"));
         }
         Ok(Self {
@@ -345,6 +346,11 @@ impl SliceHeader {
         bytes.extend_from_slice(&self.md5);
         bytes
     }
+}
+
+/// Compares a CRC-32. Not when fuzzing: it would let nothing pass that was made up.
+fn is_wrong(checked: &[u8], crc: [u8; 4]) -> bool {
+    !cfg!(fuzzing) && crc32fast::hash(checked).to_le_bytes() != crc
 }
 
 /// Makes the checksums of a container's header and blocks right, as far as it can be walked through.
