@@ -12,16 +12,22 @@
     reason = "calls into functions compiled for vector extensions, behind a level that proves the processor has them"
 )]
 
+mod buffers;
+mod cell;
 mod lanes;
+mod narrow;
 #[cfg(test)]
 mod oracle;
+mod step;
 mod sweep;
 #[cfg(test)]
 mod tests;
 mod trace;
 
+use crate::banded::buffers::{Buffers, Problem};
+use crate::banded::lanes::Lanes;
 use crate::banded::lanes::Plain;
-use crate::banded::sweep::{Buffers, sweep};
+use crate::banded::sweep::sweep;
 use crate::level::{Kind, Level};
 
 /// What things cost.
@@ -107,7 +113,7 @@ pub fn align(
         wide,
         steps,
     } = scratch;
-    let problem = sweep::Problem {
+    let problem = Problem {
         scheme,
         query,
         window,
@@ -125,18 +131,28 @@ pub fn align(
     }
 }
 
+/// Fills the matrix in the way that suits its band.
+#[inline(always)]
+fn fill<V: Lanes>(problem: &Problem<'_>, buffers: &mut Buffers<V::Cell>) {
+    if narrow::fits(problem, V::N) {
+        narrow::sweep::<V>(problem, buffers);
+    } else {
+        sweep::<V>(problem, buffers);
+    }
+}
+
 macro_rules! dispatch {
     ($name:ident, $cell:ty, $plain:literal, $sse41:ident, $avx2:ident) => {
-        fn $name(level: Level, problem: &sweep::Problem<'_>, buffers: &mut Buffers<$cell>) {
+        fn $name(level: Level, problem: &Problem<'_>, buffers: &mut Buffers<$cell>) {
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "sse4.1,ssse3")]
-                fn sse41(problem: &sweep::Problem<'_>, buffers: &mut Buffers<$cell>) {
-                    sweep::<lanes::$sse41>(problem, buffers);
+                fn sse41(problem: &Problem<'_>, buffers: &mut Buffers<$cell>) {
+                    fill::<lanes::$sse41>(problem, buffers);
                 }
                 #[target_feature(enable = "avx2")]
-                fn avx2(problem: &sweep::Problem<'_>, buffers: &mut Buffers<$cell>) {
-                    sweep::<lanes::$avx2>(problem, buffers);
+                fn avx2(problem: &Problem<'_>, buffers: &mut Buffers<$cell>) {
+                    fill::<lanes::$avx2>(problem, buffers);
                 }
                 match level.kind() {
                     Kind::Sse41 => {
@@ -154,7 +170,7 @@ macro_rules! dispatch {
             match level.kind() {
                 Kind::Scalar => sweep::<Plain<$cell, 1>>(problem, buffers),
                 // NEON belongs to every AArch64 processor: plain code is compiled for it.
-                _ => sweep::<Plain<$cell, $plain>>(problem, buffers),
+                _ => fill::<Plain<$cell, $plain>>(problem, buffers),
             }
         }
     };

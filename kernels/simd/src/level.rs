@@ -17,7 +17,7 @@ pub enum Kind {
     Sse41,
     /// 128-bit, AArch64.
     Neon,
-    /// 256-bit.
+    /// 256-bit, with POPCNT.
     Avx2,
     /// 512-bit with byte and word operations (F, BW, VL, DQ).
     Avx512,
@@ -47,10 +47,10 @@ impl Level {
             if is_x86_feature_detected!("sse4.1") && is_x86_feature_detected!("ssse3") {
                 levels.push(Self(Kind::Sse41));
             }
-            if is_x86_feature_detected!("avx2") {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt") {
                 levels.push(Self(Kind::Avx2));
             }
-            if has_avx512() {
+            if has_avx512() && is_x86_feature_detected!("popcnt") {
                 levels.push(Self(Kind::Avx512));
             }
         }

@@ -1,6 +1,6 @@
 //! Vectors of unsigned scores with the few operations the matrix needs.
 
-use crate::banded::sweep::Cell;
+use crate::banded::cell::Cell;
 
 /// Scores side by side. A mask is a vector whose lanes are all ones or all zeros.
 ///
@@ -38,6 +38,10 @@ pub(super) unsafe trait Lanes: Copy {
     fn or(self, other: Self) -> Self;
     /// Bits of `other` that are not in this one.
     fn without(self, other: Self) -> Self;
+    /// Every lane one up, zero in the first.
+    fn up(self) -> Self;
+    /// Every lane one down, zero in the last.
+    fn down(self) -> Self;
 }
 
 /// An array: compiled for whatever the processor has for certain.
@@ -96,12 +100,22 @@ unsafe impl<T: Cell, const N: usize> Lanes for Plain<T, N> {
     fn without(self, other: Self) -> Self {
         self.zip(other, |a, b| a.not().and(b))
     }
+    #[inline(always)]
+    fn up(self) -> Self {
+        let lane = |k: usize| k.checked_sub(1).map_or(T::ZERO, |k| self.0[k]);
+        Self(std::array::from_fn(lane))
+    }
+    #[inline(always)]
+    fn down(self) -> Self {
+        let lane = |k: usize| self.0.get(k + 1).copied().unwrap_or(T::ZERO);
+        Self(std::array::from_fn(lane))
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! lanes {
     ($name:ident, $vector:ty, $cell:ty, $n:literal, $bits:ty, $load:ident, $store:ident, $splat:ident, $add:ident,
-     $subs:ident, $max:ident, $equal:ident, $and:ident, $or:ident, $andnot:ident) => {
+     $subs:ident, $max:ident, $equal:ident, $and:ident, $or:ident, $andnot:ident, $up:ident, $down:ident) => {
         /// A vector register.
         #[derive(Clone, Copy, Debug)]
         pub(in crate::banded) struct $name($vector);
@@ -164,6 +178,16 @@ macro_rules! lanes {
                 // SAFETY: as above.
                 Self(unsafe { arch::$andnot(self.0, other.0) })
             }
+            #[inline(always)]
+            fn up(self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $up::<{ size_of::<$cell>() as i32 }>(self.0) })
+            }
+            #[inline(always)]
+            fn down(self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { $down::<{ size_of::<$cell>() as i32 }>(self.0) })
+            }
         }
     };
 }
@@ -174,6 +198,37 @@ use std::arch::x86_64 as arch;
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{Lanes, arch};
+    use arch::{_mm_slli_si128, _mm_srli_si128};
+
+    /// Bytes moved up by so many, also across the halves.
+    ///
+    /// # Safety
+    /// The processor has AVX2.
+    #[inline(always)]
+    unsafe fn up_256<const BYTES: i32>(all: arch::__m256i) -> arch::__m256i {
+        // SAFETY: as the caller says.
+        unsafe {
+            let low_as_high = arch::_mm256_permute2x128_si256::<0x08>(all, all);
+            match BYTES {
+                1 => arch::_mm256_alignr_epi8::<15>(all, low_as_high),
+                _ => arch::_mm256_alignr_epi8::<14>(all, low_as_high),
+            }
+        }
+    }
+
+    /// Bytes moved down by so many, also across the halves.
+    ///
+    /// # Safety
+    /// The processor has AVX2.
+    #[inline(always)]
+    unsafe fn down_256<const BYTES: i32>(all: arch::__m256i) -> arch::__m256i {
+        // SAFETY: as the caller says.
+        unsafe {
+            let high_as_low = arch::_mm256_permute2x128_si256::<0x81>(all, all);
+            arch::_mm256_alignr_epi8::<BYTES>(high_as_low, all)
+        }
+    }
+
     lanes!(
         U8x16,
         arch::__m128i,
@@ -189,7 +244,9 @@ mod x86 {
         _mm_cmpeq_epi8,
         _mm_and_si128,
         _mm_or_si128,
-        _mm_andnot_si128
+        _mm_andnot_si128,
+        _mm_slli_si128,
+        _mm_srli_si128
     );
     lanes!(
         U16x8,
@@ -206,7 +263,9 @@ mod x86 {
         _mm_cmpeq_epi16,
         _mm_and_si128,
         _mm_or_si128,
-        _mm_andnot_si128
+        _mm_andnot_si128,
+        _mm_slli_si128,
+        _mm_srli_si128
     );
     lanes!(
         U8x32,
@@ -223,7 +282,9 @@ mod x86 {
         _mm256_cmpeq_epi8,
         _mm256_and_si256,
         _mm256_or_si256,
-        _mm256_andnot_si256
+        _mm256_andnot_si256,
+        up_256,
+        down_256
     );
     lanes!(
         U16x16,
@@ -240,7 +301,9 @@ mod x86 {
         _mm256_cmpeq_epi16,
         _mm256_and_si256,
         _mm256_or_si256,
-        _mm256_andnot_si256
+        _mm256_andnot_si256,
+        up_256,
+        down_256
     );
 }
 #[cfg(target_arch = "x86_64")]

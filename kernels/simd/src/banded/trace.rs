@@ -1,8 +1,9 @@
 //! From the best cell back to where its alignment begins.
 
-use crate::banded::sweep::{
-    BEGIN, Buffers, Cell, DELETION, DELETION_GOES_ON, INSERTION, INSERTION_GOES_ON, Problem, SOURCE,
+use crate::banded::buffers::{
+    BEGIN, Buffers, DELETION, DELETION_GOES_ON, INSERTION, INSERTION_GOES_ON, Problem, SOURCE,
 };
+use crate::banded::cell::Cell;
 use crate::banded::{Found, Step};
 
 /// Finds the best cell and writes the steps to it, the last first.
