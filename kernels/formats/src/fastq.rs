@@ -3,6 +3,8 @@
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
+use bstr::ByteSlice as _;
+
 use crate::alignments::AlignmentFile;
 use crate::open::{self, Compression};
 use crate::reads::ReadsError;
@@ -11,7 +13,16 @@ use crate::reads::ReadsError;
 const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// What a sequencer may write for a base: IUPAC codes, and `.` for one that was not read.
-const BASES: &[u8] = b"ACGTUNRYSWKMBDHV.";
+const IS_BASE: [bool; 256] = {
+    let bases = b"ACGTUNRYSWKMBDHV.";
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < bases.len() {
+        table[bases[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
 
 /// One record; buffers are used again.
 #[derive(Debug, Default)]
@@ -131,7 +142,9 @@ impl Reader {
         }
         self.expect_line(&mut record.bases)?;
         record.bases.make_ascii_uppercase();
-        if record.bases.iter().any(|base| !BASES.contains(base)) {
+        // Without a way out of the loops over bases and qualities they are vectors.
+        let all = |good: bool, base: &u8| good & IS_BASE[usize::from(*base)];
+        if !record.bases.iter().fold(true, all) {
             return Err(self.wrong("the sequence holds what is no base"));
         }
         let mut plus = std::mem::take(&mut record.qualities);
@@ -149,14 +162,11 @@ impl Reader {
             );
             return Err(self.wrong(&what));
         }
+        let all = |good: bool, quality: &u8| good & (33..=126).contains(quality);
+        if !record.qualities.iter().fold(true, all) {
+            return Err(self.wrong("a quality outside `!` to `~`"));
+        }
         for quality in &mut record.qualities {
-            if !(33..=126).contains(quality) {
-                return Err(ReadsError::Fastq {
-                    path: self.path.clone(),
-                    line: self.line,
-                    what: "a quality outside `!` to `~`".to_owned(),
-                });
-            }
             *quality -= 33;
         }
         Ok(true)
@@ -216,7 +226,7 @@ impl Reader {
             if available.is_empty() {
                 return Ok(!into.is_empty());
             }
-            let end = available.iter().position(|&byte| byte == b'\n');
+            let end = available.find_byte(b'\n');
             into.extend_from_slice(&available[..end.unwrap_or(available.len())]);
             let used = end.map_or(available.len(), |end| end + 1);
             self.input.consume(used);

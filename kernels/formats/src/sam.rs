@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use kumi_seq::cigar;
+use kumi_seq::{cigar, decimal};
 
 use crate::bam::{Record, Value, View};
 use crate::header::Header;
@@ -61,28 +61,36 @@ fn name(names: &[String], id: i32) -> &str {
 }
 
 fn line(view: &View<'_>, names: &[String], into: &mut Vec<u8>) -> io::Result<()> {
-    let cigar: Vec<_> = view.cigar().collect();
     let mate = match view.mate_ref_id() {
         -1 => "*",
         same if same == view.ref_id() => "=",
         other => name(names, other),
     };
+    let number = |number: i32, into: &mut Vec<u8>| {
+        into.push(b'\t');
+        decimal::append(i64::from(number), into);
+    };
     into.extend_from_slice(view.name());
-    write!(
-        into,
-        "\t{}\t{}\t{}\t{}\t{}\t{mate}\t{}\t{}\t",
-        view.flags(),
-        name(names, view.ref_id()),
-        view.pos() + 1,
-        view.mapq(),
-        cigar::format(&cigar),
-        view.mate_pos() + 1,
-        view.template_length(),
-    )?;
+    number(i32::from(view.flags()), into);
+    into.push(b'\t');
+    into.extend_from_slice(name(names, view.ref_id()).as_bytes());
+    number(view.pos() + 1, into);
+    number(i32::from(view.mapq()), into);
+    into.push(b'\t');
+    let before = into.len();
+    view.cigar().for_each(|op| cigar::append(&[op], into));
+    if into.len() == before {
+        into.push(b'*');
+    }
+    into.push(b'\t');
+    into.extend_from_slice(mate.as_bytes());
+    number(view.mate_pos() + 1, into);
+    number(view.template_length(), into);
+    into.push(b'\t');
     if view.read_length() == 0 {
         into.push(b'*');
     }
-    into.extend(view.bases());
+    view.append_bases(into);
     into.push(b'\t');
     match view.qualities() {
         [] | [255, ..] => into.push(b'*'),
@@ -100,7 +108,10 @@ fn write_tag(tag: [u8; 2], value: Value<'_>, into: &mut Vec<u8>) -> io::Result<(
     into.extend_from_slice(&tag);
     match value {
         Value::Character(c) => into.extend_from_slice(&[b':', b'A', b':', c]),
-        Value::Integer(number) => write!(into, ":i:{number}")?,
+        Value::Integer(number) => {
+            into.extend_from_slice(b":i:");
+            decimal::append(number, into);
+        }
         Value::Float(number) => write!(into, ":f:{number}")?,
         Value::String(text) => {
             into.extend_from_slice(b":Z:");

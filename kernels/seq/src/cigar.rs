@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::decimal;
+
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -157,7 +159,17 @@ pub fn format(ops: &[Op]) -> String {
     if ops.is_empty() {
         return "*".to_owned();
     }
-    ops.iter().map(ToString::to_string).collect()
+    let mut text = Vec::with_capacity(4 * ops.len());
+    append(ops, &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// Appends SAM text; nothing for an empty list.
+pub fn append(ops: &[Op], into: &mut Vec<u8>) {
+    for op in ops {
+        decimal::append(i64::from(op.len), into);
+        into.push(LETTERS[op.kind as usize]);
+    }
 }
 
 /// Parses SAM text; `*` gives an empty list. `None` when malformed.

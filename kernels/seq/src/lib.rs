@@ -6,6 +6,7 @@
 pub mod base;
 pub mod cigar;
 pub mod contig;
+pub mod decimal;
 pub mod interval;
 pub mod phred;
 pub mod ploidy;

@@ -141,7 +141,7 @@ impl Fields<'_> {
     }
 }
 
-/// BAM's 4-bit code of each ASCII base; what is no base becomes `N`.
+/// BAM's 4-bit code of each ASCII base, U as T; what is no base becomes `N`.
 const PACKED: [u8; 256] = {
     let mut table = [15u8; 256];
     let mut code = 0;
@@ -150,6 +150,8 @@ const PACKED: [u8; 256] = {
         table[BASES[code].to_ascii_lowercase() as usize] = code as u8;
         code += 1;
     }
+    // As htslib reads it.
+    (table[b'U' as usize], table[b'u' as usize]) = (table[b'T' as usize], table[b'T' as usize]);
     table
 };
 

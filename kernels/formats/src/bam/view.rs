@@ -185,6 +185,14 @@ impl<'a> View<'a> {
         (0..self.read_length()).map(move |index| view.base(index))
     }
 
+    /// Appends all bases as ASCII, on the forward strand of the reference.
+    pub fn append_bases(&self, into: &mut Vec<u8>) {
+        let (at, end) = (self.bases_at(), into.len() + self.read_length());
+        let pairs = &self.0[at..at + self.read_length().div_ceil(2)];
+        into.extend(pairs.iter().flat_map(|&packed| PAIRS[packed as usize]));
+        into.truncate(end);
+    }
+
     fn qualities_at(&self) -> usize {
         self.bases_at() + self.read_length().div_ceil(2)
     }
@@ -232,6 +240,17 @@ impl<'a> View<'a> {
         self.pos() + length.max(1) as i32
     }
 }
+
+/// ASCII of every two of BAM's bases.
+const PAIRS: [[u8; 2]; 256] = {
+    let mut table = [[0; 2]; 256];
+    let mut packed = 0;
+    while packed < 256 {
+        table[packed] = [BASES[packed >> 4], BASES[packed & 15]];
+        packed += 1;
+    }
+    table
+};
 
 /// ASCII of BAM's 4-bit bases.
 pub(crate) const BASES: [u8; 16] = *b"=ACMGRSVTWYHKDBN";
