@@ -40,7 +40,8 @@ pub(crate) fn as_sequenced(chain: &Chain, length: u32) -> (u32, u32) {
 pub(crate) struct Buffers {
     score: Vec<i32>,
     previous: Vec<usize>,
-    order: Vec<usize>,
+    /// Score and number of every anchor as one number, the best first.
+    order: Vec<u64>,
     used: Vec<bool>,
 }
 
@@ -56,11 +57,12 @@ pub(crate) fn chains(anchors: &[Anchor], max: usize, buffers: &mut Buffers, into
         used,
     } = buffers;
     order.clear();
-    order.extend(0..anchors.len());
-    order.sort_unstable_by_key(|&at| (-score[at], at));
+    let rank = |(at, &score): (u64, &i32)| ((i32::MAX - score) as u64) << 32 | at;
+    order.extend((0..).zip(score.iter()).map(rank));
+    order.sort_unstable();
     used.clear();
     used.resize(anchors.len(), false);
-    for &end in order.iter() {
+    for end in order.iter().map(|&rank| rank as u32 as usize) {
         if used[end] || into.len() >= max {
             continue;
         }
@@ -122,6 +124,10 @@ fn score(anchors: &[Anchor], buffers: &mut Buffers) {
             let gained = (K as u64).min(step).min(distance) as i32 - gap;
             if score[before] + gained > best {
                 (best, from) = (score[before] + gained, before);
+            }
+            if drift == 0 && step <= K as u64 {
+                // Nothing farther back adds more bases, or at less cost.
+                break;
             }
         }
         score.push(best);

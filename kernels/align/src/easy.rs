@@ -4,6 +4,7 @@
 
 use kumi_index::View;
 
+use crate::bound;
 use crate::extend::{self, Alignment, Buffers};
 use crate::flat::{self, Fit, Gaps};
 use crate::insert_size::InsertSize;
@@ -22,39 +23,50 @@ const GAPPED_MAX: usize = 12;
 /// Places this far from another are other places, not the same with a gap.
 const APART: u64 = 64;
 
-/// The alignments of both mates and the pair they make, when they are beyond doubt.
+/// Finds the alignments of a read at the places that are worth naming, the best first; false when something that was
+/// not looked at may matter.
+pub(crate) fn is_sure(
+    setting: Setting<'_>,
+    read: &Read,
+    probe: &Probe,
+    buffers: &mut Buffers,
+    found: &mut Vec<Alignment>,
+) -> bool {
+    found.clear();
+    alignments(setting, read, probe, buffers, found).is_some()
+        && found
+            .first()
+            .is_some_and(|best| is_beyond_doubt(setting, read, probe, best))
+}
+
+/// True when an alignment is better than all that was not looked at.
+fn is_beyond_doubt(
+    setting: Setting<'_>,
+    read: &Read,
+    probe: &Probe,
+    alignment: &Alignment,
+) -> bool {
+    let offset = setting.view.offset(alignment.contig);
+    let (start, end) = (u64::from(alignment.start), u64::from(alignment.end));
+    alignment.score >= probe.bound(setting.params, read, 0) + MARGIN
+        && !setting.view.is_ambiguous(offset + start, offset + end)
+}
+
+/// The pair that the alignments of mates that are both sure make, when it is beyond doubt.
 pub(crate) fn pair(
     setting: Setting<'_>,
     expected: &InsertSize,
     reads: &[Read],
     probes: &[Probe],
-    buffers: &mut Buffers,
-    found: &mut [Vec<Alignment>; 2],
+    found: &[Vec<Alignment>; 2],
 ) -> Option<Pairing> {
-    for side in 0..2 {
-        found[side].clear();
-        let read = &reads[side];
-        alignments(setting, read, &probes[side], buffers, &mut found[side])?;
-    }
     let params = setting.params;
     let pairing = pair::best(params, found, expected)?;
-    if pairing.score <= pair::both_alone(params, found) {
-        return None;
-    }
     let is_sure = |side: usize| {
-        let Alignment {
-            contig,
-            start,
-            end,
-            score,
-            ..
-        } = found[side][pairing.chosen[side]];
-        let offset = setting.view.offset(contig);
-        let (start, end) = (offset + u64::from(start), offset + u64::from(end));
-        score >= probes[side].bound(params, &reads[side], 0) + MARGIN
-            && !setting.view.is_ambiguous(start, end)
+        let chosen = &found[side][pairing.chosen[side]];
+        is_beyond_doubt(setting, &reads[side], &probes[side], chosen)
     };
-    (is_sure(0) && is_sure(1)).then_some(pairing)
+    (pairing.score > pair::both_alone(params, found) && is_sure(0) && is_sure(1)).then_some(pairing)
 }
 
 /// The insert size of mates that have one place each, and are alike there.
@@ -105,9 +117,22 @@ fn alignments(
                 continue;
             };
             let ungapped = score(params, read, place);
-            let bound = bound(params, read, probe, place, strand());
+            let beside = |other: &&Place| {
+                other.start != place.start && flat_bound(params, read, other) >= least
+            };
+            if strand().any(|other| beside(&other)) {
+                // A tandem repeat: the places are rivals, not one with a gap.
+                return None;
+            }
+            let bound = gapped_bound(params, read, probe, place, strand());
             // Gaps and clips are looked for where they may make a difference.
-            let matters = place.differences() > 1 && ungapped.max(bound) + MARGIN > best;
+            let mut matters = place.differences() > 1 && ungapped.max(bound) + MARGIN > best;
+            if matters && ungapped < best {
+                let starts = || strand().map(|place| place.start as i64);
+                let diagonals = (starts().min()?, starts().max()?);
+                let limit = bound::by_pieces(setting, read, reverse, diagonals);
+                matters = ungapped.max(limit) + MARGIN > best;
+            }
             if ungapped < least && !matters {
                 continue;
             }
@@ -144,8 +169,16 @@ fn score(params: &Params, read: &Read, place: &Place) -> i32 {
         - place.differences() as i32 * (params.match_score + params.mismatch)
 }
 
+/// The most that a read may score on the diagonal of a place, clipped where that gains.
+fn flat_bound(params: &Params, read: &Read, place: &Place) -> i32 {
+    // Bases that match are clipped with those that differ.
+    let gain = |differences: u32| (differences as i32 * params.mismatch - params.clip).max(0);
+    let [before, _, behind] = place.mismatches;
+    score(params, read, place) + gain(before) + gain(behind)
+}
+
 /// The most that a read may score with gaps around the best of some places that are close together.
-fn bound<'a>(
+fn gapped_bound<'a>(
     params: &Params,
     read: &Read,
     probe: &Probe,

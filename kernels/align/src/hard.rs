@@ -3,7 +3,10 @@
 //! Every chain is compared without gaps, which is cheap; gaps are tried for those that may matter, the most
 //! promising first.
 
+use kumi_simd::prefetch;
+
 use crate::alt;
+use crate::bound;
 use crate::chain::{self, Chain, chains};
 use crate::choose::{as_sequenced, covers_half};
 use crate::extend::{self, Alignment};
@@ -11,13 +14,18 @@ use crate::flat::{self, Fit, Gaps};
 use crate::insert_size::InsertSize;
 use crate::pair::{self, Pairing, both_alone};
 use crate::read::Read;
+use crate::rescue;
 use crate::seed::{Anchor, Seeds};
 use crate::setting::Setting;
 
 /// Chains of a read that are tried with gaps.
 const GAPPED_MAX: usize = 16;
-/// What scores so much less than the best matters to nobody.
-const SPREAD: i32 = 40;
+/// What scores so much less than the best matters to nobody: more than a pair is worth, and more than the quality of
+/// the best needs.
+const SPREAD: i32 = 27;
+
+/// A pair that scores so much less than the best does not change its quality.
+const MARGIN: i32 = 10;
 
 /// Buffers that one thread uses again and again.
 #[derive(Debug, Default)]
@@ -27,6 +35,8 @@ pub(crate) struct Hard {
     chaining: chain::Buffers,
     chains: Vec<Chain>,
     open: [Vec<Open>; 2],
+    /// The most that each read may score at a place that none of its chains names.
+    unseen: [i32; 2],
     /// What each read has on alternate contigs beside its places on the primary assembly.
     pub alternates: [Vec<Alignment>; 2],
     /// Buffers of extensions.
@@ -41,20 +51,25 @@ struct Open {
     bound: i32,
 }
 
-/// The alignments of a template's reads, the best first, and the pair they make.
+/// The alignments of a template's reads, the best first, and the pair they make. Those of a read that is `sure` are
+/// known, with the most that it may score anywhere else.
 pub(crate) fn align(
     setting: Setting<'_>,
     expected: &InsertSize,
     reads: &[Read],
+    sure: [Option<i32>; 2],
     scratch: &mut Hard,
     found: &mut [Vec<Alignment>; 2],
 ) -> Option<Pairing> {
     let params = setting.params;
     for (side, found) in found.iter_mut().enumerate() {
-        found.clear();
         scratch.open[side].clear();
-        if let Some(read) = reads.get(side) {
-            ungapped(setting, read, side, scratch, found);
+        scratch.unseen[side] = sure[side].unwrap_or(0);
+        if sure[side].is_none() {
+            found.clear();
+            if let Some(read) = reads.get(side) {
+                ungapped(setting, read, side, scratch, found);
+            }
         }
     }
     favour_pairs(setting, expected, reads, scratch, found);
@@ -66,9 +81,15 @@ pub(crate) fn align(
         return None;
     };
     let mut pairing = pair::best(params, found, expected);
-    if pairing.is_none_or(|pairing| pairing.score <= both_alone(params, found)) {
-        let reads = [first, second];
-        pair::rescue(setting, reads, expected, found, &mut scratch.extension);
+    let alone = both_alone(params, found);
+    let least = pairing.map_or(alone, |pairing| pairing.score.max(alone)) - MARGIN;
+    let wanted = rescue::Wanted {
+        reads: [first, second],
+        expected,
+        least,
+        unseen: scratch.unseen,
+    };
+    if rescue::mates(setting, &wanted, found, &mut scratch.extension) {
         found.iter_mut().for_each(keep_distinct);
         pairing = pair::best(params, found, expected);
     }
@@ -92,8 +113,12 @@ fn ungapped(
         open,
         extension,
         alternates: _,
+        unseen,
     } = scratch;
     seeds.anchors(view, params, read, anchors);
+    let perfect = read.len() as i32 * params.match_score;
+    let edit = params.match_score + params.mismatch;
+    unseen[side] = perfect - seeds.edits(0) * edit;
     chains(anchors, params.chains_max, chaining, all);
     let Some(best) = all.first() else {
         return;
@@ -109,8 +134,19 @@ fn ungapped(
             .unwrap_or(best);
         chain.score * 3 >= best.score || !covers_half(part(chain), part(best))
     };
-    let perfect = read.len() as i32 * params.match_score;
     for chain in all.iter().filter(worth) {
+        let start = chain.diagonals.0.max(0) as u64;
+        for at in [start, start + u64::from(length)] {
+            view.byte_of(at).into_iter().for_each(prefetch::fetch);
+        }
+    }
+    let mut known = 0;
+    for chain in all.iter().filter(worth) {
+        let limit = bound::by_pieces(setting, read, chain.reverse, chain.diagonals);
+        let is_alternate = view.contigs().has_alternates() && alt::is_at(view, chain.diagonals.0);
+        if !is_alternate && limit < known - SPREAD && covers_half(part(chain), part(best)) {
+            continue;
+        }
         let mut fit = Fit::Gap;
         if chain.diagonals.0 == chain.diagonals.1
             && let Ok(start) = u64::try_from(chain.diagonals.0)
@@ -126,12 +162,15 @@ fn ungapped(
             );
         }
         if let Fit::Flat(alignment) = fit {
+            if !is_alternate && covers_half(as_sequenced(&alignment, length), part(best)) {
+                known = known.max(alignment.score);
+            }
             found.push(alignment);
         } else {
             let edits = seeds.edits(chain.seeds).max(1);
             open[side].push(Open {
                 chain: *chain,
-                bound: perfect - edits * (params.match_score + params.mismatch),
+                bound: limit.min(perfect - edits * edit),
             });
         }
     }
@@ -235,8 +274,7 @@ fn gapped(
     });
 }
 
-/// Sorts alignments by score, then by place, and drops those that overlap a better one both in the read and
-/// in the reference.
+/// Sorts alignments by score, then by place, and drops those that are a better one told otherwise.
 fn keep_distinct(alignments: &mut Vec<Alignment>) {
     let better = |a: &Alignment| (-a.score, a.start, a.end, a.query);
     alignments.sort_by_key(|a| (a.contig, a.reverse, a.start, a.end, a.query, -a.score));
@@ -253,8 +291,7 @@ fn keep_distinct(alignments: &mut Vec<Alignment>) {
             if !strand || other.start + longest < this.start {
                 break;
             }
-            let same = covers_half((other.start, other.end), (this.start, this.end))
-                && covers_half(other.query, this.query);
+            let same = is_same(other, this);
             if same && !dropped[before] && !dropped[at] {
                 let worse = if better(other) <= better(this) {
                     at
@@ -268,4 +305,19 @@ fn keep_distinct(alignments: &mut Vec<Alignment>) {
     let mut dropped = dropped.into_iter();
     alignments.retain(|_| !dropped.next().unwrap_or(false));
     alignments.sort_by_key(|a| (-a.score, a.contig, a.start, a.reverse, a.end));
+}
+
+/// True when two alignments on one strand of a contig begin or end on the same diagonal, or lie on nearly the same
+/// bases of both. Those that are shifted against each other are not: in a tandem repeat they are other places.
+fn is_same(a: &Alignment, b: &Alignment) -> bool {
+    let begin = |a: &Alignment| i64::from(a.start) - i64::from(a.query.0);
+    let end = |a: &Alignment| i64::from(a.end) - i64::from(a.query.1);
+    let overlap = |a: (u32, u32), b: (u32, u32)| a.1.min(b.1).saturating_sub(a.0.max(b.0));
+    let within =
+        |a: (u32, u32), b: (u32, u32)| 100 * overlap(a, b) >= 95 * (a.1 - a.0).min(b.1 - b.0);
+    let (on_a, on_b) = ((a.start, a.end), (b.start, b.end));
+    if begin(a) == begin(b) || end(a) == end(b) {
+        return covers_half(on_a, on_b) && covers_half(a.query, b.query);
+    }
+    within(on_a, on_b) && within(a.query, b.query)
 }

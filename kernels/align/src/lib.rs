@@ -4,8 +4,10 @@
 //! meaning of tags are bwa mem's, so that what reads its output reads ours.
 
 mod alt;
+mod bound;
 mod chain;
 mod choose;
+mod describe;
 mod easy;
 mod extend;
 mod flat;
@@ -20,6 +22,7 @@ mod pipeline;
 mod probe;
 mod read;
 mod record;
+mod rescue;
 mod seed;
 mod setting;
 mod template;

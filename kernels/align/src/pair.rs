@@ -1,14 +1,8 @@
-//! Pairing: which alignments of two mates belong together, and mates found where they should lie.
+//! Pairing: which alignments of two mates belong together.
 
-use crate::extend::{Alignment, Buffers, banded};
+use crate::extend::Alignment;
 use crate::insert_size::InsertSize;
 use crate::params::Params;
-use crate::read::Read;
-use crate::seed::SCORE_MIN;
-use crate::setting::Setting;
-
-/// Alignments of a read from which its mate is looked for.
-const ANCHORS: usize = 4;
 
 /// The best pair, and the best other one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,77 +77,4 @@ pub(crate) fn best(
 pub(crate) fn both_alone(params: &Params, found: &[Vec<Alignment>; 2]) -> i32 {
     let best = |mate: &Vec<Alignment>| mate.first().map_or(0, |best| best.score);
     found.iter().map(best).sum::<i32>() - params.unpaired
-}
-
-/// Looks for the mate of each good alignment where a proper pair would have it, unless one is known there.
-/// Adds what it finds to `mates`, kept sorted by the caller.
-pub(crate) fn rescue(
-    setting: Setting<'_>,
-    reads: [&Read; 2],
-    expected: &InsertSize,
-    mates: &mut [Vec<Alignment>; 2],
-    buffers: &mut Buffers,
-) {
-    let params = setting.params;
-    let mut found: [Vec<Alignment>; 2] = Default::default();
-    for side in 0..2 {
-        let other = 1 - side;
-        let Some(top) = mates[side].first().map(|best| best.score) else {
-            continue;
-        };
-        for anchor in mates[side]
-            .iter()
-            .take(ANCHORS)
-            .filter(|a| a.score + params.unpaired >= top)
-        {
-            if mates[other]
-                .iter()
-                .any(|mate| proper(anchor, mate, expected).is_some())
-            {
-                continue;
-            }
-            found[other].extend(look(setting, reads[other], anchor, expected, buffers));
-        }
-    }
-    for (mate, found) in mates.iter_mut().zip(found) {
-        mate.extend(found);
-    }
-}
-
-/// Aligns a read to the stretch of reference in which the mate of `anchor` would lie: so close, less is enough than
-/// anywhere (as for bwa mem).
-fn look(
-    setting: Setting<'_>,
-    read: &Read,
-    anchor: &Alignment,
-    expected: &InsertSize,
-    buffers: &mut Buffers,
-) -> Option<Alignment> {
-    let view = setting.view;
-    let length = view.contigs().get(anchor.contig)?.length;
-    let (start, end) = if anchor.reverse {
-        (
-            anchor.end.saturating_sub(expected.high),
-            anchor.end.saturating_sub(expected.low) + read.len() as u32,
-        )
-    } else {
-        let low = (anchor.start + expected.low).saturating_sub(read.len() as u32);
-        (low, anchor.start.saturating_add(expected.high))
-    };
-    let (start, end) = (start.min(length), end.min(length));
-    let diagonals = (
-        i64::from(start) - read.len() as i64 / 2,
-        i64::from(end) - read.len() as i64 / 2,
-    );
-    let reverse = !anchor.reverse;
-    banded(
-        setting,
-        read.codes(reverse),
-        reverse,
-        anchor.contig,
-        (start, end),
-        diagonals,
-        buffers,
-    )
-    .filter(|found| found.score >= SCORE_MIN)
 }

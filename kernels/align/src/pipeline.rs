@@ -1,5 +1,7 @@
 //! All templates of a sample: read, align on all threads, give on in the order of the input.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use kumi_formats::bam::Record;
 use kumi_formats::reads::{ReadsError, Template, TemplateReader};
 use kumi_index::{Index, View};
@@ -10,10 +12,11 @@ use crate::insert_size::InsertSizes;
 use crate::params::Params;
 use crate::template::{Aligner, Scratch, Stats, observe};
 
-/// Templates read at a time; with two batches in flight this bounds memory.
+/// Templates read at a time. Three batches are in flight, which bounds memory: one is read, one aligned, the records of
+/// one are taken.
 const BATCH: usize = 1 << 14;
-/// Templates one thread aligns at a time.
-const CHUNK: usize = 256;
+/// Templates one thread aligns at a time: what the others wait for at the end of a batch, at most.
+const CHUNK: usize = 128;
 
 /// Why alignment ended early. `E` is the error of the sink.
 #[derive(Debug, thiserror::Error)]
@@ -30,13 +33,17 @@ pub enum AlignError<E> {
 /// the input: the result does not depend on the number of threads. Insert sizes are estimated from the first
 /// templates before any record is made.
 ///
+/// While a batch is aligned the next one is read and the records of the one before are taken, each by one thread that
+/// aligns as well when it is done; no thread waits but at the end of a batch. An error of the reader or the sink ends
+/// the batch under way.
+///
 /// # Errors
 /// Those of the reader and of the sink.
 pub fn align_all<E: Send>(
     index: &Index,
     params: &Params,
     reader: &mut TemplateReader,
-    mut sink: impl FnMut(Vec<Record>) -> Result<(), E>,
+    mut sink: impl FnMut(Vec<Record>) -> Result<(), E> + Send,
 ) -> Result<Stats, AlignError<E>> {
     let read_groups = reader.read_groups().to_vec();
     let mut batch = Vec::new();
@@ -51,38 +58,56 @@ pub fn align_all<E: Send>(
         read_groups: &read_groups,
     };
     let mut stats = Stats::default();
-    loop {
-        let mut next = Vec::new();
-        let (aligned, read) = rayon::join(
-            || align(&aligner, &batch),
-            || {
-                if more {
-                    reader.next_batch(&mut next, BATCH)
-                } else {
-                    Ok(false)
-                }
-            },
+    let mut aligned = Vec::new();
+    while !batch.is_empty() || !aligned.is_empty() {
+        let failed = AtomicBool::new(false);
+        let note = |is_error: bool| failed.fetch_or(is_error, Ordering::Relaxed);
+        let take = || {
+            let taken = aligned.into_iter().try_for_each(&mut sink);
+            note(taken.is_err());
+            taken.map_err(AlignError::Sink)
+        };
+        let read = || {
+            let mut next = Vec::new();
+            if more {
+                more = reader.next_batch(&mut next, BATCH).inspect_err(|_| {
+                    note(true);
+                })?;
+            }
+            Ok(next)
+        };
+        let (chunks, (taken, next)) = rayon::join(
+            || align(&aligner, batch, &failed),
+            || rayon::join(take, read),
         );
-        for (records, chunk) in aligned {
+        taken?;
+        batch = next.map_err(AlignError::Reads)?;
+        let add = |(records, chunk)| {
             stats += chunk;
-            sink(records).map_err(AlignError::Sink)?;
-        }
-        more = read?;
-        if next.is_empty() && !more {
-            return Ok(stats);
-        }
-        batch = next;
+            records
+        };
+        aligned = chunks.into_iter().map(add).collect();
     }
+    Ok(stats)
 }
 
-fn align(aligner: &Aligner<'_>, batch: &[Template]) -> Vec<(Vec<Record>, Stats)> {
-    let chunk = |scratch: &mut Scratch, templates: &[Template]| {
-        let mut records = Vec::with_capacity(2 * templates.len());
-        let stats = aligner.align(templates, scratch, &mut records);
+/// Aligns a batch, or what was begun of it when something `failed`.
+fn align(
+    aligner: &Aligner<'_>,
+    batch: Vec<Template>,
+    failed: &AtomicBool,
+) -> Vec<(Vec<Record>, Stats)> {
+    let chunk = |scratch: &mut Scratch, templates: Vec<Template>| {
+        let mut records = Vec::with_capacity(2 * templates.len() + 2);
+        if failed.load(Ordering::Relaxed) {
+            return (records, Stats::default());
+        }
+        let stats = aligner.align(&templates, scratch, &mut records);
         (records, stats)
     };
     batch
-        .par_chunks(CHUNK)
+        .into_par_iter()
+        .chunks(CHUNK)
         .map_init(Scratch::default, chunk)
         .collect()
 }

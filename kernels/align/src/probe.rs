@@ -6,7 +6,8 @@
 
 use kumi_index::minimizer::{self, K, Minimizer, W};
 use kumi_index::{Bucket, View};
-use kumi_simd::prefetch;
+use kumi_simd::level::Level;
+use kumi_simd::{packed, prefetch};
 
 use crate::params::Params;
 use crate::read::{PACKED_MAX, Read, WORDS};
@@ -90,12 +91,12 @@ impl Probe {
         self.places.clear();
         self.seen = 0;
         for (seed, &bucket) in self.seeds.iter().zip(&self.buckets) {
-            let hits = view.hits_in(bucket);
-            if hits.len() > HITS_MAX {
+            let places = view.places(bucket);
+            if places.count() > HITS_MAX {
                 continue;
             }
             self.seen += 1;
-            self.hits.extend(hits.filter_map(|hit| {
+            self.hits.extend(view.hits_at(places).filter_map(|hit| {
                 let reverse = hit.reverse != seed.reverse;
                 let before = if reverse {
                     (read.len() - K) as u64 - u64::from(seed.position)
@@ -137,21 +138,14 @@ impl Probe {
     }
 
     /// Compares the read with the reference at every place.
-    pub(crate) fn compare(&mut self, view: View<'_>, read: &Read) {
+    pub(crate) fn compare(&mut self, view: View<'_>, level: Level, read: &Read) {
         let words = read.len().div_ceil(32);
         for place in &mut self.places {
             if let Some(packed) = read.packed(place.reverse) {
                 let mut reference = [0; WORDS];
                 view.packed(place.start, &mut reference[..words]);
-                place.mismatches = [0; 3];
-                let differences = each_difference(&packed[..words], &reference, read.len());
-                for (at, bits) in (0..).zip(differences) {
-                    let before = bits & first_bases(place.seeds.0, 32 * at);
-                    let until = bits & first_bases(place.seeds.1, 32 * at);
-                    place.mismatches[0] += before.count_ones();
-                    place.mismatches[1] += (until & !before).count_ones();
-                    place.mismatches[2] += (bits & !until).count_ones();
-                }
+                place.mismatches =
+                    packed::differences(level, packed, &reference, read.len(), place.seeds);
             }
         }
     }

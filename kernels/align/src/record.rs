@@ -1,18 +1,16 @@
 //! BAM records of a template.
 
-use std::fmt::Write as _;
-
 use kumi_formats::bam::{Fields, Record, flag};
 use kumi_formats::header::ReadGroup;
 use kumi_formats::reads::Template;
 use kumi_index::View;
-use kumi_seq::base;
-use kumi_seq::cigar::{self, Kind, Op};
-use kumi_seq::interval::Interval;
+use kumi_seq::{base, cigar, decimal};
 
 use crate::alt::{self, AlternateLine};
+use crate::describe::{Described, describe};
 use crate::extend::Alignment;
 use crate::params::Params;
+use crate::read::Read;
 
 /// What is reported of one segment.
 #[derive(Clone, Debug, Default)]
@@ -35,159 +33,89 @@ pub(crate) struct Mate {
     pub better: Option<i32>,
 }
 
-/// A line to be: an alignment with what its tags need.
-struct Described<'a> {
-    alignment: &'a Alignment,
-    mapq: u8,
-    cigar: Vec<Op>,
-    edits: u32,
-    mismatches: String,
+/// What lines are written with.
+#[derive(Clone, Copy)]
+pub(crate) struct Lines<'a> {
+    /// The reference.
+    pub view: View<'a>,
+    /// The settings.
+    pub params: &'a Params,
+    /// The read groups.
+    pub read_groups: &'a [ReadGroup],
 }
 
-/// Appends the records of a template.
-pub(crate) fn emit(
-    view: View<'_>,
-    params: &Params,
-    template: &Template,
-    mates: &[Mate],
-    is_proper: bool,
-    read_groups: &[ReadGroup],
-    into: &mut Vec<Record>,
-) {
-    let described: Vec<Vec<Described<'_>>> = mates
-        .iter()
-        .zip(&template.segments)
-        .map(|(mate, segment)| {
-            let primary = mate.primary.iter().map(|alignment| (alignment, mate.mapq));
-            let others = mate
-                .supplementary
-                .iter()
-                .map(|(alignment, mapq)| (alignment, *mapq));
-            let alternates = mate.alternates.iter();
-            let alternates = alternates.map(|line| (&line.alignment, line.mapq));
-            primary
-                .chain(others)
-                .chain(alternates)
-                .map(|(alignment, mapq)| describe(view, alignment, mapq, &segment.bases))
-                .collect()
-        })
-        .collect();
-    for side in 0..mates.len() {
-        let mut writer = Lines {
-            view,
-            params,
-            template,
-            mates,
-            described: &described,
-            is_proper,
-            read_groups,
-            side,
-        };
-        writer.all(into);
-    }
+/// A template and where its segments lie.
+#[derive(Clone, Copy)]
+pub(crate) struct Placed<'a> {
+    /// The template.
+    pub template: &'a Template,
+    /// Its segments as codes.
+    pub reads: &'a [Read],
+    /// Where they lie.
+    pub mates: &'a [Mate],
+    /// They are a proper pair.
+    pub is_proper: bool,
 }
 
-/// The bases of a segment on the strand of an alignment.
-fn oriented(bases: &[u8], reverse: bool) -> Vec<u8> {
-    if reverse {
-        base::reverse_complement(bases)
-    } else {
-        bases.to_vec()
-    }
-}
-
-fn describe<'a>(view: View<'_>, alignment: &'a Alignment, mapq: u8, bases: &[u8]) -> Described<'a> {
-    let mut cigar = Vec::with_capacity(alignment.cigar.len() + 2);
-    cigar::push(&mut cigar, Kind::SoftClip, alignment.query.0);
-    cigar.extend_from_slice(&alignment.cigar);
-    cigar::push(
-        &mut cigar,
-        Kind::SoftClip,
-        bases.len() as u32 - alignment.query.1,
-    );
-    let query = oriented(bases, alignment.reverse);
-    let (edits, mismatches) = differences(view, alignment, &query);
-    Described {
-        alignment,
-        mapq,
-        cigar,
-        edits,
-        mismatches,
-    }
-}
-
-/// NM and MD (SAM tags specification), from the aligned bases.
-fn differences(view: View<'_>, alignment: &Alignment, query: &[u8]) -> (u32, String) {
-    let mut reference = Vec::new();
-    view.bases(
-        Interval {
-            contig: alignment.contig,
-            start: alignment.start,
-            end: alignment.end,
-        },
-        &mut reference,
-    );
-    let (mut q, mut r) = (alignment.query.0 as usize, 0);
-    let (mut edits, mut run, mut text) = (0, 0u32, String::new());
-    for op in &alignment.cigar {
-        let length = op.len as usize;
-        match op.kind {
-            Kind::Insertion => {
-                edits += op.len;
-                q += length;
-            }
-            Kind::Deletion => {
-                edits += op.len;
-                let deleted = String::from_utf8_lossy(&reference[r..r + length]).into_owned();
-                let _ = write!(text, "{run}^{deleted}");
-                (run, r) = (0, r + length);
-            }
-            _ => {
-                for (&ours, &theirs) in query[q..q + length].iter().zip(&reference[r..r + length]) {
-                    // An ambiguous base of the read on one of the reference counts as a difference too.
-                    if ours == theirs && base::code(ours) < base::N {
-                        run += 1;
-                    } else {
-                        let _ = write!(text, "{run}{}", char::from(theirs));
-                        (run, edits) = (0, edits + 1);
-                    }
-                }
-                (q, r) = (q + length, r + length);
-            }
-        }
-    }
-    let _ = write!(text, "{run}");
-    (edits, text)
-}
-
-struct Lines<'a> {
-    view: View<'a>,
-    params: &'a Params,
-    template: &'a Template,
-    mates: &'a [Mate],
-    described: &'a [Vec<Described<'a>>],
-    is_proper: bool,
-    read_groups: &'a [ReadGroup],
-    side: usize,
+/// Buffers that are used again and again.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers {
+    reference: Vec<u8>,
+    bases: Vec<u8>,
+    qualities: Vec<u8>,
+    text: Vec<u8>,
 }
 
 impl Lines<'_> {
-    fn all(&mut self, into: &mut Vec<Record>) {
+    /// Appends the records of a template.
+    pub(crate) fn emit(&self, placed: Placed<'_>, buffers: &mut Buffers, into: &mut Vec<Record>) {
+        let mut described: [Vec<Described<'_>>; 2] = Default::default();
+        for ((mate, read), described) in placed.mates.iter().zip(placed.reads).zip(&mut described) {
+            let primary = mate.primary.iter().map(|alignment| (alignment, mate.mapq));
+            let others = mate.supplementary.iter().map(|(a, mapq)| (a, *mapq));
+            let alternates = mate.alternates.iter();
+            let alternates = alternates.map(|line| (&line.alignment, line.mapq));
+            let reference = &mut buffers.reference;
+            let describe = |(a, mapq)| describe(self.view, a, mapq, read, reference);
+            described.extend(primary.chain(others).chain(alternates).map(describe));
+        }
+        for side in 0..placed.mates.len() {
+            let segment = Segment {
+                lines: *self,
+                placed,
+                described: &described,
+                side,
+            };
+            segment.all(buffers, into);
+        }
+    }
+}
+
+/// The lines of one segment.
+struct Segment<'a> {
+    lines: Lines<'a>,
+    placed: Placed<'a>,
+    described: &'a [Vec<Described<'a>>; 2],
+    side: usize,
+}
+
+impl Segment<'_> {
+    fn all(&self, buffers: &mut Buffers, into: &mut Vec<Record>) {
         if self.described[self.side].is_empty() {
-            into.push(self.line(None));
+            into.push(self.line(None, buffers));
         }
         for at in 0..self.described[self.side].len() {
-            into.push(self.line(Some(at)));
+            into.push(self.line(Some(at), buffers));
         }
     }
 
     fn mate_line(&self) -> Option<&Described<'_>> {
-        self.described.get(1 - self.side)?.first()
+        self.described[1 - self.side].first()
     }
 
     /// FLAG without what depends on the line.
     fn pair_flags(&self) -> u16 {
-        if self.mates.len() < 2 {
+        if self.placed.mates.len() < 2 {
             return 0;
         }
         let mut flags = flag::PAIRED
@@ -201,11 +129,16 @@ impl Lines<'_> {
             Some(mate) if mate.alignment.reverse => flags |= flag::MATE_REVERSE,
             Some(_) => {}
         }
-        flags | if self.is_proper { flag::PROPER } else { 0 }
+        flags
+            | if self.placed.is_proper {
+                flag::PROPER
+            } else {
+                0
+            }
     }
 
-    fn line(&self, at: Option<usize>) -> Record {
-        let segment = &self.template.segments[self.side];
+    fn line(&self, at: Option<usize>, buffers: &mut Buffers) -> Record {
+        let segment = &self.placed.template.segments[self.side];
         let own = at.map(|at| &self.described[self.side][at]);
         let mut flags = self.pair_flags();
         flags |= own.map_or(flag::UNMAPPED, |own| {
@@ -218,22 +151,26 @@ impl Lines<'_> {
         flags |= if at > Some(0) { flag::SUPPLEMENTARY } else { 0 };
         flags |= if segment.failed { flag::QC_FAIL } else { 0 };
         let reverse = own.is_some_and(|own| own.alignment.reverse);
-        let bases = oriented(&segment.bases, reverse);
-        let mut qualities = segment.qualities.clone();
+        let (mut bases, mut qualities) = (&segment.bases, &segment.qualities);
         if reverse {
-            qualities.reverse();
+            let complement = |&base: &u8| base::complement(base);
+            buffers.bases.clear();
+            buffers.bases.extend(bases.iter().rev().map(complement));
+            buffers.qualities.clear();
+            buffers.qualities.extend(qualities.iter().rev());
+            (bases, qualities) = (&buffers.bases, &buffers.qualities);
         }
         let place = |line: &Described<'_>| (line.alignment.contig.0, line.alignment.start);
         let mate = self.mate_line();
         // An unmapped segment stands where its mate is; a mapped one names its own place for an unmapped mate.
         let here = own.map(place).or(mate.map(place));
-        let there = mate.map(place).or(if self.mates.len() == 2 {
+        let there = mate.map(place).or(if self.placed.mates.len() == 2 {
             own.map(place)
         } else {
             None
         });
         let mut record = Fields {
-            name: &self.template.name,
+            name: &self.placed.template.name,
             flags,
             place: here,
             mapq: own.map_or(0, |own| own.mapq),
@@ -242,36 +179,47 @@ impl Lines<'_> {
             template_length: own.zip(mate).map_or(0, |(own, mate)| {
                 template_length(own.alignment, mate.alignment)
             }),
-            bases: &bases,
-            qualities: &qualities,
+            bases,
+            qualities,
         }
         .to_record();
-        self.tags(&mut record, at, own);
+        self.tags(&mut record, at, own, buffers);
         record
     }
 
-    fn tags(&self, record: &mut Record, at: Option<usize>, own: Option<&Described<'_>>) {
-        let mate = &self.mates[self.side];
+    fn tags(
+        &self,
+        record: &mut Record,
+        at: Option<usize>,
+        own: Option<&Described<'_>>,
+        buffers: &mut Buffers,
+    ) {
+        let mate = &self.placed.mates[self.side];
         if let Some(own) = own {
             record.push_integer_tag(*b"NM", own.edits as i32);
-            record.push_string_tag(*b"MD", own.mismatches.as_bytes());
+            record.push_string_tag(*b"MD", &own.mismatches);
         }
         if let Some(other) = self.mate_line() {
-            record.push_string_tag(*b"MC", cigar::format(&other.cigar).as_bytes());
+            buffers.text.clear();
+            cigar::append(&other.cigar, &mut buffers.text);
+            record.push_string_tag(*b"MC", &buffers.text);
             record.push_integer_tag(*b"MQ", i32::from(other.mapq));
         }
         record.push_integer_tag(*b"AS", own.map_or(0, |own| own.alignment.score));
         record.push_integer_tag(*b"XS", if at == Some(0) { mate.second } else { 0 });
-        if let Some(group) = self.read_groups.get(usize::from(self.template.read_group)) {
+        let template = self.placed.template;
+        if let Some(group) = self.lines.read_groups.get(usize::from(template.read_group)) {
             record.push_string_tag(*b"RG", group.id.as_bytes());
         }
-        if let Some(umi) = &self.template.umi {
+        if let Some(umi) = &template.umi {
             record.push_string_tag(*b"RX", umi);
         }
+        buffers.text.clear();
         if let Some(at) = at
             && self.described[self.side].len() > 1
         {
-            record.push_string_tag(*b"SA", self.other_parts(at).as_bytes());
+            self.other_parts(at, &mut buffers.text);
+            record.push_string_tag(*b"SA", &buffers.text);
         }
         if let Some(better) = mate.better
             && at == Some(0)
@@ -282,44 +230,38 @@ impl Lines<'_> {
         }
         let (others, max) = self.alternatives(at);
         if (1..=max).contains(&others.len()) {
-            record.push_string_tag(*b"XA", self.places(others).as_bytes());
+            self.places(others, buffers);
+            record.push_string_tag(*b"XA", &buffers.text);
         }
     }
 
-    fn name(&self, alignment: &Alignment) -> &str {
-        self.view
-            .contigs()
-            .get(alignment.contig)
-            .map_or("*", |contig| &contig.name)
+    fn name(&self, alignment: &Alignment) -> &[u8] {
+        let contig = self.lines.view.contigs().get(alignment.contig);
+        contig.map_or(b"*", |contig| contig.name.as_bytes())
     }
 
     /// SA: the other lines of the read, the primary one first.
-    fn other_parts(&self, at: usize) -> String {
-        let mut text = String::new();
-        for (other, line) in self.described[self.side]
-            .iter()
-            .enumerate()
-            .filter(|(other, _)| *other != at)
-        {
-            debug_assert_ne!(other, at);
-            let strand = if line.alignment.reverse { '-' } else { '+' };
-            let _ = write!(
-                text,
-                "{},{},{strand},{},{},{};",
-                self.name(line.alignment),
-                line.alignment.start + 1,
-                cigar::format(&line.cigar),
-                line.mapq,
-                line.edits
-            );
+    fn other_parts(&self, at: usize, text: &mut Vec<u8>) {
+        let lines = self.described[self.side].iter().enumerate();
+        for (_, line) in lines.filter(|(other, _)| *other != at) {
+            text.extend_from_slice(self.name(line.alignment));
+            text.push(b',');
+            decimal::append(i64::from(line.alignment.start) + 1, text);
+            let strand = if line.alignment.reverse { b'-' } else { b'+' };
+            text.extend_from_slice(&[b',', strand, b',']);
+            cigar::append(&line.cigar, text);
+            for number in [u32::from(line.mapq), line.edits] {
+                text.push(b',');
+                decimal::append(i64::from(number), text);
+            }
+            text.push(b';');
         }
-        text
     }
 
     /// The places nearly as good as that of a line, and the number up to which they are listed.
     fn alternatives(&self, at: Option<usize>) -> (&[Alignment], usize) {
-        let mate = &self.mates[self.side];
-        let max = self.params.alternatives_max;
+        let mate = &self.placed.mates[self.side];
+        let max = self.lines.params.alternatives_max;
         match at.map(|at| at.checked_sub(1 + mate.supplementary.len())) {
             Some(Some(at)) => (&mate.alternates[at].alternatives, alt::ALTERNATIVES_MAX),
             Some(None) if at == Some(0) && mate.has_alternates => {
@@ -331,26 +273,23 @@ impl Lines<'_> {
     }
 
     /// XA: places nearly as good, as bwa writes them.
-    fn places(&self, others: &[Alignment]) -> String {
-        let mut text = String::new();
+    fn places(&self, others: &[Alignment], buffers: &mut Buffers) {
+        let Buffers {
+            reference, text, ..
+        } = buffers;
+        text.clear();
+        let read = &self.placed.reads[self.side];
         for other in others {
-            let line = describe(
-                self.view,
-                other,
-                0,
-                &self.template.segments[self.side].bases,
-            );
-            let strand = if other.reverse { '-' } else { '+' };
-            let _ = write!(
-                text,
-                "{},{strand}{},{},{};",
-                self.name(other),
-                other.start + 1,
-                cigar::format(&line.cigar),
-                line.edits
-            );
+            let line = describe(self.lines.view, other, 0, read, reference);
+            text.extend_from_slice(self.name(other));
+            text.extend_from_slice(&[b',', if other.reverse { b'-' } else { b'+' }]);
+            decimal::append(i64::from(other.start) + 1, text);
+            text.push(b',');
+            cigar::append(&line.cigar, text);
+            text.push(b',');
+            decimal::append(i64::from(line.edits), text);
+            text.push(b';');
         }
-        text
     }
 }
 

@@ -1,7 +1,7 @@
 //! Seeds of a read and their places in the reference.
 
 use kumi_index::minimizer::{K, Minimizer, kmers, minimizers};
-use kumi_index::{Bucket, View};
+use kumi_index::{Bucket, Places, View};
 use kumi_simd::prefetch;
 
 use crate::params::Params;
@@ -11,12 +11,14 @@ use crate::read::Read;
 pub(crate) const SCORE_MIN: i32 = K as i32;
 /// Seeds that have a bit in a mask; those of longer reads share the last one.
 const MASK_SEEDS: u32 = 128;
+/// Bits of which seed it is in an anchor that is being sorted; reads with more seeds use the first ones.
+const SEED_BITS: u32 = 24;
 
 /// Reads up to this length have so few seeds that one difference may take all of them.
 const SHORT: usize = 80;
 
 /// A seed shared by read and reference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Anchor {
     /// The read lies on the reverse strand.
     pub reverse: bool,
@@ -40,10 +42,13 @@ impl Anchor {
 pub(crate) struct Seeds {
     all: Vec<Minimizer>,
     buckets: Vec<Bucket>,
+    places: Vec<Places>,
     /// Number of places and which seed, the rarest first.
     counts: Vec<(usize, usize)>,
     /// Positions in the read of the seeds whose places are all known.
     known: Vec<(u32, u128)>,
+    /// Strand, place and seed of every anchor as one number.
+    packed: Vec<u64>,
 }
 
 impl Seeds {
@@ -74,37 +79,45 @@ impl Seeds {
 
     /// The anchors of the seeds chosen.
     fn gather(&mut self, view: View<'_>, params: &Params, read: &Read, into: &mut Vec<Anchor>) {
-        into.clear();
+        self.all.truncate(1 << SEED_BITS);
         self.look_up(view);
         self.known.clear();
+        self.packed.clear();
         for &(hits, at) in &self.counts {
-            let seed = self.all[at];
-            let most = if into.is_empty() {
+            let most = if self.packed.is_empty() {
                 params.seed_hits_max_rescue
             } else {
                 params.seed_hits_max
             };
-            if hits > most || into.len() + hits > params.anchors_max.max(most) {
+            if hits > most || self.packed.len() + hits > params.anchors_max.max(most) {
                 break;
             }
-            into.extend(view.hits_in(self.buckets[at]).map(|hit| {
-                let reverse = hit.reverse != seed.reverse;
-                Anchor {
-                    reverse,
-                    reference: hit.position,
-                    query: if reverse {
-                        (read.len() - K) as u32 - seed.position
-                    } else {
-                        seed.position
-                    },
-                    seed: at as u32,
-                }
+            let seed = self.all[at];
+            self.packed.extend(view.hits_at(self.places[at]).map(|hit| {
+                let reverse = u64::from(hit.reverse != seed.reverse);
+                reverse << 63 | hit.position << SEED_BITS | at as u64
             }));
             self.known
                 .push((seed.position, 1 << (at as u32).min(MASK_SEEDS - 1)));
         }
         self.known.sort_unstable();
-        into.sort_unstable();
+        self.packed.sort_unstable();
+        into.clear();
+        into.extend(self.packed.iter().map(|&packed| {
+            let seed = packed as u32 & ((1 << SEED_BITS) - 1);
+            let position = self.all[seed as usize].position;
+            let reverse = packed >> 63 == 1;
+            Anchor {
+                reverse,
+                reference: (packed & !(1 << 63)) >> SEED_BITS,
+                query: if reverse {
+                    (read.len() - K) as u32 - position
+                } else {
+                    position
+                },
+                seed,
+            }
+        }));
     }
 
     /// Fetches all buckets side by side.
@@ -118,10 +131,12 @@ impl Seeds {
         for &bucket in &self.buckets {
             view.seeds_of(bucket).into_iter().for_each(prefetch::fetch);
         }
+        self.places.clear();
+        self.places
+            .extend(self.buckets.iter().map(|&bucket| view.places(bucket)));
         self.counts.clear();
-        let count = |(at, &bucket): (usize, &Bucket)| (view.hits_in(bucket).len(), at);
-        self.counts
-            .extend(self.buckets.iter().enumerate().map(count));
+        let counts = self.places.iter().map(|places| places.count());
+        self.counts.extend(counts.zip(0..));
         self.counts.sort_unstable();
     }
 

@@ -18,7 +18,7 @@ use crate::insert_size::InsertSizes;
 use crate::params::Params;
 use crate::probe::Probe;
 use crate::read::Read;
-use crate::record;
+use crate::record::{self, Lines, Placed};
 use crate::setting::Setting;
 
 /// Templates whose probes are under way at the same time.
@@ -31,6 +31,7 @@ pub(crate) struct Scratch {
     probes: Vec<Probe>,
     found: [Vec<Alignment>; 2],
     hard: Hard,
+    lines: record::Buffers,
 }
 
 /// What was done.
@@ -87,7 +88,7 @@ impl Aligner<'_> {
     ) -> Stats {
         let mut stats = Stats::default();
         for templates in templates.chunks(TOGETHER) {
-            probe(self.view, templates, scratch);
+            probe(self.view, self.level, templates, scratch);
             for (at, template) in templates.iter().enumerate() {
                 stats += self.one(template, 2 * at, scratch, into);
             }
@@ -108,6 +109,7 @@ impl Aligner<'_> {
             probes,
             found,
             hard,
+            lines: lines_buffers,
         } = scratch;
         let segments = template.segments.len().min(2);
         let reads = &reads[at..at + segments];
@@ -117,17 +119,23 @@ impl Aligner<'_> {
             params: self.params,
             level: self.level,
         };
-        let mut pairing = None;
-        if segments == 2 {
-            let probes = &probes[at..at + segments];
+        let probes = &probes[at..at + segments];
+        let mut sure = [false; 2];
+        for (side, (read, probe)) in reads.iter().zip(probes).enumerate() {
             let buffers = &mut hard.extension;
-            pairing = easy::pair(setting, &expected, reads, probes, buffers, found)
-                .filter(|_| !found.iter().any(|found| alt::touches(self.view, found)));
+            sure[side] = easy::is_sure(setting, read, probe, buffers, &mut found[side])
+                && !alt::touches(self.view, &found[side]);
+        }
+        let mut pairing = None;
+        if sure == [true; 2] {
+            pairing = easy::pair(setting, &expected, reads, probes, found);
         }
         let is_easy = pairing.is_some();
         hard.alternates.iter_mut().for_each(Vec::clear);
         if !is_easy {
-            pairing = hard::align(setting, &expected, reads, hard, found);
+            let unseen = |side: usize| probes[side].bound(self.params, &reads[side], 0);
+            let sure = [0, 1].map(|side| sure[side].then(|| unseen(side)));
+            pairing = hard::align(setting, &expected, reads, sure, hard, found);
         }
         let mut mates = Vec::with_capacity(2);
         for (side, read) in reads.iter().enumerate() {
@@ -148,17 +156,27 @@ impl Aligner<'_> {
                 length,
             );
         }
-        foreign::lower(self.view, self.params, template, reads, &mut mates);
         let is_proper = pairing.is_some();
-        record::emit(
+        foreign::lower(
             self.view,
             self.params,
             template,
-            &mates,
+            reads,
             is_proper,
-            self.read_groups,
-            into,
+            &mut mates,
         );
+        let lines = Lines {
+            view: self.view,
+            params: self.params,
+            read_groups: self.read_groups,
+        };
+        let placed = Placed {
+            template,
+            reads,
+            mates: &mates,
+            is_proper,
+        };
+        lines.emit(placed, lines_buffers, into);
         Stats {
             templates: 1,
             reads: mates.len() as u64,
@@ -171,7 +189,7 @@ impl Aligner<'_> {
 }
 
 /// Probes up to [`TOGETHER`] templates, each step for all of them.
-fn probe(view: View<'_>, templates: &[Template], scratch: &mut Scratch) {
+fn probe(view: View<'_>, level: Level, templates: &[Template], scratch: &mut Scratch) {
     scratch.reads.resize_with(2 * TOGETHER, Read::default);
     scratch.probes.resize_with(2 * TOGETHER, Probe::default);
     let Scratch { reads, probes, .. } = scratch;
@@ -187,7 +205,7 @@ fn probe(view: View<'_>, templates: &[Template], scratch: &mut Scratch) {
     }
     used().for_each(|(at, _)| probes[at].open(view));
     used().for_each(|(at, _)| probes[at].gather(view, &reads[at]));
-    used().for_each(|(at, _)| probes[at].compare(view, &reads[at]));
+    used().for_each(|(at, _)| probes[at].compare(view, level, &reads[at]));
 }
 
 /// Insert sizes of pairs whose mates each have one place without gaps, by read group.
@@ -198,7 +216,7 @@ pub(crate) fn observe(
 ) -> Vec<(u16, u32)> {
     let mut observed = Vec::new();
     for templates in templates.chunks(TOGETHER) {
-        probe(view, templates, scratch);
+        probe(view, Level::detect(), templates, scratch);
         for (at, template) in templates.iter().enumerate() {
             if template.segments.len() == 2 {
                 let (reads, probes) = (&scratch.reads[2 * at..], &scratch.probes[2 * at..]);

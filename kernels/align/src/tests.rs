@@ -4,20 +4,20 @@ use std::path::PathBuf;
 
 use kumi_formats::bam::{Record, flag};
 use kumi_formats::header::ReadGroup;
-use kumi_formats::reads::{Segment, Source, Template, TemplateReader};
+use kumi_formats::reads::{Segment, Template};
 use kumi_index::Index;
 use kumi_seq::base;
 use kumi_seq::cigar;
 use kumi_seq::contig::Contig;
 use kumi_simd::level::Level;
 
-use crate::hard::Hard;
+use crate::Params;
 use crate::insert_size::InsertSizes;
-use crate::probe::Probe;
-use crate::read::Read;
-use crate::setting::Setting;
 use crate::template::{Aligner, Scratch};
-use crate::{Params, align_all};
+
+mod pipeline;
+mod repeats;
+mod ways;
 
 struct Reference {
     _dir: tempfile::TempDir,
@@ -41,6 +41,10 @@ fn random_bases(seed: u64, length: usize) -> Vec<u8> {
 fn reference() -> Reference {
     let mut bases = random_bases(7, 20_000);
     bases.copy_within(6_000..6_600, 14_000);
+    indexed(bases)
+}
+
+fn indexed(bases: Vec<u8>) -> Reference {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("r.kidx");
     kumi_index::build(
@@ -216,123 +220,4 @@ fn hopeless_reads_give_a_line_and_no_panic() {
                 .all(|record| record.view().flags() & flag::UNMAPPED != 0)
         );
     }
-}
-
-#[test]
-fn threads_change_nothing() {
-    let reference = reference();
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let path = dir.path().join("r.fq");
-    let text: String = (0..1000)
-        .map(|i| {
-            let start = i * 19 % 19_000;
-            let bases = String::from_utf8_lossy(&reference.bases[start..start + 100]).into_owned();
-            format!("@r{i}\n{bases}\n+\n{}\n", "I".repeat(100))
-        })
-        .collect();
-    std::fs::write(&path, text).expect("written");
-    let run = |threads| {
-        let source = Source::Fastq {
-            first: path.clone(),
-            second: None,
-            read_group: ReadGroup {
-                id: "g".into(),
-                ..Default::default()
-            },
-        };
-        let mut reader = TemplateReader::open(vec![source], "S").expect("opened");
-        let index = Index::open(&reference.path).expect("opened");
-        let mut all: Vec<Record> = Vec::new();
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .expect("a pool");
-        let stats = pool.install(|| {
-            align_all(&index, &Params::default(), &mut reader, |records| {
-                all.extend(records);
-                Ok::<(), std::convert::Infallible>(())
-            })
-        });
-        assert_eq!(stats.expect("aligned").mapped, 1000);
-        all
-    };
-    let one = run(1);
-    assert_eq!(one, run(2));
-    assert_eq!(one, run(4));
-}
-
-/// What the short way takes is what the long way finds: the same places and operations for both mates, also beside
-/// the repeat.
-#[test]
-fn easy_pairs_are_placed_as_hard_ones() {
-    let reference = reference();
-    let index = Index::open(&reference.path).expect("opened");
-    let setting = Setting {
-        view: index.view(),
-        params: &Params::default(),
-        level: Level::detect(),
-    };
-    let expected = InsertSizes::default().of(0);
-    let mut state = 99u64;
-    let mut below = |n: usize| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(99);
-        (state >> 33) as usize % n
-    };
-    let mut taken = 0;
-    for _ in 0..400 {
-        let (start, size) = (below(19_300), 300 + below(200));
-        let fragment = &reference.bases[start..start + size];
-        let mut mates = [
-            fragment[..150].to_vec(),
-            base::reverse_complement(fragment)[..150].to_vec(),
-        ];
-        for mate in &mut mates {
-            for _ in 0..below(4) {
-                mate[below(150)] = b"ACGT"[below(4)];
-            }
-            if below(5) == 0 {
-                let at = 20 + below(110);
-                mate.splice(at..at + 2, []);
-            }
-        }
-        let reads = mates.map(|bases| {
-            let mut read = Read::default();
-            read.set(&segment(&bases));
-            read
-        });
-        let probes = [&reads[0], &reads[1]].map(|read| {
-            let mut probe = Probe::default();
-            probe.choose(setting.view, read);
-            probe.open(setting.view);
-            probe.gather(setting.view, read);
-            probe.compare(setting.view, read);
-            probe
-        });
-        let (mut easy_found, mut hard_found) = (Default::default(), Default::default());
-        let mut hard = Hard::default();
-        let buffers = &mut hard.extension;
-        let Some(easy) = crate::easy::pair(
-            setting,
-            &expected,
-            &reads,
-            &probes,
-            buffers,
-            &mut easy_found,
-        ) else {
-            continue;
-        };
-        taken += 1;
-        let found = crate::hard::align(setting, &expected, &reads, &mut hard, &mut hard_found);
-        let found = found.expect("a pair");
-        for side in 0..2 {
-            let (easy, hard) = (
-                &easy_found[side][easy.chosen[side]],
-                &hard_found[side][found.chosen[side]],
-            );
-            assert_eq!(easy, hard, "{start} {size}");
-        }
-    }
-    assert!(taken > 250, "{taken}");
 }

@@ -13,7 +13,7 @@ mod view;
 
 pub use build::{BuildError, build};
 pub use open::{Index, OpenError};
-pub use view::{Bucket, Hit, View};
+pub use view::{Bucket, Hit, Places, View};
 
 #[cfg(test)]
 mod tests;

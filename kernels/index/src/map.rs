@@ -14,5 +14,9 @@ pub(crate) fn read_only(file: &File) -> io::Result<Mmap> {
     // SAFETY: an index is immutable once it has its name: it is written beside, synced and renamed, and
     // nothing opens it for writing. Whoever truncates it under a running process gets SIGBUS, as with
     // every mapped file; every access is inside bounds that were checked at open.
-    unsafe { Mmap::map(file) }
+    let map = unsafe { Mmap::map(file) }?;
+    // Look-ups go anywhere: large pages spare walks of the page table where the file system has them.
+    #[cfg(target_os = "linux")]
+    let _ = map.advise(memmap2::Advice::HugePage);
+    Ok(map)
 }

@@ -7,6 +7,18 @@ use zerocopy::little_endian::U64;
 
 use crate::layout::{PLACE_BITS, Run};
 
+/// The codes of the four bases of a byte.
+const UNPACKED: [[u8; 4]; 256] = {
+    let mut table = [[0; 4]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let b = byte as u8;
+        table[byte] = [b & 3, b >> 2 & 3, b >> 4 & 3, b >> 6];
+        byte += 1;
+    }
+    table
+};
+
 /// A place where a seed stands in the reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hit {
@@ -22,6 +34,21 @@ pub struct Bucket {
     start: usize,
     end: usize,
     rest: u64,
+}
+
+/// Where the places of one seed lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Places {
+    start: usize,
+    end: usize,
+}
+
+impl Places {
+    /// How many there are.
+    #[must_use]
+    pub fn count(self) -> usize {
+        self.end - self.start
+    }
 }
 
 /// A mapped index, ready for look-ups. Copying it is free.
@@ -45,7 +72,7 @@ impl<'a> View<'a> {
 
     /// Where a seed stands, in the order of positions.
     pub fn hits(&self, hash: u64) -> impl ExactSizeIterator<Item = Hit> + use<'a> {
-        self.hits_in(self.bucket(hash))
+        self.hits_at(self.places(self.bucket(hash)))
     }
 
     /// What [`Self::bucket`] reads: memory to fetch ahead.
@@ -72,24 +99,24 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What [`Self::hits_in`] reads first: memory to fetch ahead.
+    /// What [`Self::places`] reads first: memory to fetch ahead.
     #[must_use]
     pub fn seeds_of(&self, bucket: Bucket) -> Option<&'a U64> {
         self.seeds.get(bucket.start)
     }
 
-    /// Where the seed of a bucket stands, in the order of positions.
-    pub fn hits_in(&self, bucket: Bucket) -> impl ExactSizeIterator<Item = Hit> + use<'a> {
+    /// The places of the seed of a bucket.
+    #[must_use]
+    pub fn places(&self, bucket: Bucket) -> Places {
         /// Buckets up to this size are searched from one end to the other.
         const SHORT: usize = 16;
         let seeds = self.seeds.get(bucket.start..bucket.end).unwrap_or(&[]);
         let rest = |seed: &U64| seed.get() >> PLACE_BITS;
-        let found = if seeds.len() <= SHORT {
+        let (from, count) = if seeds.len() <= SHORT {
             let before = |seed: &&U64| rest(seed) < bucket.rest;
             let from = seeds.iter().take_while(before).count();
             let same = |seed: &&U64| rest(seed) == bucket.rest;
-            let count = seeds[from..].iter().take_while(same).count();
-            &seeds[from..from + count]
+            (from, seeds[from..].iter().take_while(same).count())
         } else {
             // One seed mostly fills a long bucket: its ends are looked at first.
             let from = match rest(&seeds[0]) >= bucket.rest {
@@ -101,8 +128,18 @@ impl<'a> View<'a> {
                 true => seeds.len() - from,
                 false => seeds[from..].partition_point(|seed| rest(seed) == bucket.rest),
             };
-            &seeds[from..from + count]
+            (from, count)
         };
+        let start = bucket.start + from;
+        Places {
+            start,
+            end: start + count,
+        }
+    }
+
+    /// Where a seed stands, in the order of positions.
+    pub fn hits_at(&self, places: Places) -> impl ExactSizeIterator<Item = Hit> + use<'a> {
+        let found = self.seeds.get(places.start..places.end).unwrap_or(&[]);
         found.iter().map(|seed| {
             let place = seed.get() & ((1 << PLACE_BITS) - 1);
             Hit {
@@ -173,7 +210,13 @@ impl<'a> View<'a> {
         let start = self.offset(interval.contig) + u64::from(interval.start);
         let end = start + u64::from(interval.len());
         let first = into.len();
-        into.extend((start..end).map(|at| self.bases[(at / 4) as usize] >> (2 * (at % 4)) & 3));
+        // Whole bytes, then without the bases before and behind.
+        let bytes = &self.bases[(start / 4) as usize..end.div_ceil(4) as usize];
+        into.reserve(4 * bytes.len());
+        into.extend(bytes.iter().flat_map(|&byte| UNPACKED[byte as usize]));
+        let before = (start % 4) as usize;
+        into.copy_within(first + before.., first);
+        into.truncate(first + (end - start) as usize);
         let end_of = |run: &Run| run.start.get().saturating_add(run.length.get());
         let from = self.runs.partition_point(|run| end_of(run) <= start);
         for run in self.runs[from..]

@@ -178,7 +178,7 @@ fn align(
     sample: &str,
     index: &Index,
     reader: &mut TemplateReader,
-    sink: impl FnMut(Vec<Record>) -> Result<(), SortError>,
+    sink: impl FnMut(Vec<Record>) -> Result<(), SortError> + Send,
 ) -> anyhow::Result<Stats> {
     align_all(index, &Params::default(), reader, sink).map_err(|error| match error {
         AlignError::Reads(error) => bad_reads(sample, &error).into(),
