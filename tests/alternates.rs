@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::tools::{have, shell};
-use crate::support::{kumi, ok, text};
+use crate::support::{kumi, ok, published_file, run, text};
 
 /// Numbers from a seed.
 struct Numbers(u64);
@@ -67,8 +67,7 @@ fn write_reference(folder: &Path, numbers: &mut Numbers) -> Vec<(&'static str, V
 /// Pairs of 2 x 100 from everywhere, 0.5 % errors.
 fn write_reads(folder: &Path, contigs: &[(&str, Vec<u8>)], numbers: &mut Numbers) {
     let mut files = [String::new(), String::new()];
-    for (contig, pairs) in [(0, 1500), (1, 1200), (2, 300)] {
-        let (name, bases) = &contigs[contig];
+    for ((name, bases), pairs) in contigs.iter().zip([1500, 1200, 300]) {
         for number in 0..pairs {
             let insert = 250 + numbers.below(100);
             let start = numbers.below(bases.len() - insert);
@@ -181,6 +180,36 @@ fn alternate_contigs_are_treated_as_by_bwa() {
     );
     let count = |test: &dyn Fn(&Placed) -> bool| theirs.values().filter(|p| test(p)).count();
     assert!(count(&|p| !p.4.is_empty()) > 1000 && count(&|p| p.0 == "p_alt") > 300);
+}
+
+/// A cohort that gives a FASTA file has its alternate contigs too: the index of its own is built with them.
+#[test]
+fn a_cohort_reads_the_file_beside_its_reference() {
+    if !have(&["samtools"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let folder = dir.path();
+    let mut numbers = Numbers(5);
+    let contigs = write_reference(folder, &mut numbers);
+    write_reads(folder, &contigs[..1], &mut numbers);
+    let sheet = "patient,sample,sex,status,lane,fastq_1,fastq_2\nP,S,XX,0,L1,1.fq,2.fq\n";
+    fs::write(folder.join("s.csv"), sheet).expect("written");
+    let cohort = "[cohort]\nname = \"c\"\nsheet = \"s.csv\"\n[reference]\nfasta = \"r.fa\"\n";
+    fs::write(folder.join("c.toml"), cohort).expect("written");
+    ok(&mut run(&folder.join("c.toml"), &folder.join("out")));
+    let cram = published_file(&folder.join("out"), "S.cram");
+    let shown = shell(&format!(
+        "cd '{}'; samtools view -H -T r.fa '{1}' | grep -c AH:; samtools view -c -q 30 -T r.fa '{1}' p; \
+         samtools view -c -F 0x900 -T r.fa '{1}' p_alt p_same",
+        folder.display(),
+        cram.display()
+    ));
+    let counts: Vec<usize> = shown.lines().map(|n| n.parse().expect("a count")).collect();
+    assert!(
+        counts[0] == 2 && counts[1] > 2950 && counts[2] == 0,
+        "{counts:?}"
+    );
 }
 
 /// A file that names contigs of another reference is not what was meant.
