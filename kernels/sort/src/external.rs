@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 use rayon::slice::ParallelSliceMut;
 
+use crate::run;
+
 /// At most this many runs are open at a time; then they become one.
 const RUNS_MAX: usize = 256;
 const BUFFER_BYTES: usize = 256 << 10;
@@ -142,6 +144,7 @@ fn rewound(run: BufWriter<File>) -> io::Result<File> {
 
 enum Run {
     File(BufReader<File>),
+    Stored(run::Reader),
     Memory { arena: Arena, next: usize },
 }
 
@@ -157,6 +160,7 @@ impl Run {
                 item.extend_from_slice(arena.get(place));
                 *next += 1;
             }
+            Self::Stored(run) => return run.read(item),
             Self::File(file) => {
                 let mut length = [0; 4];
                 if file.read(&mut length[..1])? == 0 {
@@ -216,6 +220,15 @@ impl<O: Order> Merge<O> {
             .map(|file| Run::File(BufReader::with_capacity(BUFFER_BYTES, file)))
             .collect();
         runs.push(Run::Memory { arena, next: 0 });
+        Self::of(runs)
+    }
+
+    /// Merges runs that were stored, each in order.
+    pub(crate) fn of_stored(runs: Vec<run::Reader>) -> io::Result<Self> {
+        Self::of(runs.into_iter().map(Run::Stored).collect())
+    }
+
+    fn of(runs: Vec<Run>) -> io::Result<Self> {
         let mut merge = Self {
             runs,
             heads: BinaryHeap::new(),

@@ -5,11 +5,13 @@
 //! way records are batched changes a byte. What does not fit in memory is spilled to anonymous files in a
 //! scratch directory, which vanish with the process. Nothing is ever removed.
 
+pub mod chunk;
 mod decide;
 mod external;
 pub mod library;
 pub mod metrics;
 mod order;
+mod run;
 mod signature;
 pub mod sorter;
 mod tile;

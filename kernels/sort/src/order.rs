@@ -11,7 +11,8 @@ pub(crate) const TEMPLATE_BYTES: usize = 8;
 /// Bytes of a record before its name (SAM 4.2).
 const FIXED: usize = 32;
 
-/// Contig, position, strand; then name, FLAG and at last every byte. Records without a place come last.
+/// Contig, position, strand; then name, FLAG and every byte; at last, of records that are equal, the number of
+/// the template: one of them may be a duplicate. Records without a place come last.
 pub(crate) struct Coordinate;
 
 impl Order for Coordinate {
@@ -25,11 +26,14 @@ impl Order for Coordinate {
 
     fn compare(a: &[u8], b: &[u8]) -> Ordering {
         let place = Self::prefix(a).cmp(&Self::prefix(b));
+        let template = |item: &[u8]| item.first_chunk().copied().map(u64::from_le_bytes);
+        let templates = template(a).cmp(&template(b));
         let (a, b) = (&a[TEMPLATE_BYTES..], &b[TEMPLATE_BYTES..]);
         place
             .then_with(|| name(a).cmp(name(b)))
             .then_with(|| flags(a).cmp(&flags(b)))
             .then_with(|| a.cmp(b))
+            .then(templates)
     }
 }
 

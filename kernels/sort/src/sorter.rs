@@ -37,6 +37,11 @@ pub enum SortError {
         /// Why.
         source: io::Error,
     },
+    /// A chunk cannot be stored or read back; the error names the file.
+    #[error(
+        "the runs of a chunk cannot be used; if they are damaged or gone, run `kumi cohort retry`"
+    )]
+    Chunk(#[source] io::Error),
     /// What was spilled came back damaged.
     #[error("a run spilled to {directory} came back damaged; check that disk")]
     Damaged {
@@ -65,15 +70,14 @@ impl Sorter {
     /// Starts.
     #[must_use]
     pub fn new(params: Params) -> Self {
-        let metrics: Vec<_> = params
-            .libraries
-            .names()
-            .iter()
-            .map(|name| DuplicationMetrics {
-                library: name.clone(),
-                ..Default::default()
-            })
-            .collect();
+        Self::numbering_from(params, 0)
+    }
+
+    /// Starts with the reads of a chunk, whose templates are numbered from `first_template` on: of equals the one
+    /// with the lower number is the best. Numbers rise from chunk to chunk and may leave gaps.
+    #[must_use]
+    pub fn numbering_from(params: Params, first_template: u64) -> Self {
+        let metrics = counters(&params.libraries);
         let part = |eighths: usize| (params.memory_bytes / 8).saturating_mul(eighths);
         Self {
             records: ExternalSort::new(part(6), &params.scratch),
@@ -81,7 +85,7 @@ impl Sorter {
             fragments: ExternalSort::new(part(1), &params.scratch),
             paired_reads: vec![0; metrics.len()],
             metrics,
-            templates: 0,
+            templates: first_template,
             open: Vec::new(),
             params,
         }
@@ -116,31 +120,26 @@ impl Sorter {
     ///
     /// # Errors
     /// When the scratch directory fails.
-    pub fn finish(mut self) -> Result<Sorted, SortError> {
+    pub fn finish(self) -> Result<Sorted, SortError> {
+        let distance = self.params.optical_distance;
+        self.end()?.decide(distance)
+    }
+
+    /// Everything that was pushed, in order.
+    pub(crate) fn end(mut self) -> Result<Filed, SortError> {
         if !self.open.is_empty() {
             self.close().map_err(|source| self.scratch(source))?;
         }
-        let directory = self.params.scratch;
-        let scratch = |source| SortError::Scratch {
-            directory: directory.clone(),
-            source,
-        };
-        let mut metrics = self.metrics;
-        for (library, reads) in metrics.iter_mut().zip(self.paired_reads) {
-            library.read_pairs_examined = reads / 2;
-        }
-        let mut duplicates = Duplicates::new(self.templates);
-        let merge = self.pairs.finish().map_err(scratch)?;
-        let distance = self.params.optical_distance;
-        decide::pairs(merge, distance, &mut duplicates, &mut metrics).map_err(scratch)?;
-        let merge = self.fragments.finish().map_err(scratch)?;
-        decide::fragments(merge, &mut duplicates, &mut metrics).map_err(scratch)?;
-        let records = self.records.finish().map_err(scratch)?;
-        Ok(Sorted {
-            records,
-            duplicates,
-            metrics,
-            directory,
+        let medium = Medium::Scratch(self.params.scratch);
+        let failed = |source| medium.failed(source);
+        Ok(Filed {
+            records: self.records.finish().map_err(failed)?,
+            pairs: self.pairs.finish().map_err(failed)?,
+            fragments: self.fragments.finish().map_err(failed)?,
+            metrics: self.metrics,
+            paired_reads: self.paired_reads,
+            templates: self.templates,
+            medium,
         })
     }
 
@@ -205,12 +204,89 @@ impl Sorter {
     }
 }
 
-/// True when `record` belongs to the template of `open`, whose first record is `first`.
+/// Counters for each library, all 0.
+pub(crate) fn counters(libraries: &Libraries) -> Vec<DuplicationMetrics> {
+    let names = libraries.names().iter();
+    names
+        .map(|name| DuplicationMetrics {
+            library: name.clone(),
+            ..Default::default()
+        })
+        .collect()
+}
+
+/// Where runs lie: what is to be said when they cannot be read.
+#[derive(Clone, Debug)]
+pub(crate) enum Medium {
+    /// In this scratch directory.
+    Scratch(PathBuf),
+    /// In the files of chunks.
+    Chunks,
+}
+
+impl Medium {
+    pub(crate) fn failed(&self, source: io::Error) -> SortError {
+        match self {
+            Self::Scratch(directory) => SortError::Scratch {
+                directory: directory.clone(),
+                source,
+            },
+            Self::Chunks => SortError::Chunk(source),
+        }
+    }
+
+    fn damaged(&self, source: InvalidRecord) -> SortError {
+        match self {
+            Self::Scratch(directory) => SortError::Damaged {
+                directory: directory.clone(),
+                source,
+            },
+            Self::Chunks => SortError::Chunk(io::Error::new(io::ErrorKind::InvalidData, source)),
+        }
+    }
+}
+
+/// Records and signatures in order, before anything is decided.
+pub(crate) struct Filed {
+    pub(crate) records: Merge<Coordinate>,
+    pub(crate) pairs: Merge<Bytes>,
+    pub(crate) fragments: Merge<Bytes>,
+    pub(crate) metrics: Vec<DuplicationMetrics>,
+    /// Reads of mapped pairs by library, to be halved.
+    pub(crate) paired_reads: Vec<u64>,
+    /// One more than the number of the last template.
+    pub(crate) templates: u64,
+    pub(crate) medium: Medium,
+}
+
+impl Filed {
+    pub(crate) fn decide(self, optical_distance: u32) -> Result<Sorted, SortError> {
+        let failed = |source| self.medium.failed(source);
+        let mut metrics = self.metrics;
+        for (library, reads) in metrics.iter_mut().zip(self.paired_reads) {
+            library.read_pairs_examined = reads / 2;
+        }
+        let mut duplicates = Duplicates::new(self.templates);
+        decide::pairs(self.pairs, optical_distance, &mut duplicates, &mut metrics)
+            .map_err(failed)?;
+        decide::fragments(self.fragments, &mut duplicates, &mut metrics).map_err(failed)?;
+        Ok(Sorted {
+            records: self.records,
+            duplicates,
+            metrics,
+            medium: self.medium,
+        })
+    }
+}
+
+/// True when `record` belongs to the template of `open`, whose first record is `first`. A pair and a single read
+/// of one name are two templates, so that what stands before a template never changes it.
 fn continues(first: &Record, open: &[Record], record: &Record) -> bool {
     const OTHER: u16 = flag::SECONDARY | flag::SUPPLEMENTARY;
     let segment = |record: &Record| record.view().flags() & (flag::FIRST | flag::LAST | OTHER);
     let view = record.view();
     first.view().name() == view.name()
+        && (first.view().flags() ^ view.flags()) & flag::PAIRED == 0
         && (view.flags() & OTHER != 0 || open.iter().all(|other| segment(other) != segment(record)))
 }
 
@@ -220,7 +296,7 @@ pub struct Sorted {
     records: Merge<Coordinate>,
     duplicates: Duplicates,
     metrics: Vec<DuplicationMetrics>,
-    directory: PathBuf,
+    medium: Medium,
 }
 
 impl Sorted {
@@ -242,18 +318,10 @@ impl Iterator for Sorted {
     type Item = Result<Record, SortError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let damaged = |source| SortError::Damaged {
-            directory: self.directory.clone(),
-            source,
-        };
+        let damaged = |source| self.medium.damaged(source);
         let item = match self.records.next() {
             Ok(item) => item?,
-            Err(source) => {
-                return Some(Err(SortError::Scratch {
-                    directory: self.directory.clone(),
-                    source,
-                }));
-            }
+            Err(source) => return Some(Err(self.medium.failed(source))),
         };
         let Some((template, bytes)) = item.split_first_chunk::<TEMPLATE_BYTES>() else {
             return Some(Err(damaged(InvalidRecord::Truncated)));
