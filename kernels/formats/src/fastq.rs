@@ -7,7 +7,7 @@ use bstr::ByteSlice as _;
 
 use crate::alignments::AlignmentFile;
 use crate::open::{self, Compression};
-use crate::reads::ReadsError;
+use crate::reads::{Place, ReadsError};
 
 /// Longer lines are refused: short reads have hundreds of bases, and a damaged file has no line ends.
 const LINE_BYTES_MAX: usize = 1 << 20;
@@ -74,11 +74,15 @@ pub(crate) struct Reader {
 impl Reader {
     /// Opens a plain, gzip or BGZF file.
     pub(crate) fn open(path: &Path) -> Result<Self, ReadsError> {
+        Self::open_at(path, Place::default(), 0)
+    }
+
+    /// Opens a file at the beginning of a record, which has this number, from 0.
+    pub(crate) fn open_at(path: &Path, place: Place, record: u64) -> Result<Self, ReadsError> {
         let io = |source| ReadsError::Io {
             path: path.to_owned(),
             source,
         };
-        let input = open::text(path).map_err(io)?;
         if std::fs::metadata(path).map_err(io)?.len() == 0 {
             return Err(ReadsError::Empty {
                 path: path.to_owned(),
@@ -98,10 +102,12 @@ impl Reader {
                 what: "is BAM or CRAM, not FASTQ; name it in the column bam or cram",
             });
         }
+        let input = open::text_at(path, place.offset, place.skip)
+            .map_err(|source| damage(path, 4 * record, source))?;
         Ok(Self {
             path: path.to_owned(),
             input,
-            line: 0,
+            line: 4 * record,
         })
     }
 
@@ -200,28 +206,7 @@ impl Reader {
             let available = match self.input.fill_buf() {
                 Ok(available) => available,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Err(ReadsError::Truncated {
-                        path: self.path.clone(),
-                        record: self.line / 4,
-                    });
-                }
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
-                    ) =>
-                {
-                    return Err(self.wrong(&format!(
-                        "the compressed data are damaged here ({error}); fetch the file again"
-                    )));
-                }
-                Err(source) => {
-                    return Err(ReadsError::Io {
-                        path: self.path.clone(),
-                        source,
-                    });
-                }
+                Err(error) => return Err(damage(&self.path, self.line, error)),
             };
             if available.is_empty() {
                 return Ok(!into.is_empty());
@@ -248,5 +233,22 @@ impl Reader {
             line: self.line,
             what: what.to_owned(),
         }
+    }
+}
+
+/// What an error of the file's bytes means at a line.
+fn damage(path: &Path, line: u64, source: io::Error) -> ReadsError {
+    let path = path.to_owned();
+    match source.kind() {
+        io::ErrorKind::UnexpectedEof => ReadsError::Truncated {
+            path,
+            record: line / 4,
+        },
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => ReadsError::Fastq {
+            path,
+            line,
+            what: format!("the compressed data are damaged here ({source}); fetch the file again"),
+        },
+        _ => ReadsError::Io { path, source },
     }
 }

@@ -78,6 +78,27 @@ pub fn text(path: &Path) -> io::Result<Box<dyn BufRead + Send>> {
     })
 }
 
+/// As [`text`], entered at a byte of the file: of text anywhere, else at the first byte of a gzip member, as
+/// which every BGZF block counts. From there `skip` bytes of text are left out; a file with fewer ends there.
+///
+/// # Errors
+/// Those of [`regular`], of seeking, and of reading what is left out.
+pub fn text_at(path: &Path, offset: u64, skip: u64) -> io::Result<Box<dyn BufRead + Send>> {
+    let kind = compression(path)?;
+    let mut file = regular(path)?;
+    file.seek(SeekFrom::Start(offset))?;
+    let file = BufReader::with_capacity(BUFFER, file);
+    let mut text: Box<dyn BufRead + Send> = match kind {
+        Compression::None => Box::new(file),
+        Compression::Gzip | Compression::Bgzf => {
+            let decoder = flate2::bufread::MultiGzDecoder::new(file);
+            Box::new(BufReader::with_capacity(BUFFER, decoder))
+        }
+    };
+    io::copy(&mut text.as_mut().take(skip), &mut io::sink())?;
+    Ok(text)
+}
+
 /// True when a BGZF file ends with its end-of-file marker.
 ///
 /// # Errors

@@ -6,8 +6,10 @@
 //! mate, or one so far away that memory did not hold both, comes at the end, by name.
 
 mod apart;
+mod cut;
 mod error;
 mod halves;
+mod marks;
 mod pair;
 mod probe;
 #[cfg(test)]
@@ -19,6 +21,7 @@ use std::sync::Arc;
 
 use crate::header::{Header, ReadGroup};
 use crate::reference::ReferenceSource;
+pub use cut::{Part, Piece, Place, cut};
 pub use error::ReadsError;
 pub use probe::{Probe, probe_alignment, probe_fastq};
 
@@ -180,6 +183,33 @@ impl TemplateReader {
             }
         }
         self
+    }
+
+    /// Opens one part of the inputs, as [`cut`] made it: only the files it enters. The read groups are those of
+    /// all inputs, so that templates have the groups they have in the whole.
+    ///
+    /// # Errors
+    /// The file that cannot be used and why; BAM and CRAM have no parts.
+    pub fn open_part(sources: &[Source], sample: &str, part: &Part) -> Result<Self, ReadsError> {
+        let mut groups = Groups::default();
+        let mut waiting = VecDeque::new();
+        for (number, source) in sources.iter().enumerate() {
+            let (first, second, read_group) = cut::fastq(source)?;
+            let checked = groups.0.len();
+            let read_group = groups.add(read_group, sample);
+            if let Some((id, what)) = groups.unwritable(checked) {
+                let path = first.to_owned();
+                return Err(ReadsError::ReadGroup { path, id, what });
+            }
+            for piece in part.pieces.iter().filter(|piece| piece.source == number) {
+                let pair = FastqPair::open_piece(first, second, read_group, piece)?;
+                waiting.push_back(Open::Fastq(Box::new(pair)));
+            }
+        }
+        Ok(Self {
+            waiting,
+            read_groups: groups.0,
+        })
     }
 
     /// The read groups of all inputs, in order; a template's `read_group` is an index into them.

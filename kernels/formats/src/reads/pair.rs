@@ -4,12 +4,14 @@ use std::path::Path;
 
 use crate::fastq::{Reader, Record};
 use crate::reads::error::ReadsError;
-use crate::reads::{Segment, Template};
+use crate::reads::{Piece, Segment, Template};
 
 pub(super) struct FastqPair {
     first: Reader,
     second: Option<Reader>,
     read_group: u16,
+    /// How many templates may still be read; none: up to the end.
+    left: Option<u64>,
     records: [Record; 2],
 }
 
@@ -23,11 +25,38 @@ impl FastqPair {
             first: Reader::open(first)?,
             second: second.map(Reader::open).transpose()?,
             read_group,
+            left: None,
+            records: Default::default(),
+        })
+    }
+
+    /// Opens a piece of the files.
+    pub(super) fn open_piece(
+        first: &Path,
+        second: Option<&Path>,
+        read_group: u16,
+        piece: &Piece,
+    ) -> Result<Self, ReadsError> {
+        let open = |path: &Path, mate: usize| {
+            let place = piece.places.get(mate).copied().unwrap_or_default();
+            Reader::open_at(path, place, piece.first)
+        };
+        Ok(Self {
+            first: open(first, 0)?,
+            second: second.map(|path| open(path, 1)).transpose()?,
+            read_group,
+            left: piece.templates,
             records: Default::default(),
         })
     }
 
     pub(super) fn next(&mut self) -> Result<Option<Template>, ReadsError> {
+        if let Some(left) = &mut self.left {
+            let Some(fewer) = left.checked_sub(1) else {
+                return Ok(None);
+            };
+            *left = fewer;
+        }
         let [first, second] = &mut self.records;
         let some = self.first.read(first)?;
         let Some(reader) = &mut self.second else {
