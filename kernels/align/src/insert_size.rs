@@ -42,6 +42,18 @@ impl InsertSizes {
         )
     }
 
+    /// Those that were estimated elsewhere, one for each read group.
+    #[must_use]
+    pub fn of_groups(sizes: Vec<InsertSize>) -> Self {
+        Self(sizes)
+    }
+
+    /// That of each read group.
+    #[must_use]
+    pub fn by_group(&self) -> &[InsertSize] {
+        &self.0
+    }
+
     /// That of a read group.
     #[must_use]
     pub fn of(&self, read_group: u16) -> InsertSize {

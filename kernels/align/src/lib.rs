@@ -31,5 +31,5 @@ mod tests;
 
 pub use insert_size::{InsertSize, InsertSizes};
 pub use params::Params;
-pub use pipeline::{AlignError, align_all};
+pub use pipeline::{AlignError, align_all, align_part, insert_sizes};
 pub use template::Stats;

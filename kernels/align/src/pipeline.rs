@@ -43,18 +43,58 @@ pub fn align_all<E: Send>(
     index: &Index,
     params: &Params,
     reader: &mut TemplateReader,
+    sink: impl FnMut(Vec<Record>) -> Result<(), E> + Send,
+) -> Result<Stats, AlignError<E>> {
+    let mut batch = Vec::new();
+    let more = reader.next_batch(&mut batch, params.insert_size_templates)?;
+    let sizes = estimate(index.view(), &batch, reader.read_groups().len());
+    align_from((index, params, &sizes), batch, more, reader, sink)
+}
+
+/// As [`align_all`], with insert sizes that are known: those of [`insert_sizes`], for a part of a sample's reads.
+///
+/// # Errors
+/// Those of the reader and of the sink.
+pub fn align_part<E: Send>(
+    index: &Index,
+    params: &Params,
+    sizes: &InsertSizes,
+    reader: &mut TemplateReader,
+    sink: impl FnMut(Vec<Record>) -> Result<(), E> + Send,
+) -> Result<Stats, AlignError<E>> {
+    let mut batch = Vec::new();
+    let more = reader.next_batch(&mut batch, BATCH)?;
+    align_from((index, params, sizes), batch, more, reader, sink)
+}
+
+/// The insert sizes of every read group as [`align_all`] estimates them, from the first templates of a sample.
+///
+/// # Errors
+/// Those of the reader.
+pub fn insert_sizes(
+    index: &Index,
+    params: &Params,
+    reader: &mut TemplateReader,
+) -> Result<InsertSizes, ReadsError> {
+    let mut batch = Vec::new();
+    reader.next_batch(&mut batch, params.insert_size_templates)?;
+    Ok(estimate(index.view(), &batch, reader.read_groups().len()))
+}
+
+/// Aligns the templates of `batch`, and those behind it if there are `more`.
+fn align_from<E: Send>(
+    (index, params, sizes): (&Index, &Params, &InsertSizes),
+    mut batch: Vec<Template>,
+    mut more: bool,
+    reader: &mut TemplateReader,
     mut sink: impl FnMut(Vec<Record>) -> Result<(), E> + Send,
 ) -> Result<Stats, AlignError<E>> {
     let read_groups = reader.read_groups().to_vec();
-    let mut batch = Vec::new();
-    let mut more = reader.next_batch(&mut batch, params.insert_size_templates)?;
-    let view = index.view();
-    let sizes = estimate(view, &batch, read_groups.len());
     let aligner = Aligner {
-        view,
+        view: index.view(),
         params,
         level: Level::detect(),
-        sizes: &sizes,
+        sizes,
         read_groups: &read_groups,
     };
     let mut stats = Stats::default();
