@@ -16,6 +16,7 @@ mod hostile;
 mod inputs;
 mod interop;
 mod kernels;
+mod latency;
 mod layers;
 mod lengths;
 mod metrics;

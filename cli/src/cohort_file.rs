@@ -52,7 +52,7 @@ fn default_name() -> String {
 }
 
 /// Priority classes.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PrioritySetting {
     /// Before everything.
@@ -67,6 +67,14 @@ pub enum PrioritySetting {
 }
 
 impl PrioritySetting {
+    /// The class of that name, however it is cased.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Urgent, Self::High, Self::Normal, Self::Bulk]
+            .into_iter()
+            .find(|class| class.to_proto().label().eq_ignore_ascii_case(name))
+    }
+
     /// The wire value.
     #[must_use]
     pub fn to_proto(self) -> v1::Priority {
@@ -103,8 +111,22 @@ pub struct ParamsSection {
     pub joint_shards: Option<u32>,
     /// Cores an alignment task asks for.
     pub cores_per_align: Option<u32>,
+    /// How samples are aligned; those that are urgent in latency mode when not given. Results do not depend on it.
+    pub mode: Option<ModeSetting>,
+    /// Chunks a sample in latency mode; by the size of its files when not given. Results do not depend on it.
+    pub align_chunks: Option<u32>,
     /// What becomes of the cohort when a sample's data are bad: fail (default) or quarantine.
     pub on_bad_sample: OnBadSampleSetting,
+}
+
+/// What a cohort's samples are aligned for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModeSetting {
+    /// Many samples: one task each.
+    Throughput,
+    /// A sample soon: in chunks, on many workers.
+    Latency,
 }
 
 /// What becomes of a cohort with a bad sample.
@@ -374,6 +396,7 @@ fn written_out(
             Some(SexSetting::Xy) => v1::Sex::Xy,
         },
         tumour: false,
+        priority: None,
         inputs,
     })
 }

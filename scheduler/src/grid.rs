@@ -29,17 +29,15 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// A grid of waiting tasks, in the rows for which there are any.
-    pub(crate) fn new((rows, columns): (u32, u32), has_tasks: impl Fn(u32) -> bool) -> Self {
+    /// A grid of waiting tasks, of which each row has its first `tasks_of(row)`.
+    pub(crate) fn new((rows, columns): (u32, u32), tasks_of: impl Fn(u32) -> u32) -> Self {
         let size = rows as usize * columns as usize;
         let mut cells = Vec::with_capacity(size);
         for row in 0..rows {
-            let state = if has_tasks(row) {
-                TaskState::Waiting
-            } else {
-                TaskState::Unspecified
-            };
-            cells.resize(cells.len() + columns as usize, state as u8);
+            let end = cells.len() + columns as usize;
+            let tasks = tasks_of(row).min(columns) as usize;
+            cells.resize(cells.len() + tasks, TaskState::Waiting as u8);
+            cells.resize(end, TaskState::Unspecified as u8);
         }
         Self::of(columns, cells, vec![0; rows as usize])
             .expect("waiting and absent tasks are well-formed")
@@ -184,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_million_tasks_are_less_than_two_megabytes() {
-        let mut grid = Grid::new((25_000, 40), |_| true);
+        let mut grid = Grid::new((25_000, 40), |_| 40);
         assert_eq!(grid.tasks(), 1_000_000);
         for row in 0..25_000 {
             grid.set(row, row % 40, TaskState::Ready, 1);

@@ -21,6 +21,8 @@ pub(crate) const MESSAGE_CHARS_MAX: usize = 2_000;
 pub(crate) const SAMPLES_MAX: usize = 1_000_000;
 /// Shards of a sample or of a cohort.
 pub(crate) const SHARDS_MAX: u32 = 10_000;
+/// Chunks of a sample: the task that merges them has all open.
+pub(crate) const CHUNKS_MAX: u32 = 256;
 /// Tasks of a cohort.
 pub(crate) const TASKS_MAX: u64 = 50_000_000;
 /// Violations that are listed.

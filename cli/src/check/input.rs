@@ -94,6 +94,7 @@ impl Check<'_> {
             read_groups,
             gvcf,
             centre: sample.centre.clone(),
+            align_chunks: 0,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Everything about a cohort that can be known before work starts: is it there, is it whole, does it fit
 //! the reference. What is wrong is reported all at once.
 
+mod chunks;
 mod input;
 
 use std::path::{Path, PathBuf};
@@ -30,13 +31,18 @@ pub struct Facts {
     pub samples: Vec<v1::Sample>,
     /// What is wrong with files of samples that will be set aside for it.
     pub set_aside: Vec<Problem>,
+    /// What its owner should know of how it will be computed.
+    pub notes: Vec<String>,
 }
 
 impl Facts {
-    /// Says on standard error which samples will be set aside, and why.
+    /// Says on standard error which samples will be set aside, and what else there is to know.
     pub fn warn(&self) {
         for problem in &self.set_aside {
             eprintln!("will be set aside: {problem}");
+        }
+        for note in &self.notes {
+            eprintln!("{note}");
         }
     }
 
@@ -82,7 +88,11 @@ pub fn cohort(
     let contigs = source
         .as_ref()
         .map_or_else(Contigs::default, |source| source.contigs().clone());
-    let samples = input::samples(&loaded.samples, source.as_deref(), &mut problems);
+    let mut samples = input::samples(&loaded.samples, source.as_deref(), &mut problems);
+    let mut notes = Vec::new();
+    for (sheet, sample) in loaded.samples.iter().zip(&mut samples) {
+        notes.extend(chunks::choose(&loaded.file, sheet, sample));
+    }
     drop(source);
     let params = params(&loaded, &whole, &contigs, on_bad_sample, &mut problems);
     let quarantine = params.on_bad_sample() == v1::OnBadSample::Quarantine;
@@ -105,6 +115,7 @@ pub fn cohort(
         header,
         samples,
         set_aside,
+        notes,
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use kumi_proto::v1;
 
+use crate::cohort_file::PrioritySetting;
 use crate::problem::{Place, Problems};
 use crate::sheet::entry::{Entry, Input};
 
@@ -43,6 +44,8 @@ pub struct SheetSample {
     pub sex: v1::Sex,
     /// A tumour sample.
     pub tumour: bool,
+    /// How soon it is wanted, when the sheet tells.
+    pub priority: Option<PrioritySetting>,
     /// Its reads, in the order of the sheet; a single gVCF instead of them is possible.
     pub inputs: Vec<ReadInput>,
 }
@@ -83,14 +86,26 @@ pub fn group(entries: Vec<Entry>, problems: &mut Problems) -> Vec<SheetSample> {
             .find(|sample| sample.name == entry.sample)
         {
             Some(sample) => join(sample, entry, problems),
-            None => samples.push(start(entry)),
+            None => {
+                let name = fact(&entry, "priority");
+                if !name.is_empty() && PrioritySetting::named(&name).is_none() {
+                    let what = format!("`{name}` is none of urgent, high, normal and bulk");
+                    problems.push(entry.place.wrong("priority", what));
+                }
+                samples.push(start(entry));
+            }
         }
     }
     samples
 }
 
+/// What a line says in a column of ours; empty when it says nothing.
+fn fact(entry: &Entry, column: &str) -> String {
+    entry.facts.get(column).cloned().unwrap_or_default()
+}
+
 fn start(entry: Entry) -> SheetSample {
-    let fact = |column: &str| entry.facts.get(column).cloned().unwrap_or_default();
+    let fact = |column: &str| fact(&entry, column);
     SheetSample {
         place: entry.place.clone(),
         name: entry.sample.clone(),
@@ -100,6 +115,7 @@ fn start(entry: Entry) -> SheetSample {
         centre: fact("centre"),
         sex: entry.sex,
         tumour: entry.tumour,
+        priority: PrioritySetting::named(&fact("priority")),
         inputs: vec![read_input(entry)],
     }
 }
@@ -125,7 +141,8 @@ fn read_input(entry: Entry) -> ReadInput {
 
 /// Adds a further lane; what describes the sample must be the same on all its lines.
 fn join(sample: &mut SheetSample, entry: Entry, problems: &mut Problems) {
-    let fact = |column: &str| entry.facts.get(column).cloned().unwrap_or_default();
+    let fact = |column: &str| fact(&entry, column);
+    let priority = PrioritySetting::named(&fact("priority"));
     let first = sample.place.line;
     let mut same = |column: &str, equal: bool| {
         if !equal {
@@ -141,6 +158,7 @@ fn join(sample: &mut SheetSample, entry: Entry, problems: &mut Problems) {
     same("family_id", sample.family_id == fact("family_id"));
     same("case_id", sample.case_id == fact("case_id"));
     same("centre", sample.centre == fact("centre"));
+    same("priority", sample.priority == priority);
     let gvcf =
         matches!(entry.input, Input::Gvcf(_)) || matches!(sample.inputs[0].input, Input::Gvcf(_));
     same("gvcf", !gvcf);

@@ -1,5 +1,6 @@
-//! The rules by which tasks wait, become ready, are done or skipped: index, then align by row, call
-//! by row and column, gVCF by row, joint by column over all rows, release.
+//! The rules by which tasks wait, become ready, are done or skipped: index, then align by row (in
+//! latency mode cut by row and chunk by row and column before it), call by row and column, gVCF by row,
+//! joint by column over all rows, release.
 //!
 //! A state follows from what the ledger knows and what is set aside; running and failed tasks are
 //! left as they are while the rules allow it. So the same function plans a cohort, follows a result
@@ -50,7 +51,9 @@ impl Cohort {
         match cell.stage {
             Stage::Unspecified => {}
             Stage::Index => self.advance(Extent::Whole, ledger, ripple),
-            Stage::Align | Stage::Gvcf => self.advance(Extent::Row(cell.row), ledger, ripple),
+            Stage::Cut | Stage::Chunk | Stage::Align | Stage::Gvcf => {
+                self.advance(Extent::Row(cell.row), ledger, ripple)
+            }
             Stage::Call => self.advance_gvcf(cell.row, ledger, ripple),
             Stage::Joint | Stage::Release => self.advance(Extent::Tail, ledger, ripple),
         }
@@ -93,11 +96,42 @@ impl Cohort {
         if let Some(key) = self.layout.align[row as usize] {
             let known = ledger.has(&self.layout.address(key));
             let align = one(Stage::Align, row);
-            let to = self.state(known, true);
+            let inputs = known || self.advance_chunks(row, ledger, ripple);
+            let to = self.state(known, inputs);
             self.place(align, to, ripple);
+            if known {
+                self.drop_chunks(row, ripple);
+            }
             self.advance_calls(row, known, ledger, ripple);
         }
         self.advance_gvcf(row, ledger, ripple);
+    }
+
+    /// Brings the chunks of a row up to date; true when all that there are have their runs.
+    fn advance_chunks(&mut self, row: u32, ledger: &Ledger, ripple: &mut Ripple) -> bool {
+        let mut cut = true;
+        let mut whole = true;
+        for cell in self.chunk_cells(row) {
+            let known = ledger.has(&self.address(cell));
+            let to = self.state(known, cut);
+            self.place(cell, to, ripple);
+            match cell.stage {
+                Stage::Cut => cut = known,
+                _ => whole &= known,
+            }
+        }
+        whole
+    }
+
+    /// The alignment is there: nothing needs the chunks of a row any more.
+    fn drop_chunks(&mut self, row: u32, ripple: &mut Ripple) {
+        for cell in self.chunk_cells(row) {
+            if self.get(cell) == TaskState::Done {
+                ripple.forget.push(self.address(cell));
+            } else {
+                self.place(cell, TaskState::Skipped, ripple);
+            }
+        }
     }
 
     fn set_row_aside(&mut self, row: u32, ripple: &mut Ripple) {

@@ -54,7 +54,7 @@ pub(crate) struct Cohort {
     /// Why it failed or was cancelled.
     pub(crate) reason: String,
     /// In the order of [`STAGES`].
-    pub(crate) grids: [Grid; 6],
+    pub(crate) grids: [Grid; STAGES.len()],
     /// Rows whose sample failed.
     pub(crate) aside: BTreeMap<u32, Aside>,
     pub(crate) running: BTreeMap<Cell, u64>,
@@ -75,11 +75,8 @@ impl Cohort {
     ) -> Self {
         let layout = Layout::new(&header, &samples);
         let grids = STAGES.map(|stage| {
-            let has_tasks = |row: u32| match stage {
-                Stage::Align | Stage::Call => layout.align[row as usize].is_some(),
-                _ => true,
-            };
-            Grid::new(layout.size(stage), has_tasks)
+            let tasks_of = |row| layout.tasks_of(stage, row);
+            Grid::new(layout.size(stage), tasks_of)
         });
         Self {
             id,
@@ -110,7 +107,7 @@ impl Cohort {
         &self.grids[slot(stage)]
     }
 
-    fn grid_mut(&mut self, stage: Stage) -> &mut Grid {
+    pub(crate) fn grid_mut(&mut self, stage: Stage) -> &mut Grid {
         &mut self.grids[slot(stage)]
     }
 
@@ -190,6 +187,8 @@ impl Cohort {
         let row = cell.row as usize;
         match cell.stage {
             Stage::Unspecified | Stage::Index => layout.index_address(),
+            Stage::Cut => layout.address(layout.cut_key(cell.row)),
+            Stage::Chunk => layout.address(layout.chunk_key(cell.row, cell.column)),
             Stage::Align => layout.address(layout.align[row].unwrap_or_default()),
             Stage::Gvcf => layout.address(layout.gvcf[row]),
             Stage::Call => {
@@ -264,6 +263,14 @@ impl Cohort {
         }
     }
 
+    /// The tasks whose results a row's alignment is made of in latency mode.
+    pub(crate) fn chunk_cells(&self, row: u32) -> impl Iterator<Item = Cell> + use<> {
+        let chunks = self.layout.chunks[row as usize];
+        let cell = move |stage, column| Cell { stage, row, column };
+        let cut = (0..chunks.min(1)).map(move |column| cell(Stage::Cut, column));
+        cut.chain((0..chunks).map(move |column| cell(Stage::Chunk, column)))
+    }
+
     /// All cells of a stage's row.
     fn row_cells(&self, stage: Stage, row: u32) -> impl Iterator<Item = Cell> + use<> {
         (0..self.grid(stage).columns()).map(move |column| Cell { stage, row, column })
@@ -280,7 +287,13 @@ pub(crate) enum Extent {
 }
 
 /// Stages with a row for each sample.
-pub(crate) const BY_SAMPLE: [Stage; 3] = [Stage::Align, Stage::Call, Stage::Gvcf];
+pub(crate) const BY_SAMPLE: [Stage; 5] = [
+    Stage::Cut,
+    Stage::Chunk,
+    Stage::Align,
+    Stage::Call,
+    Stage::Gvcf,
+];
 
 pub(crate) fn is_by_sample(stage: Stage) -> bool {
     BY_SAMPLE.contains(&stage)

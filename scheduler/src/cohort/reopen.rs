@@ -24,8 +24,7 @@ impl Cohort {
         ledger: &Ledger,
         ripple: &mut Ripple,
     ) -> u64 {
-        let chosen = |row: &u32| !self.quarantines() || rows.is_none_or(|rows| rows.contains(row));
-        let rows: Vec<u32> = self.aside.keys().copied().filter(chosen).collect();
+        let rows = self.retried(rows);
         let stopped = [CohortState::Failed, CohortState::Cancelled].contains(&self.state);
         if rows.is_empty() && missing.is_empty() && !stopped {
             return 0;
@@ -52,6 +51,31 @@ impl Cohort {
         }
         self.advance(Extent::Whole, ledger, ripple);
         self.unfinished().saturating_sub(before)
+    }
+
+    /// The rows that a retry opens again.
+    fn retried(&self, rows: Option<&BTreeSet<u32>>) -> Vec<u32> {
+        let chosen = |row: &u32| !self.quarantines() || rows.is_none_or(|rows| rows.contains(row));
+        self.aside.keys().copied().filter(chosen).collect()
+    }
+
+    /// What failed tasks of latency mode were given: when it can be at fault, a retry makes it again.
+    pub(crate) fn suspects(&self, rows: Option<&BTreeSet<u32>>) -> Vec<Cell> {
+        let failed = |stage: Stage, row: u32| {
+            let mut cells = self.row_cells(stage, row);
+            cells.any(|cell| self.get(cell) == TaskState::Failed)
+        };
+        let mut suspects = Vec::new();
+        for row in self.retried(rows) {
+            let cells = self.chunk_cells(row);
+            if failed(Stage::Align, row) {
+                suspects.extend(cells);
+            } else if failed(Stage::Chunk, row) {
+                suspects.extend(cells.filter(|cell| cell.stage == Stage::Cut));
+            }
+        }
+        suspects.retain(|cell| self.get(*cell) == TaskState::Done);
+        suspects
     }
 
     /// Tasks that will run or are running.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use kumi_proto::v1;
 use kumi_proto::v1::{Region, Stage};
+use kumi_proto::{STAGES, v1};
 
 use crate::plan::key::{Address, Chain, Key, hex};
 use crate::plan::need::{self, Need};
@@ -23,13 +23,15 @@ pub(crate) struct Layout {
     pub(crate) align: Vec<Option<Key>>,
     /// By row.
     pub(crate) gvcf: Vec<Key>,
+    /// In how many chunks a row is aligned; 0: as a whole.
+    pub(crate) chunks: Vec<u32>,
     pub(crate) targets: Vec<Region>,
     /// By column.
     pub(crate) call: Vec<Vec<Region>>,
     pub(crate) joint: Vec<Vec<Region>>,
     call_digests: Vec<Key>,
     joint_digests: Vec<Key>,
-    needs: [Need; 6],
+    needs: [Need; STAGES.len()],
     /// Rows in the order of their samples' names, which is the order of a release.
     pub(crate) by_name: Vec<u32>,
     /// The case of each row, and the rows of each case.
@@ -85,12 +87,13 @@ impl Layout {
             builds_index: matches!(facts.source, Some(v1::reference_facts::Source::Fasta(_))),
             gvcf: gvcf.collect(),
             align,
+            chunks: samples.iter().map(chunks).collect(),
             call_digests: call.iter().map(|shard| digest(shard)).collect(),
             joint_digests: joint.iter().map(|shard| digest(shard)).collect(),
             targets,
             call,
             joint,
-            needs: kumi_proto::STAGES.map(|stage| need::of(stage, header, samples.len())),
+            needs: STAGES.map(|stage| need::of(stage, header, samples.len())),
             by_name: by_name(samples),
             case_of,
             cases,
@@ -111,6 +114,8 @@ impl Layout {
         match stage {
             Stage::Unspecified => (0, 0),
             Stage::Index => (u32::from(self.builds_index), 1),
+            Stage::Cut => (count(self.gvcf.len()), self.most_chunks().min(1)),
+            Stage::Chunk => (count(self.gvcf.len()), self.most_chunks()),
             Stage::Align | Stage::Gvcf => (count(self.gvcf.len()), 1),
             Stage::Call => (count(self.gvcf.len()), count(self.call.len())),
             Stage::Joint => (1, count(self.joint.len())),
@@ -118,9 +123,41 @@ impl Layout {
         }
     }
 
+    fn most_chunks(&self) -> u32 {
+        self.chunks.iter().copied().max().unwrap_or(0)
+    }
+
+    /// How many tasks of a stage a row has.
+    pub(crate) fn tasks_of(&self, stage: Stage, row: u32) -> u32 {
+        let row = row as usize;
+        match stage {
+            Stage::Cut => self.chunks[row].min(1),
+            Stage::Chunk => self.chunks[row],
+            Stage::Align | Stage::Call if self.align[row].is_none() => 0,
+            _ => u32::MAX,
+        }
+    }
+
     pub(crate) fn need(&self, stage: Stage) -> Need {
-        let at = kumi_proto::STAGES.iter().position(|s| *s == stage);
+        let at = STAGES.iter().position(|s| *s == stage);
         self.needs[at.expect("a grid's stage is one of the stages")]
+    }
+
+    /// The key of where a row's chunks begin.
+    pub(crate) fn cut_key(&self, row: u32) -> Key {
+        self.chunked("cut", row).finish()
+    }
+
+    /// The key of a chunk's runs.
+    pub(crate) fn chunk_key(&self, row: u32, column: u32) -> Key {
+        let chain = self.chunked("chunk", row);
+        chain.number(column.into()).finish()
+    }
+
+    fn chunked(&self, domain: &str, row: u32) -> Chain {
+        let align = self.align[row as usize].unwrap_or_default();
+        let chunks = self.chunks[row as usize];
+        Chain::new(domain).key(&align).number(chunks.into())
     }
 
     pub(crate) fn call_key(&self, header: &v1::CohortHeader, align: &Key, cell: (Sex, u32)) -> Key {
@@ -271,6 +308,14 @@ impl SampleKeys<'_> {
             Some(align) => chain.text("called").key(align).finish(),
             None => chain.text("given").text(given).finish(),
         }
+    }
+}
+
+/// One chunk is the whole.
+pub(super) fn chunks(sample: &v1::Sample) -> u32 {
+    match sample.align_chunks {
+        1 => 0,
+        given => given,
     }
 }
 

@@ -26,8 +26,10 @@ pub(super) fn of(stage: Stage, header: &v1::CohortHeader, samples: usize) -> Nee
         Stage::Unspecified => (1, 0),
         // The seeds are sorted in memory.
         Stage::Index => (4, 256 * MIB + 12 * genome_bytes),
+        // The mapped index, of which little is looked at, and blocks that are inflated together.
+        Stage::Cut => (align_cores, 512 * MIB + 5 * genome_bytes),
         // The mapped index, buffers of each thread, a budget to sort in.
-        Stage::Align => (
+        Stage::Align | Stage::Chunk => (
             align_cores,
             512 * MIB + 5 * genome_bytes + u64::from(align_cores) * 64 * MIB,
         ),

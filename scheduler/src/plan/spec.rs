@@ -25,6 +25,7 @@ pub(crate) fn spec(cohort: &Cohort, cell: Cell, need: Need, ledger: &Ledger) -> 
         cores: need.cores,
         memory_bytes: need.memory_bytes,
         contigs: facts.map_or_else(Vec::new, |facts| facts.contigs.clone()),
+        discard: discard(cohort, cell),
         kind: Some(kind),
     }
 }
@@ -40,13 +41,24 @@ pub(crate) fn directory(cohort: &Cohort, cell: Cell) -> String {
             let sample = &cohort.samples[cell.row as usize].name;
             cohort.layout.sample_directory(programme, sample, cell.row)
         }
-        Stage::Call | Stage::Joint => format!("{programme}/work/{}", hex(&key, 16)),
+        Stage::Cut | Stage::Chunk | Stage::Call | Stage::Joint => {
+            format!("{programme}/work/{}", hex(&key, 16))
+        }
         Stage::Release => {
             let name = &header.name;
             let release = hex(&key, 12);
             format!("{programme}/cohorts/{name}/releases/{release}")
         }
     }
+}
+
+/// When a sample is called, its alignment is known for good and nothing reads the chunks it was made of.
+fn discard(cohort: &Cohort, cell: Cell) -> Vec<String> {
+    if cell.stage != Stage::Gvcf {
+        return Vec::new();
+    }
+    let chunks = cohort.chunk_cells(cell.row);
+    chunks.map(|cell| directory(cohort, cell)).collect()
 }
 
 struct Writer<'a> {
@@ -60,7 +72,19 @@ impl Writer<'_> {
         let row = cell.row;
         match cell.stage {
             Stage::Unspecified | Stage::Index => Kind::Index(self.index()),
-            Stage::Align => Kind::Align(self.align(row)),
+            Stage::Cut => Kind::Cut(v1::CutSpec {
+                align: Some(self.align(row)),
+                chunks: self.cohort.layout.chunks[row as usize],
+            }),
+            Stage::Chunk => Kind::Chunk(v1::ChunkSpec {
+                align: Some(self.align(row)),
+                cut: Some(self.manifest(Stage::Cut, row, 0)),
+                chunk: cell.column,
+            }),
+            Stage::Align => Kind::Align(v1::AlignSpec {
+                chunks: self.chunks(row),
+                ..self.align(row)
+            }),
             Stage::Call => Kind::Call(self.call(cell)),
             Stage::Gvcf => Kind::Gvcf(self.gvcf(row)),
             Stage::Joint => Kind::Joint(self.joint(cell.column)),
@@ -89,7 +113,15 @@ impl Writer<'_> {
             sample: sample.name.clone(),
             read_groups: sample.read_groups.clone(),
             targets: self.cohort.layout.targets.clone(),
+            chunks: Vec::new(),
         }
+    }
+
+    fn chunks(&self, row: u32) -> Vec<Manifest> {
+        let columns = 0..self.cohort.layout.chunks[row as usize];
+        columns
+            .map(|column| self.manifest(Stage::Chunk, row, column))
+            .collect()
     }
 
     fn call(&self, cell: Cell) -> v1::CallSpec {

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use kumi_proto::v1;
 
 use crate::limits::{
-    NAME_CHARS_MAX, SAMPLES_MAX, SHARDS_MAX, TASKS_MAX, TEXT_CHARS_MAX, VIOLATIONS_MAX,
+    CHUNKS_MAX, NAME_CHARS_MAX, SAMPLES_MAX, SHARDS_MAX, TASKS_MAX, TEXT_CHARS_MAX, VIOLATIONS_MAX,
 };
-use crate::plan::layout::Layout;
+use crate::plan::layout::{self, Layout};
 
 /// One fault of a submission.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -257,6 +257,7 @@ fn one_sample(sample: &v1::Sample, field: &str, found: &mut Findings) {
         (Some(gvcf), true) => found.file(&format!("{field}.gvcf"), Some(gvcf)),
         (None, false) => {}
     }
+    chunks(sample, field, found);
     let mut ids = BTreeSet::new();
     for (at, group) in sample.read_groups.iter().enumerate() {
         let field = format!("{field}.read_groups[{at}]");
@@ -290,6 +291,22 @@ fn one_sample(sample: &v1::Sample, field: &str, found: &mut Findings) {
     }
 }
 
+/// Only FASTQ files can be entered in their middle.
+fn chunks(sample: &v1::Sample, field: &str, found: &mut Findings) {
+    let field = format!("{field}.align_chunks");
+    let chunks = sample.align_chunks;
+    if chunks > CHUNKS_MAX {
+        found.add(&field, format!("is {chunks}; at most {CHUNKS_MAX}"));
+    }
+    let is_fastq = |group: &v1::ReadGroup| {
+        matches!(group.source, None | Some(v1::read_group::Source::Fastq(_)))
+    };
+    if chunks > 1 && (sample.gvcf.is_some() || !sample.read_groups.iter().all(is_fastq)) {
+        let problem = format!("is {chunks}; only a sample of FASTQ files has chunks");
+        found.add(field, problem);
+    }
+}
+
 fn files_of(sample: &v1::Sample) -> Vec<&str> {
     let mut files: Vec<&v1::ReadFile> = sample.gvcf.iter().collect();
     for group in &sample.read_groups {
@@ -307,7 +324,9 @@ fn files_of(sample: &v1::Sample) -> Vec<&str> {
 
 fn size(header: &v1::CohortHeader, samples: &[v1::Sample], found: &mut Findings) {
     let columns = Layout::call_columns(header);
-    let tasks = samples.len() as u64 * (columns + 2);
+    let chunks = samples.iter().map(layout::chunks).max().unwrap_or(0);
+    let chunks = u64::from(chunks) + u64::from(chunks.min(1));
+    let tasks = samples.len() as u64 * (chunks + columns + 2);
     if tasks > TASKS_MAX {
         found.add(
             "header.params.call_shards",

@@ -1,7 +1,7 @@
 //! Cohorts as records and back.
 
 use kumi_proto::STAGES;
-use kumi_proto::v1::{CohortState, TaskState};
+use kumi_proto::v1::{CohortState, Stage, TaskState};
 
 use crate::cohort::{Aside, Cohort, Trouble};
 use crate::grid::{Cell, Grid};
@@ -68,10 +68,9 @@ pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
     cohort.finished_ms = record.finished_ms;
     cohort.state = CohortState::try_from(record.state).map_err(|_| invalid)?;
     cohort.reason = record.reason;
-    if record.grids.len() != STAGES.len() {
-        return Err(invalid);
-    }
-    for (grid, stored) in cohort.grids.iter_mut().zip(record.grids) {
+    let stages = stages_of(record.grids.len()).ok_or(invalid)?;
+    for (stage, stored) in stages.into_iter().zip(record.grids) {
+        let grid = cohort.grid_mut(stage);
         let restored = Grid::of(grid.columns(), stored.cells, stored.ready_ms);
         let restored = restored.filter(|restored| same_tasks(restored, grid));
         *grid = restored.ok_or(RestoreError::Invalid("grids"))?;
@@ -94,6 +93,19 @@ pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
         cohort.troubles.insert(cell, trouble);
     }
     Ok(cohort)
+}
+
+/// The stages that so many grids are of: all of them, or in version 1, which knew no chunks, all others.
+fn stages_of(grids: usize) -> Option<Vec<Stage>> {
+    let added = [Stage::Cut, Stage::Chunk];
+    if grids == STAGES.len() {
+        Some(STAGES.to_vec())
+    } else if grids + added.len() == STAGES.len() {
+        let known = STAGES.into_iter().filter(|stage| !added.contains(stage));
+        Some(known.collect())
+    } else {
+        None
+    }
 }
 
 /// Whether a restored grid has tasks where the plan has some.

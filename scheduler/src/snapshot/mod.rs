@@ -18,7 +18,9 @@ use crate::snapshot::record::{
 use crate::state::{Lease, State, Term, Worker};
 
 const MAGIC: [u8; 8] = *b"KUMISCHD";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The oldest version that is read.
+const VERSION_MIN: u32 = 1;
 /// Magic, version, length, digest.
 const HEADER_BYTES: usize = 8 + 4 + 8 + 32;
 
@@ -29,7 +31,7 @@ pub enum RestoreError {
     #[error("these bytes are no scheduler snapshot")]
     NotASnapshot,
     /// Written by another version.
-    #[error("the snapshot has format version {0}; this scheduler reads version {VERSION}")]
+    #[error("the snapshot has format version {0}; this scheduler reads {VERSION_MIN} to {VERSION}")]
     Version(u32),
     /// Damaged.
     #[error("the snapshot is damaged: its length or its checksum is wrong")]
@@ -142,7 +144,7 @@ fn body_of(bytes: &[u8]) -> Result<&[u8], RestoreError> {
         return Err(RestoreError::NotASnapshot);
     }
     let version = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
-    if version != VERSION {
+    if !(VERSION_MIN..=VERSION).contains(&version) {
         return Err(RestoreError::Version(version));
     }
     let mut length = [0; 8];

@@ -106,6 +106,7 @@ impl State {
         }
         let row_open = |stage: Stage| cohort.grid(stage).open(cell.row) > 0;
         let read = match cell.stage {
+            Stage::Cut | Stage::Chunk => row_open(Stage::Align),
             Stage::Call => row_open(Stage::Gvcf),
             Stage::Joint => cohort.grid(Stage::Release).open(0) > 0,
             _ => true,
@@ -127,7 +128,9 @@ impl State {
         let index = cohort.grid(Stage::Index).tasks() == 0 || done(Stage::Index, 0);
         assert!(index || cell.stage == Stage::Index, "{cell:?}");
         let inputs = match cell.stage {
-            Stage::Unspecified | Stage::Index | Stage::Align => true,
+            Stage::Unspecified | Stage::Index | Stage::Cut => true,
+            Stage::Chunk => done(Stage::Cut, cell.row),
+            Stage::Align => done(Stage::Chunk, cell.row),
             Stage::Call => done(Stage::Align, cell.row),
             Stage::Gvcf => done(Stage::Align, cell.row) && done(Stage::Call, cell.row),
             Stage::Joint => cohort.included().all(|row| done(Stage::Gvcf, row)),

@@ -83,7 +83,8 @@ impl State {
         let id = retry.cohort;
         let cohort = self.cohort_mut(id)?;
         let rows = rows_of(cohort, &retry.samples)?;
-        let missing = missing_cells(cohort, &retry.missing)?;
+        let mut missing = missing_cells(cohort, &retry.missing)?;
+        missing.extend(cohort.suspects(rows.as_ref()));
         let addresses: Vec<Address> = missing.iter().map(|cell| cohort.address(*cell)).collect();
         let touched: BTreeSet<Address> =
             missing.iter().map(|cell| sharing(cohort, *cell)).collect();
@@ -259,10 +260,10 @@ fn rows_of(cohort: &Cohort, samples: &[String]) -> Result<Option<BTreeSet<u32>>,
 }
 
 /// By which address other cohorts that use a cell's result are found: those that share a call shard share the
-/// alignment that it was called from.
+/// alignment that it was called from, and those that share a chunk the one it is for.
 fn sharing(cohort: &Cohort, cell: Cell) -> Address {
     cohort.address(match cell.stage {
-        Stage::Call => Cell {
+        Stage::Cut | Stage::Chunk | Stage::Call => Cell {
             stage: Stage::Align,
             column: 0,
             ..cell

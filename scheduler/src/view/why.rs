@@ -5,7 +5,7 @@ use kumi_proto::ids::CohortId;
 use kumi_proto::v1;
 use kumi_proto::v1::{Stage, TaskState};
 
-use crate::cohort::{BY_SAMPLE, Cohort, Trouble, is_by_sample};
+use crate::cohort::{BY_SAMPLE, Cohort, Trouble};
 use crate::grid::Cell;
 use crate::limits::{EXPLANATIONS_MAX, FAILURES_MAX};
 use crate::plan::need::Need;
@@ -244,9 +244,19 @@ fn waiting(state: &State, cohort: &Cohort, cell: Cell) -> String {
             _ => format!("{what:?}").to_lowercase(),
         }
     };
-    if is_by_sample(cell.stage) && cell.stage != Stage::Align && is_open(align) {
+    let after_align = matches!(cell.stage, Stage::Call | Stage::Gvcf);
+    if after_align && is_open(align) {
         let sample = &cohort.samples[cell.row as usize].name;
         return format!("needs the alignment of {sample}, which is {}", says(align));
+    }
+    let cut = at(Stage::Cut, cell.row);
+    if cell.stage == Stage::Chunk && is_open(cut) {
+        let sample = &cohort.samples[cell.row as usize].name;
+        let says = says(cut);
+        return format!("needs to know where the chunks of {sample} begin: the cut is {says}");
+    }
+    if cell.stage == Stage::Align && cohort.grid(Stage::Chunk).open(cell.row) > 0 {
+        return missing_of_row(cohort, Stage::Chunk, cell.row, &says);
     }
     if cell.stage == Stage::Gvcf && cohort.grid(Stage::Call).open(cell.row) > 0 {
         return missing_of_row(cohort, Stage::Call, cell.row, &says);
@@ -289,15 +299,19 @@ fn missing_of_row(
         let state = cohort.get(*cell);
         !matches!(state, TaskState::Done | TaskState::Skipped)
     };
+    let cells = cells.filter(|cell| cohort.has(*cell));
+    let (part, parts) = match stage {
+        Stage::Chunk => ("chunk", "chunks".to_owned()),
+        _ => ("shard", format!("{} shards", stage.label())),
+    };
     let first = cells.clone().find(open);
     let first = first.map_or_else(String::new, |cell| {
-        format!("; shard {} is {}", cell.column, says(cell))
+        format!("; {part} {} is {}", cell.column, says(cell))
     });
     format!(
-        "needs {} more of {} {} shards{first}",
+        "needs {} more of {} {parts}{first}",
         grid.open(row),
-        grid.columns(),
-        stage.label()
+        cells.count(),
     )
 }
 

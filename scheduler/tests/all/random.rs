@@ -59,6 +59,7 @@ fn shape(bits: u8) -> Shape {
         },
         call_shards: u32::from(bits & 2) + 1,
         joint_shards: u32::from(bits & 4) / 2 + 1,
+        chunks: u32::from(bits & 5),
         quarantine: bits & 32 == 0,
         index_given: bits & 64 != 0,
         ..Shape::default()
@@ -188,10 +189,20 @@ impl World {
 
     /// Retries a cohort and says that some of the files of its tasks are gone.
     fn retry(&mut self, cohort: u64, what: u8) {
-        let stages = [(1, 0), (2, 0), (3, 1), (4, 0), (4, 1), (5, 0), (6, 0)];
+        let stages = [
+            (1, 0),
+            (2, 0),
+            (3, 1),
+            (4, 0),
+            (4, 1),
+            (5, 0),
+            (6, 0),
+            (7, 0),
+            (8, 0),
+        ];
         let missing = stages
             .into_iter()
-            .zip(0..7)
+            .zip([0, 1, 2, 3, 4, 5, 6, 7, 7])
             .filter(|(_, bit)| what >> bit & 1 == 1);
         let missing = missing.map(|((stage, row), _)| v1::TaskId {
             cohort,

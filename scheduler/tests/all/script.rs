@@ -163,6 +163,7 @@ impl Script {
             samples: words.list("samples"),
             from_gvcf: words.list("gvcf"),
             case: words.text("case"),
+            chunks: small("chunks", 0),
             call_shards: small("call", otherwise.call_shards),
             joint_shards: small("joint", otherwise.joint_shards),
             cores_per_align: small("cores", 0),

@@ -13,6 +13,8 @@ pub(crate) struct Shape {
     pub(crate) samples: Vec<String>,
     /// Samples that start from a gVCF.
     pub(crate) from_gvcf: Vec<String>,
+    /// In how many chunks reads are aligned.
+    pub(crate) chunks: u32,
     /// All samples are one case.
     pub(crate) case: String,
     pub(crate) call_shards: u32,
@@ -34,6 +36,7 @@ impl Default for Shape {
             programme: "p".to_owned(),
             samples: Vec::new(),
             from_gvcf: Vec::new(),
+            chunks: 0,
             case: String::new(),
             call_shards: 2,
             joint_shards: 2,
@@ -115,6 +118,7 @@ impl Shape {
         if self.from_gvcf.iter().any(|given| given == name) {
             sample.gvcf = Some(file(&format!("/in/{name}.g.vcf.gz")));
         } else {
+            sample.align_chunks = self.chunks;
             sample.read_groups = vec![v1::ReadGroup {
                 id: format!("{name}.1"),
                 library: name.to_owned(),

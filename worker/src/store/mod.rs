@@ -145,6 +145,22 @@ impl Drop for Publication {
     }
 }
 
+/// Removes a directory of work that nothing needs any more: `<programme>/work/<key>` below `root`, no other. One
+/// that is not there is no error.
+pub fn discard(root: &Path, directory: &str) -> Result<(), StoreError> {
+    let path = below(root, directory)?;
+    let parts: Vec<&str> = directory.split('/').collect();
+    if !matches!(parts[..], [_, "work", _]) {
+        return Err(StoreError::Escape(directory.to_owned()));
+    }
+    match fs::remove_dir_all(&path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::io("remove", path, source))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// `relative` below `root`; refused when it is absolute, empty, or climbs.
 pub fn below(root: &Path, relative: &str) -> Result<PathBuf, StoreError> {
     let path = Path::new(relative);

@@ -1,21 +1,26 @@
 //! Stage `align`: reads to a sorted, duplicate-marked CRAM with its index and quality metrics, in one pass.
 //!
 //! Reads are aligned and filed in the sorter; what it gives back in order is counted and written at the same
-//! time. Every read of the input is in the CRAM exactly once as a primary record, or nothing is published.
+//! time. In latency mode the stages `cut` and `chunk` went before: then the runs that they left are merged instead,
+//! and what comes out is the same. Every read of the input is in the CRAM exactly once as a primary record, or
+//! nothing is published.
 
+pub(super) mod chunk;
+pub(super) mod cut;
+mod plan;
 mod reads;
 mod write;
 
 use std::collections::BTreeMap;
 
-use kumi_align::{AlignError, Params, Stats, align_all};
+use kumi_align::{AlignError, InsertSizes, Params, Stats, align_all, align_part};
 use kumi_formats::bam::{Record, flag};
-use kumi_formats::header::{Header, SortOrder};
+use kumi_formats::header::{Header, ReadGroup, SortOrder};
 use kumi_formats::reads::TemplateReader;
 use kumi_proto::v1;
 use kumi_sort::library::Libraries;
 use kumi_sort::metrics::DuplicationMetrics;
-use kumi_sort::sorter::{self, SortError, Sorter};
+use kumi_sort::sorter::{self, SortError, Sorted, Sorter};
 
 use crate::capabilities::VERSION;
 use crate::fault::Fault;
@@ -35,46 +40,42 @@ const WRITTEN: f32 = 0.95;
 pub(super) fn run(context: &Context<'_>, spec: &v1::AlignSpec) -> Result<v1::Manifest, Fault> {
     let reference = context.reference(spec.reference.as_ref())?;
     let targets = context.intervals(reference.contigs(), &spec.targets)?;
-    let mut reader = reads::open(context, spec, &reference)?;
+    let input = if spec.chunks.is_empty() {
+        aligned(context, spec, &reference)?
+    } else {
+        chunk::merged(context, spec, &reference)?
+    };
     let header = Header::build(
         reference.contigs(),
-        reader.read_groups(),
+        &input.read_groups,
         VERSION,
         SortOrder::Coordinate,
     );
-    let mut sorter = Sorter::new(sorter::Params {
-        memory_bytes: sorter_bytes(context.spec.memory_bytes),
-        scratch: context.scratch.to_owned(),
-        libraries: Libraries::new(reader.read_groups()),
-        optical_distance: OPTICAL_DISTANCE,
-    });
-    let stats = align(context, &reference, &mut reader, &mut sorter)?;
-    drop(reader);
 
     let mut publication =
         Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
     let name = format!("{}.cram", spec.sample);
     let cram = publication.stage(&name)?;
-    let sorted = sorter.finish().map_err(|error| sorting(context, &error))?;
-    let duplication = sorted.metrics();
+    let duplication = input.sorted.metrics();
     let target = write::Target {
         path: &cram,
         header: &header,
         reference: &reference,
         sample: &spec.sample,
         targets: &targets,
+        progress: input.progress,
     };
-    let written = write::all(context, &target, sorted, &duplication, stats.reads)?;
+    let written = write::all(context, &target, input.sorted, &duplication, input.reads)?;
     let crai = publication.stage_beside(&name, "crai")?;
     validate::index_cram(context, &cram, &crai)?;
     for (name, content) in written.report.files() {
         publication.stage_bytes(&format!("qc/{name}"), &content)?;
     }
     let totals = written.report.totals();
-    if totals.reads != stats.reads {
+    if totals.reads != input.reads {
         return Err(context.internal(format_args!(
             "{} reads went in and {} came out",
-            stats.reads, totals.reads
+            input.reads, totals.reads
         )));
     }
     validate::cram(context, &cram, &header, &reference, written.records)?;
@@ -102,6 +103,44 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::AlignSpec) -> Result<v1::Man
     })
 }
 
+/// The records of a sample on their way to the CRAM.
+struct Input {
+    sorted: Sorted,
+    read_groups: Vec<ReadGroup>,
+    /// Reads that went in.
+    reads: u64,
+    /// How far the task is when the first record is written.
+    progress: f32,
+}
+
+/// Aligns all reads of a sample.
+fn aligned(
+    context: &Context<'_>,
+    spec: &v1::AlignSpec,
+    reference: &Reference,
+) -> Result<Input, Fault> {
+    let mut reader = reads::open(context, spec, reference)?;
+    let read_groups = reader.read_groups().to_vec();
+    let mut sorter = Sorter::new(sorting_params(context, &read_groups));
+    let stats = align(context, reference, None, &mut reader, &mut sorter)?;
+    drop(reader);
+    Ok(Input {
+        sorted: sorter.finish().map_err(|error| sorting(context, &error))?,
+        read_groups,
+        reads: stats.reads,
+        progress: ALIGNED,
+    })
+}
+
+fn sorting_params(context: &Context<'_>, read_groups: &[ReadGroup]) -> sorter::Params {
+    sorter::Params {
+        memory_bytes: sorter_bytes(context.spec.memory_bytes),
+        scratch: context.scratch.to_owned(),
+        libraries: Libraries::new(read_groups),
+        optical_distance: OPTICAL_DISTANCE,
+    }
+}
+
 /// Half of what the task may use: the other half is for reads on their way, the writer and the metrics.
 fn sorter_bytes(memory_bytes: u64) -> usize {
     usize::try_from((memory_bytes / 2).max(SORTER_BYTES_MIN)).unwrap_or(usize::MAX)
@@ -112,9 +151,11 @@ enum SinkError {
     Stopped(Fault),
 }
 
+/// Aligns what the reader gives. Of a part of a sample the insert sizes are known.
 fn align(
     context: &Context<'_>,
     reference: &Reference,
+    sizes: Option<&InsertSizes>,
     reader: &mut TemplateReader,
     sorter: &mut Sorter,
 ) -> Result<Stats, Fault> {
@@ -123,7 +164,12 @@ fn align(
         count(context, &records);
         sorter.push_batch(records).map_err(SinkError::Sort)
     };
-    align_all(reference.index(), &Params::default(), reader, sink).map_err(|error| match error {
+    let (index, params) = (reference.index(), Params::default());
+    let aligned = match sizes {
+        None => align_all(index, &params, reader, sink),
+        Some(sizes) => align_part(index, &params, sizes, reader, sink),
+    };
+    aligned.map_err(|error| match error {
         AlignError::Reads(error) => context.kernel(&error),
         AlignError::Sink(SinkError::Sort(error)) => sorting(context, &error),
         AlignError::Sink(SinkError::Stopped(fault)) => fault,

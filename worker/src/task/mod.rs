@@ -7,7 +7,8 @@
 //! | name | of | what |
 //! |---|---|---|
 //! | `contigs` | index | contigs of the reference |
-//! | `reads`, `bases` | align | reads of the sequencer and their bases; primary records |
+//! | `chunks` | cut | parts that a sample's reads were cut into |
+//! | `reads`, `bases` | chunk, align | reads of the sequencer and their bases; primary records |
 //! | `mapped`, `properly_paired`, `duplicates` | align | reads |
 //! | `optical_duplicates` | align | reads of pairs that are optical duplicates |
 //! | `records` | align | records of the CRAM, secondary and supplementary ones too |
@@ -39,6 +40,7 @@ use kumi_proto::v1::spec::Kind;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::metrics::Meter;
+use crate::store;
 
 /// What a task has to work with.
 pub(crate) struct Context<'a> {
@@ -57,8 +59,21 @@ pub(crate) struct Context<'a> {
 /// Does what the specification says, on the current rayon pool.
 pub(crate) fn run(context: &Context<'_>) -> Result<v1::Manifest, Fault> {
     context.control.check()?;
+    let manifest = make(context)?;
+    for directory in &context.spec.discard {
+        // The result is there: what is left behind harms nobody.
+        if let Err(error) = store::discard(context.root()?, directory) {
+            tracing::warn!(attempt = context.attempt, %error, "work was left behind");
+        }
+    }
+    Ok(manifest)
+}
+
+fn make(context: &Context<'_>) -> Result<v1::Manifest, Fault> {
     match &context.spec.kind {
         Some(Kind::Index(spec)) => index::run(context, spec),
+        Some(Kind::Cut(spec)) => align::cut::run(context, spec),
+        Some(Kind::Chunk(spec)) => align::chunk::run(context, spec),
         Some(Kind::Align(spec)) => align::run(context, spec),
         Some(Kind::Call(spec)) => call::run(context, spec),
         Some(Kind::Gvcf(spec)) => gvcf::run(context, spec),
@@ -74,11 +89,17 @@ pub(crate) fn run(context: &Context<'_>) -> Result<v1::Manifest, Fault> {
 pub(crate) fn heading(spec: &v1::Spec) -> String {
     match &spec.kind {
         Some(Kind::Index(_)) => "reference index".to_owned(),
-        Some(Kind::Align(align)) => format!("sample {}", align.sample),
+        Some(Kind::Cut(cut)) => sample_of(cut.align.as_ref()),
+        Some(Kind::Chunk(chunk)) => sample_of(chunk.align.as_ref()),
+        Some(Kind::Align(align)) => sample_of(Some(align)),
         Some(Kind::Call(call)) => format!("sample {}", call.sample),
         Some(Kind::Gvcf(gvcf)) => format!("sample {}", gvcf.sample),
         Some(Kind::Joint(joint)) => format!("cohort {}", joint.cohort),
         Some(Kind::Release(release)) => format!("cohort {}", release.cohort),
         None => "task".to_owned(),
     }
+}
+
+fn sample_of(align: Option<&v1::AlignSpec>) -> String {
+    format!("sample {}", align.map_or("?", |align| &align.sample))
 }

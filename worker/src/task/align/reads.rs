@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kumi_formats::header::ReadGroup;
-use kumi_formats::reads::{ReadsError, Source, TemplateReader, probe_alignment, probe_fastq};
+use kumi_formats::reads::{Part, ReadsError, Source, TemplateReader, probe_alignment, probe_fastq};
 use kumi_formats::reference::ReferenceSource;
 use kumi_proto::v1;
 use kumi_proto::v1::read_group;
@@ -20,16 +20,37 @@ pub(super) fn open(
     spec: &v1::AlignSpec,
     reference: &Reference,
 ) -> Result<TemplateReader, Fault> {
-    let mut sources = Vec::with_capacity(spec.read_groups.len());
-    for group in &spec.read_groups {
-        sources.push(source(context, spec, group, reference)?);
-    }
-    if sources.is_empty() {
-        return Err(context.internal("the specification names no reads"));
-    }
+    let sources = sources(context, spec, reference)?;
     let reader = TemplateReader::open(sources, &spec.sample);
     let reader = reader.map_err(|error| context.kernel(&error))?;
     Ok(reader.spill_to(context.scratch))
+}
+
+/// Opens a part of the sample's reads; with no pieces none, for the read groups alone.
+pub(super) fn open_part(
+    context: &Context<'_>,
+    spec: &v1::AlignSpec,
+    reference: &Reference,
+    part: &Part,
+) -> Result<TemplateReader, Fault> {
+    let sources = sources(context, spec, reference)?;
+    let reader = TemplateReader::open_part(&sources, &spec.sample, part);
+    reader.map_err(|error| context.kernel(&error))
+}
+
+/// Checks every input of the sample.
+pub(super) fn sources(
+    context: &Context<'_>,
+    spec: &v1::AlignSpec,
+    reference: &Reference,
+) -> Result<Vec<Source>, Fault> {
+    let groups = spec.read_groups.iter();
+    let sources = groups.map(|group| source(context, spec, group, reference));
+    let sources: Vec<Source> = sources.collect::<Result<_, _>>()?;
+    if sources.is_empty() {
+        return Err(context.internal("the specification names no reads"));
+    }
+    Ok(sources)
 }
 
 fn source(

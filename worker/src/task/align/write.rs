@@ -15,7 +15,7 @@ use kumi_seq::interval::Interval;
 use kumi_sort::metrics::DuplicationMetrics;
 use kumi_sort::sorter::{SortError, Sorted};
 
-use super::{ALIGNED, WRITTEN, duplication, sorting};
+use super::{WRITTEN, duplication, sorting};
 use crate::fault::Fault;
 use crate::store::StoreError;
 use crate::task::input::Reference;
@@ -32,6 +32,8 @@ pub(super) struct Target<'a> {
     pub(super) reference: &'a Reference,
     pub(super) sample: &'a str,
     pub(super) targets: &'a [Interval],
+    /// How far the task is when the first record comes.
+    pub(super) progress: f32,
 }
 
 /// What was written.
@@ -73,7 +75,9 @@ pub(super) fn all(
         );
         written.map_err(failed)?;
         records += chunk.len() as u64;
-        context.control.advance(ALIGNED, WRITTEN, records, reads);
+        context
+            .control
+            .advance(target.progress, WRITTEN, records, reads);
         chunk = next.map_err(|error| sorting(context, &error))?;
     }
     let file = writer.finish().map_err(failed)?;

@@ -127,6 +127,7 @@ impl House {
         self.spec(
             &format!("p/samples/{sample}/run"),
             Kind::Align(v1::AlignSpec {
+                chunks: Vec::new(),
                 reference: Some(reference.clone()),
                 sample: sample.to_owned(),
                 read_groups: vec![group],

@@ -3,4 +3,5 @@
 mod align;
 mod gvcf;
 mod house;
+mod latency;
 mod way;

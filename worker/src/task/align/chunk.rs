@@ -1,0 +1,94 @@
+//! Stage `chunk`: some reads of a sample to sorted runs; and the runs of all, merged.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use kumi_formats::reads::Part;
+use kumi_proto::v1;
+use kumi_sort::chunk::{Files, merge};
+use kumi_sort::sorter::Sorter;
+
+use super::plan::Plan;
+use super::{Input, align, reads, sorting, sorting_params};
+use crate::fault::Fault;
+use crate::store::Publication;
+use crate::task::Context;
+use crate::task::input::Reference;
+
+/// The names of a chunk's files.
+const RECORDS: &str = "records.run";
+const PAIRS: &str = "pairs.run";
+const FRAGMENTS: &str = "fragments.run";
+const COUNTS: &str = "counts.run";
+
+pub(in crate::task) fn run(
+    context: &Context<'_>,
+    spec: &v1::ChunkSpec,
+) -> Result<v1::Manifest, Fault> {
+    let whole = (spec.align.as_ref())
+        .ok_or_else(|| context.internal("the specification names no sample"))?;
+    let reference = context.reference(whole.reference.as_ref())?;
+    let plan = Plan::read(context, spec.cut.as_ref())?;
+    let part = plan.parts.get(spec.chunk as usize).ok_or_else(|| {
+        context.internal(format_args!(
+            "chunk {} of {} is asked for",
+            spec.chunk,
+            plan.parts.len()
+        ))
+    })?;
+    let mut reader = reads::open_part(context, whole, &reference, part)?;
+    let params = sorting_params(context, reader.read_groups());
+    let mut sorter = Sorter::numbering_from(params, part.first_template);
+    let sizes = Some(&plan.sizes);
+    let stats = align(context, &reference, sizes, &mut reader, &mut sorter)?;
+    drop(reader);
+
+    let mut publication =
+        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let files = Files {
+        records: publication.stage(RECORDS)?,
+        pairs: publication.stage(PAIRS)?,
+        fragments: publication.stage(FRAGMENTS)?,
+        counts: publication.stage(COUNTS)?,
+    };
+    sorter
+        .store(&files)
+        .map_err(|error| sorting(context, &error))?;
+    context.control.check()?;
+    let counts = [("reads", stats.reads), ("bases", stats.bases)];
+    Ok(v1::Manifest {
+        directory: context.spec.directory.clone(),
+        files: publication.publish()?,
+        counts: BTreeMap::from(counts.map(|(name, count)| (name.to_owned(), count))),
+        ..Default::default()
+    })
+}
+
+/// Merges the runs of all chunks of a sample.
+pub(super) fn merged(
+    context: &Context<'_>,
+    spec: &v1::AlignSpec,
+    reference: &Reference,
+) -> Result<Input, Fault> {
+    let groups = reads::open_part(context, spec, reference, &Part::default())?;
+    let chunks = spec.chunks.iter().map(|chunk| files(context, chunk));
+    let chunks: Vec<Files> = chunks.collect::<Result<_, _>>()?;
+    let params = sorting_params(context, groups.read_groups());
+    let count = |chunk: &v1::Manifest| chunk.counts.get("reads").copied().unwrap_or(0);
+    Ok(Input {
+        sorted: merge(&params, &chunks).map_err(|error| sorting(context, &error))?,
+        read_groups: groups.read_groups().to_vec(),
+        reads: spec.chunks.iter().map(count).sum(),
+        progress: 0.0,
+    })
+}
+
+fn files(context: &Context<'_>, chunk: &v1::Manifest) -> Result<Files, Fault> {
+    let file = |name: &str| -> Result<PathBuf, Fault> { context.published(chunk, name) };
+    Ok(Files {
+        records: file(RECORDS)?,
+        pairs: file(PAIRS)?,
+        fragments: file(FRAGMENTS)?,
+        counts: file(COUNTS)?,
+    })
+}
