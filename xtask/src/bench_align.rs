@@ -1,4 +1,5 @@
-//! Alignment beside bwa mem and minimap2: reads a CPU second, accuracy, and whether MAPQ means what it says.
+//! Alignment beside bwa mem and minimap2: reads a CPU second, accuracy, whether MAPQ means what it says, threads, and
+//! the whole way to a CRAM.
 //!
 //! Genome and reads come from the simulator in `../shared/tools`; each read carries its truth in its name. All
 //! aligners take the same files, on one thread, in turns, and write SAM to a file.
@@ -6,6 +7,7 @@
 mod aligner;
 mod data;
 mod score;
+mod whole;
 
 use std::fs::File;
 use std::io::{BufReader, Write};
@@ -53,6 +55,9 @@ pub(crate) struct Args {
     /// Aligners to run
     #[arg(long, value_enum, default_values_t = [Aligner::Kumi, Aligner::Bwa, Aligner::Minimap2])]
     aligners: Vec<Aligner>,
+    /// Leave out threads and the whole way to CRAM
+    #[arg(long)]
+    only_alignment: bool,
 }
 
 /// What is aligned to.
@@ -75,7 +80,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None => crate::accuracy::build(&root)?,
     };
     let data = Data::make(args, &root)?;
-    let mut tables = Vec::new();
+    let (mut tables, mut more) = (Vec::new(), Vec::new());
     for &reads in &args.reads {
         let files = data.reads(args, reads)?;
         let few = data.few(&files)?;
@@ -94,8 +99,14 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             let what = format!("{reads:?} | {aligner:?}").to_lowercase();
             tables.push((what, 2.0 * args.pairs as f64 / seconds, score));
         }
+        if !args.only_alignment {
+            note(&format!("{reads:?}: threads and the whole way"));
+            let scaling = whole::scaling(&kumi, &data, &files, &few)?;
+            more.push((reads, scaling, whole::ways(&kumi, &data, &files)?));
+        }
     }
     print(&tables)?;
+    print_more(&more)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -131,6 +142,24 @@ fn print(tables: &[(String, f64, Score)]) -> anyhow::Result<()> {
     for (what, _, score) in tables {
         let cells: Vec<String> = score.calibration().collect();
         writeln!(out, "| {what} | {} |", cells.join(" | "))?;
+    }
+    Ok(())
+}
+
+fn print_more(rows: &[(Reads, f64, [f64; 2])]) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "\n| reads | two threads: share of each that is used (wall) | gzip to CRAM, CPU s: kumi | bwa mem, samtools fixmate, sort, markdup | kumi of that |"
+    )?;
+    writeln!(out, "|---|---|---|---|---|")?;
+    for (reads, scaling, [ours, theirs]) in rows {
+        let what = format!("{reads:?}").to_lowercase();
+        let share = ours / theirs;
+        writeln!(
+            out,
+            "| {what} | {scaling:.2} | {ours:.1} | {theirs:.1} | {share:.3} |"
+        )?;
     }
     Ok(())
 }

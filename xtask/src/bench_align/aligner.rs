@@ -1,6 +1,6 @@
 //! The aligners, and what a run of one costs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
@@ -25,18 +25,32 @@ impl Aligner {
     pub(super) fn run(self, kumi: &Path, data: &Data, files: &Files) -> anyhow::Result<f64> {
         let output = data.output(self, files);
         let [first, second] = &files.mates;
-        let (script, program, index) = match self {
+        let index = self.index(kumi, data)?;
+        let (script, program) = match self {
             Self::Kumi => (
                 "\"$1\" kernel align --threads 1 --unsorted --sample s --reference \"$2\" \"$3\" \"$4\" --output -",
                 kumi,
-                data.index("kidx", |index| {
-                    ok(Command::new(kumi).args(["reference", "build"]).args([
-                        &data.fasta,
-                        Path::new("--output"),
-                        index,
-                    ]))
-                })?,
             ),
+            Self::Bwa => ("\"$1\" mem -t 1 \"$2\" \"$3\" \"$4\"", Path::new("bwa")),
+            Self::Minimap2 => (
+                "\"$1\" -ax sr -t 1 \"$2\" \"$3\" \"$4\"",
+                Path::new("minimap2"),
+            ),
+        };
+        let script = format!("TIMEFORMAT=%U; {{ time {script} > \"$5\" 2> /dev/null; }} 2>&1");
+        seconds(&script, &[program, &index, first, second, &output])
+    }
+
+    /// The index, built when it is not there.
+    pub(super) fn index(self, kumi: &Path, data: &Data) -> anyhow::Result<PathBuf> {
+        match self {
+            Self::Kumi => data.index("kidx", |index| {
+                ok(Command::new(kumi).args(["reference", "build"]).args([
+                    &data.fasta,
+                    Path::new("--output"),
+                    index,
+                ]))
+            }),
             Self::Bwa => {
                 // Its index is several files; the last one written says that all are there.
                 data.index("sa", |index| {
@@ -48,26 +62,21 @@ impl Aligner {
                     std::fs::rename(prefix.with_extension("sa"), index)?;
                     Ok(Vec::new())
                 })?;
-                (
-                    "\"$1\" mem -t 1 \"$2\" \"$3\" \"$4\"",
-                    Path::new("bwa"),
-                    data.fasta.with_extension(""),
-                )
+                Ok(data.fasta.with_extension(""))
             }
-            Self::Minimap2 => (
-                "\"$1\" -ax sr -t 1 \"$2\" \"$3\" \"$4\"",
-                Path::new("minimap2"),
-                data.index("mmi", |index| {
-                    ok(Command::new("minimap2")
-                        .args(["-x", "sr", "-d"])
-                        .args([index, &data.fasta]))
-                })?,
-            ),
-        };
-        let script = format!("TIMEFORMAT=%U; {{ time {script} > \"$5\" 2> /dev/null; }} 2>&1");
-        let said = shell(&script, &[program, &index, first, second, &output])?;
-        said.trim()
-            .parse()
-            .with_context(|| format!("`{said}` is no time"))
+            Self::Minimap2 => data.index("mmi", |index| {
+                ok(Command::new("minimap2")
+                    .args(["-x", "sr", "-d"])
+                    .args([index, &data.fasta]))
+            }),
+        }
     }
+}
+
+/// What a script says that ends with how long something took.
+pub(super) fn seconds(script: &str, arguments: &[&Path]) -> anyhow::Result<f64> {
+    let said = shell(script, arguments)?;
+    let times: Result<Vec<f64>, _> = said.split_whitespace().map(str::parse).collect();
+    let times = times.with_context(|| format!("`{said}` is no time"))?;
+    Ok(times.iter().sum())
 }

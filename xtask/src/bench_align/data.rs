@@ -121,6 +121,27 @@ impl Data {
         Ok(Files { name, mates })
     }
 
+    /// A read set in gzip files, as a sequencer's software leaves it.
+    pub(super) fn packed(&self, files: &Files) -> anyhow::Result<Files> {
+        let mates = [0, 1].map(|mate| {
+            let mut packed = files.mates[mate].as_os_str().to_owned();
+            packed.push(".gz");
+            PathBuf::from(packed)
+        });
+        for (all, packed) in files.mates.iter().zip(&mates) {
+            once(packed, |partial| {
+                shell("gzip -6 -c \"$1\" > \"$2\"", &[all, partial])
+            })?;
+        }
+        let name = files.name.clone();
+        Ok(Files { name, mates })
+    }
+
+    /// Where the CRAM of the whole way goes.
+    pub(super) fn cram(&self, files: &Files, who: &str) -> PathBuf {
+        self.work.join(format!("{}.{who}.cram", files.name))
+    }
+
     /// The index of an aligner, made with `make` when it is not there.
     pub(super) fn index(
         &self,
