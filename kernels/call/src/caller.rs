@@ -5,12 +5,12 @@ use std::sync::Mutex;
 
 use kumi_formats::alignments::{AlignmentFile, AlignmentsError};
 use kumi_formats::reference::ReferenceSource;
+use kumi_formats::vcf::Record;
 use kumi_seq::interval::Interval;
 use kumi_seq::ploidy::PloidyMap;
 use rayon::prelude::*;
 
 use crate::params::Params;
-use crate::record::Record;
 use crate::stats::Stats;
 use crate::tile::{self, Tile};
 

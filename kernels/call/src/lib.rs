@@ -23,7 +23,6 @@ mod phred;
 mod pile;
 mod pileup;
 mod read;
-mod record;
 mod region;
 mod repeats;
 mod site;
@@ -34,7 +33,6 @@ mod window;
 pub use caller::{CallError, call_all};
 pub use header::header;
 pub use params::Params;
-pub use record::Record;
 pub use stats::Stats;
 
 #[cfg(test)]

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use kumi_formats::bam::{self, Fields};
 use kumi_formats::header::{Header, ReadGroup, SortOrder};
 use kumi_formats::reference::{InMemory, ReferenceSource};
+use kumi_formats::vcf::Record;
 use kumi_seq::cigar;
 use kumi_seq::contig::{Contig, ContigId};
 use kumi_seq::interval::Interval;
 use kumi_seq::ploidy::{PloidyMap, Sex};
 use proptest::prelude::*;
 
-use crate::{BLOCK_EDGE, Params, Record, call_all};
+use crate::{BLOCK_EDGE, Params, call_all};
 
 const LENGTH: usize = 20_000;
 const READ: usize = 100;

@@ -2,6 +2,7 @@
 
 use kumi_formats::alignments::{AlignmentFile, AlignmentsError};
 use kumi_formats::reference::ReferenceSource;
+use kumi_formats::vcf::Record;
 use kumi_seq::contig::ContigId;
 use kumi_seq::interval::Interval;
 
@@ -17,7 +18,6 @@ use crate::params::Params;
 use crate::pile;
 use crate::pileup;
 use crate::read::{self, Read};
-use crate::record::Record;
 use crate::region::{self, Region};
 use crate::repeats;
 use crate::site::{self, Site};

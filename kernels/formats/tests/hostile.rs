@@ -419,9 +419,13 @@ fn gvcf(seed: u64, reference: &InMemory) -> (Vec<u8>, Vec<u8>, String) {
             contig + 1,
             at + 1
         );
-        writer
-            .write(ContigId(contig as u32), at, end, line.as_bytes())
-            .expect("written");
+        let record = vcf::Record {
+            contig: ContigId(contig as u32),
+            start: at,
+            end,
+            line: line.clone().into_bytes(),
+        };
+        writer.write(&record).expect("written");
         text.push_str(&line);
         text.push('\n');
         at = end;

@@ -2,12 +2,12 @@
 
 use std::io::Write as _;
 
+use kumi_formats::vcf::Record;
 use kumi_seq::contig::ContigId;
 
 use crate::equilibrium::Counts;
 use crate::genotype::{Genotype, Genotyped};
 use crate::params::Params;
-use crate::pipeline::Record;
 use crate::project::{NoCall, Projected};
 
 /// Samples from which an inbreeding coefficient means something.

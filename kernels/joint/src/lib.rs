@@ -26,4 +26,4 @@ mod track;
 pub use error::JointError;
 pub use header::header;
 pub use params::Params;
-pub use pipeline::{Record, Stats, joint_all};
+pub use pipeline::{Stats, joint_all};

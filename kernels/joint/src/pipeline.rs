@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use kumi_formats::reference::ReferenceSource;
+use kumi_formats::vcf::Record;
 use kumi_formats::vcf::VcfError;
-use kumi_seq::contig::ContigId;
 use kumi_seq::interval::{Interval, merge};
 use rayon::prelude::*;
 
@@ -21,19 +21,6 @@ use crate::track::Track;
 const WINDOW: u32 = 16_384;
 /// Sites a thread takes at a time.
 const SITES: usize = 8;
-
-/// A record of the cohort VCF.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// The contig.
-    pub contig: ContigId,
-    /// First reference base, 0-based.
-    pub start: u32,
-    /// One past the last reference base.
-    pub end: u32,
-    /// The complete line, without a line feed.
-    pub line: Vec<u8>,
-}
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

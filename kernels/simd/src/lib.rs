@@ -5,7 +5,6 @@
 
 pub mod banded;
 pub mod level;
-pub mod mismatch;
 pub mod packed;
 pub mod pairhmm;
 pub mod prefetch;

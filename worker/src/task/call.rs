@@ -1,7 +1,8 @@
 //! Stage `call`: a sample's CRAM to the gVCF of one shard.
 
-use kumi_call::{CallError, Params, Record, call_all};
+use kumi_call::{CallError, Params, call_all};
 use kumi_formats::alignments::AlignmentsError;
+use kumi_formats::vcf::Record;
 use kumi_proto::v1;
 use kumi_seq::ploidy::{PloidyMap, Sex};
 
@@ -9,7 +10,7 @@ use crate::capabilities::VERSION;
 use crate::fault::Fault;
 use crate::store::Publication;
 use crate::task::input::Reference;
-use crate::task::vcf::{self, Expected, Progress, Staged};
+use crate::task::vcf::{Expected, Progress, Staged};
 use crate::task::{Context, heading};
 
 /// Progress when the last record is written.
@@ -34,15 +35,7 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::CallSpec) -> Result<v1::Mani
         regions: &regions,
         end: CALLED,
     };
-    let sink = |records: Vec<Record>| {
-        let views = records.iter().map(|record| vcf::Record {
-            contig: record.contig,
-            start: record.start,
-            end: record.end,
-            line: &record.line,
-        });
-        writer.write_batch(context, views, &progress)
-    };
+    let sink = |records: Vec<Record>| writer.write_batch(context, &records, &progress);
     let stats = call_all(
         &alignments,
         &reference.indexed,

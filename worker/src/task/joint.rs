@@ -1,13 +1,14 @@
 //! Stage `joint`: all gVCFs of a cohort to the cohort VCF of one shard.
 
-use kumi_joint::{JointError, Params, Record, joint_all};
+use kumi_formats::vcf::Record;
+use kumi_joint::{JointError, Params, joint_all};
 use kumi_proto::v1;
 
 use crate::capabilities::VERSION;
 use crate::fault::Fault;
 use crate::store::Publication;
 use crate::task::Context;
-use crate::task::vcf::{self, Expected, Progress, Staged, bases};
+use crate::task::vcf::{Expected, Progress, Staged, bases};
 
 /// Progress when the last record is written.
 const GENOTYPED: f32 = 0.97;
@@ -32,15 +33,7 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::JointSpec) -> Result<v1::Man
         regions: &regions,
         end: GENOTYPED,
     };
-    let sink = |records: Vec<Record>| {
-        let views = records.iter().map(|record| vcf::Record {
-            contig: record.contig,
-            start: record.start,
-            end: record.end,
-            line: &record.line,
-        });
-        writer.write_batch(context, views, &progress)
-    };
+    let sink = |records: Vec<Record>| writer.write_batch(context, &records, &progress);
     joint_all(
         &gvcfs,
         &reference.indexed,

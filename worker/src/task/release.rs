@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kumi_formats::vcf::Reader;
+use kumi_formats::vcf::{Reader, Record};
 use kumi_proto::v1;
 use kumi_seq::contig::Contigs;
 
@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::store::Publication;
 use crate::task::Context;
 use crate::task::provenance;
-use crate::task::vcf::{self, Expected, Staged};
+use crate::task::vcf::{Expected, Staged};
 
 /// Columns of a VCF before FORMAT.
 const SITE_COLUMNS: usize = 8;
@@ -76,11 +76,11 @@ fn write_sites(
             .and_then(|name| contigs.id(name))
             .ok_or_else(|| context.internal("a record lies on no contig of the reference"))?;
         let end = record.end().map_err(|what| context.internal(what))?;
-        let site = vcf::Record {
+        let site = Record {
             contig,
             start: record.start(),
             end,
-            line: columns(record.line(), SITE_COLUMNS),
+            line: columns(record.line(), SITE_COLUMNS).to_vec(),
         };
         writer.write(context, &site)?;
     }

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
-use kumi_formats::vcf::{self, ConcatenateError, Reader, VcfError};
+use kumi_formats::vcf::{self, ConcatenateError, Reader, Record, VcfError};
 use kumi_proto::v1;
 use kumi_seq::contig::{ContigId, Contigs};
 use kumi_seq::interval::Interval;
@@ -31,14 +31,6 @@ pub(super) struct Expected<'a> {
     pub(super) contigs: &'a Contigs,
     pub(super) samples: &'a [String],
     pub(super) records: u64,
-}
-
-/// A record of any kernel.
-pub(super) struct Record<'a> {
-    pub(super) contig: ContigId,
-    pub(super) start: u32,
-    pub(super) end: u32,
-    pub(super) line: &'a [u8],
 }
 
 impl Staged {
@@ -182,33 +174,27 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    pub(super) fn write(
-        &mut self,
-        context: &Context<'_>,
-        record: &Record<'_>,
-    ) -> Result<(), Fault> {
+    pub(super) fn write(&mut self, context: &Context<'_>, record: &Record) -> Result<(), Fault> {
         self.inner
-            .write(record.contig, record.start, record.end, record.line)
+            .write(record)
             .map_err(|error| self.staged.writing(context, error))?;
         self.records += 1;
         Ok(())
     }
 
     /// Writes what a kernel gives at a time, tells how far it is, and stops when it is told to.
-    pub(super) fn write_batch<'r>(
+    pub(super) fn write_batch(
         &mut self,
         context: &Context<'_>,
-        records: impl Iterator<Item = Record<'r>>,
+        records: &[Record],
         progress: &Progress<'_>,
     ) -> Result<(), Fault> {
         context.control.check()?;
-        let mut last = None;
         for record in records {
-            self.write(context, &record)?;
-            last = Some((record.contig, record.end));
+            self.write(context, record)?;
         }
-        if let Some((contig, end)) = last {
-            let done = bases_before(progress.regions, contig, end);
+        if let Some(last) = records.last() {
+            let done = bases_before(progress.regions, last.contig, last.end);
             let total = bases(progress.regions);
             context.control.advance(0.0, progress.end, done, total);
         }

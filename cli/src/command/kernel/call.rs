@@ -50,11 +50,7 @@ pub(crate) fn run(args: &CallArgs) -> anyhow::Result<()> {
                 &ploidy,
                 &regions,
                 &Params::default(),
-                |records| {
-                    records.iter().try_for_each(|record| {
-                        writer.write(record.contig, record.start, record.end, &record.line)
-                    })
-                },
+                |records| records.iter().try_for_each(|record| writer.write(record)),
             )
         })
         .map_err(|error| match error {

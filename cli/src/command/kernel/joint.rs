@@ -5,8 +5,8 @@ use std::io::{self, BufWriter};
 use std::path::Path;
 use std::sync::Arc;
 
-use kumi_formats::vcf;
-use kumi_joint::{JointError, Params, Record, joint_all};
+use kumi_formats::vcf::{self, Record};
+use kumi_joint::{JointError, Params, joint_all};
 use kumi_seq::contig::Contigs;
 
 use crate::args::JointArgs;
@@ -124,10 +124,9 @@ impl Writer {
     }
 
     fn write(&mut self, record: &Record) -> io::Result<()> {
-        let (contig, start, end) = (record.contig, record.start, record.end);
         match self {
-            Self::Vcf(writer) => writer.write(contig, start, end, &record.line),
-            Self::Bcf(writer) => writer.write(contig, start, end, &record.line),
+            Self::Vcf(writer) => writer.write(record),
+            Self::Bcf(writer) => writer.write(record),
         }
     }
 

@@ -11,6 +11,7 @@ use noodles::csi::binning_index::index::reference_sequence::index::BinnedIndex;
 use noodles::vcf::variant::io::Write as _;
 use noodles::{bcf, bgzf, csi, vcf};
 
+use crate::vcf::Record;
 use crate::vcf::writer::{bgzf_writer, invalid};
 
 /// Writes BCF from lines of VCF text; the counterpart of [`crate::vcf::Writer`].
@@ -54,7 +55,13 @@ impl<W: Write> BcfWriter<W> {
     /// # Errors
     /// `InvalidInput` when records are out of order or a span is empty, `InvalidData` when the line is
     /// not VCF, else those of the inner writer.
-    pub fn write(&mut self, contig: ContigId, start: u32, end: u32, line: &[u8]) -> io::Result<()> {
+    pub fn write(&mut self, record: &Record) -> io::Result<()> {
+        let &Record {
+            contig,
+            start,
+            end,
+            ref line,
+        } = record;
         if (contig, start) < self.last {
             return Err(invalid("records must come in the order of the reference"));
         }

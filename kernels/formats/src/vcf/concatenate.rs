@@ -7,6 +7,7 @@ use kumi_seq::contig::Contigs;
 
 use crate::vcf::error::VcfError;
 use crate::vcf::reader::Reader;
+use crate::vcf::record::Record;
 use crate::vcf::writer::Writer;
 
 /// Why shards cannot be put together.
@@ -65,7 +66,13 @@ pub fn concatenate<W: Write>(
                     return Err(reader.wrong(UNSORTED.to_owned()).into());
                 }
                 (Some(contig), Ok(end)) => {
-                    writer.write(contig, start, end, view.line())?;
+                    let line = view.line().to_vec();
+                    writer.write(&Record {
+                        contig,
+                        start,
+                        end,
+                        line,
+                    })?;
                     last = Some((contig, start));
                 }
             }

@@ -9,6 +9,7 @@ mod concatenate;
 mod error;
 mod header;
 mod reader;
+mod record;
 mod view;
 mod writer;
 
@@ -20,5 +21,6 @@ pub use concatenate::{ConcatenateError, concatenate};
 pub use error::{Place, VcfError};
 pub use header::{Header, HeaderError};
 pub use reader::Reader;
+pub use record::Record;
 pub use view::RecordView;
 pub use writer::Writer;

@@ -6,7 +6,7 @@ use kumi_seq::contig::{Contig, ContigId, Contigs};
 use kumi_seq::interval::Interval;
 
 use crate::vcf::{
-    BcfWriter, Header, HeaderError, Reader, RecordView, VcfError, Writer, concatenate,
+    BcfWriter, Header, HeaderError, Reader, Record, RecordView, VcfError, Writer, concatenate,
 };
 
 const HEADER: &str = "##fileformat=VCFv4.3\n\
@@ -28,29 +28,41 @@ fn contigs() -> Contigs {
 }
 
 /// Enough records for several BGZF blocks: a SNV at every 10th base, a block between.
-fn records() -> Vec<(ContigId, u32, u32, String)> {
+fn records() -> Vec<Record> {
     let mut records = Vec::new();
     for (contig, name) in [(0, "a"), (1, "b")] {
         for step in 0..3_000u32 {
             let start = step * 10;
             let pos = start + 1;
             let line = format!("{name}\t{pos}\t.\tA\tC\t{step}\tPASS\t.\tGT:PL\t0/1:{step},0,9");
-            records.push((ContigId(contig), start, start + 1, line));
+            records.push(record(contig, start, start + 1, line));
             let (pos, end) = (start + 2, start + 10);
             let line = format!("{name}\t{pos}\t.\tA\t<NON_REF>\t.\t.\tEND={end}\tGT\t0/0");
-            records.push((ContigId(contig), start + 1, end, line));
+            records.push(record(contig, start + 1, end, line));
         }
     }
     records
 }
 
-fn write(path: &Path, records: &[(ContigId, u32, u32, String)]) {
+fn record(contig: u32, start: u32, end: u32, line: impl Into<Vec<u8>>) -> Record {
+    Record {
+        contig: ContigId(contig),
+        start,
+        end,
+        line: line.into(),
+    }
+}
+
+fn texts(records: &[Record]) -> Vec<String> {
+    let text = |record: &Record| String::from_utf8_lossy(&record.line).into_owned();
+    records.iter().map(text).collect()
+}
+
+fn write(path: &Path, records: &[Record]) {
     let file = std::fs::File::create(path).expect("created");
     let mut writer = Writer::new(file, HEADER, &contigs()).expect("header");
-    for (contig, start, end, line) in records {
-        writer
-            .write(*contig, *start, *end, line.as_bytes())
-            .expect("record");
+    for record in records {
+        writer.write(record).expect("record");
     }
     let (_, index) = writer.finish().expect("finished");
     let mut beside = path.as_os_str().to_owned();
@@ -150,7 +162,7 @@ fn what_is_written_is_read_whole_and_by_interval() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("x.vcf.gz");
     write(&path, &records());
-    let expected: Vec<String> = records().into_iter().map(|(.., line)| line).collect();
+    let expected = texts(&records());
     assert_eq!(lines(&path).expect("readable"), expected);
 
     let mut reader = Reader::open(&path).expect("opens");
@@ -179,12 +191,11 @@ fn what_is_written_is_read_whole_and_by_interval() {
                 }
             }
         }
-        let wanted: Vec<String> = records()
-            .into_iter()
-            .filter(|(contig, s, e, _)| *contig == ContigId(1) && *s < end && *e > start)
-            .map(|(.., line)| line)
-            .collect();
-        assert_eq!(found, wanted, "{start}-{end}");
+        let mut wanted = records();
+        wanted.retain(|record| {
+            record.contig == ContigId(1) && record.start < end && record.end > start
+        });
+        assert_eq!(found, texts(&wanted), "{start}-{end}");
     }
     let nowhere = Interval {
         contig: ContigId(0),
@@ -219,14 +230,12 @@ fn bcf_says_the_same_as_text() {
     let path = folder.path().join("x.bcf");
     let file = std::fs::File::create(&path).expect("created");
     let mut writer = BcfWriter::new(file, HEADER, &contigs()).expect("header");
-    for (contig, start, end, line) in records() {
-        writer
-            .write(contig, start, end, line.as_bytes())
-            .expect("record");
+    for record in records() {
+        writer.write(&record).expect("record");
     }
     let (_, index) = writer.finish().expect("finished");
     std::fs::write(folder.path().join("x.bcf.csi"), index).expect("index");
-    let expected: Vec<String> = records().into_iter().map(|(.., line)| line).collect();
+    let expected = texts(&records());
     assert_eq!(lines(&path).expect("readable"), expected);
     let name = path.to_str().expect("a plain path");
     if let Some(text) = tool("bcftools", &["view", "-H", "-r", "b:10000-10021", name]) {
@@ -267,11 +276,11 @@ fn shards_leave_no_trace() {
 #[test]
 fn order_is_kept_by_the_writer() {
     let mut writer = Writer::new(Vec::new(), HEADER, &contigs()).expect("header");
-    writer.write(ContigId(1), 5, 6, b"x").expect("first");
-    assert!(writer.write(ContigId(1), 4, 6, b"x").is_err());
-    assert!(writer.write(ContigId(0), 7, 8, b"x").is_err());
-    assert!(writer.write(ContigId(2), 7, 8, b"x").is_err());
-    assert!(writer.write(ContigId(1), 7, 7, b"x").is_err());
+    writer.write(&record(1, 5, 6, "x")).expect("first");
+    assert!(writer.write(&record(1, 4, 6, "x")).is_err());
+    assert!(writer.write(&record(0, 7, 8, "x")).is_err());
+    assert!(writer.write(&record(2, 7, 8, "x")).is_err());
+    assert!(writer.write(&record(1, 7, 7, "x")).is_err());
 }
 
 #[test]

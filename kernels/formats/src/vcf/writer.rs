@@ -10,6 +10,8 @@ use noodles::csi::binning_index::index::header::Builder as IndexHeader;
 use noodles::csi::binning_index::index::reference_sequence::bin::Chunk;
 use noodles::tabix;
 
+use crate::vcf::Record;
+
 /// Fixed, so that the same lines give the same bytes.
 const LEVEL: u8 = 6;
 
@@ -49,12 +51,17 @@ impl<W: Write> Writer<W> {
         })
     }
 
-    /// Writes a record: a complete line without its line feed. `start..end` are the reference bases it
-    /// speaks of, 0-based and half-open, to the END of a block.
+    /// Writes a record.
     ///
     /// # Errors
     /// `InvalidInput` when records are out of order or a span is empty, else those of the inner writer.
-    pub fn write(&mut self, contig: ContigId, start: u32, end: u32, line: &[u8]) -> io::Result<()> {
+    pub fn write(&mut self, record: &Record) -> io::Result<()> {
+        let &Record {
+            contig,
+            start,
+            end,
+            ref line,
+        } = record;
         let name = self
             .contigs
             .get(contig.index())

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use kumi_formats::reference::{InMemory, ReferenceSource};
-use kumi_formats::vcf::Writer;
-use kumi_joint::{JointError, Params, Record, joint_all};
+use kumi_formats::vcf::{Record, RecordView, Writer};
+use kumi_joint::{JointError, Params, joint_all};
 use kumi_seq::contig::Contig;
 use kumi_seq::interval::Interval;
 
@@ -64,13 +64,17 @@ pub(crate) fn indexed(folder: &Path, name: &str, text: &str, reference: &InMemor
     let header = header.join("\n");
     let mut writer = Writer::new(file, &header, reference.contigs()).expect("header");
     for line in records {
-        let view = kumi_formats::vcf::RecordView::parse(line.as_bytes(), 1).expect("a record");
+        let view = RecordView::parse(line.as_bytes(), 1).expect("a record");
         let contig = std::str::from_utf8(view.contig()).expect("a name");
         let contig = reference.contigs().id(contig).expect("a contig");
         let end = view.end().expect("an end");
-        writer
-            .write(contig, view.start(), end, view.line())
-            .expect("written");
+        let record = Record {
+            contig,
+            start: view.start(),
+            end,
+            line: line.into(),
+        };
+        writer.write(&record).expect("written");
     }
     let (_, index) = writer.finish().expect("finished");
     std::fs::write(folder.join(format!("{name}.g.vcf.gz.tbi")), index).expect("written");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use kumi_formats::reference::ReferenceSource;
-use kumi_joint::Record;
+use kumi_formats::vcf::Record;
 use kumi_seq::interval::Interval;
 use serde::Deserialize;
 

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use kumi_formats::reference::InMemory;
-use kumi_joint::{Params, Record, joint_all};
+use kumi_formats::vcf::Record;
+use kumi_joint::{Params, joint_all};
 use kumi_seq::contig::Contig;
 use kumi_seq::interval::Interval;
 use proptest::prelude::*;

@@ -5,8 +5,9 @@ use std::process::Command;
 
 use kumi_formats::fasta;
 use kumi_formats::reference::{InMemory, ReferenceSource};
+use kumi_formats::vcf::Record;
 use kumi_formats::vcf::{Reader, Writer};
-use kumi_joint::{Record, header};
+use kumi_joint::header;
 use kumi_seq::contig::Contig;
 
 use crate::cohort;
@@ -50,9 +51,7 @@ fn write(path: &Path, gvcfs: &[PathBuf], reference: &InMemory, records: &[Record
     let file = std::fs::File::create(path).expect("created");
     let mut writer = Writer::new(file, &text, reference.contigs()).expect("header");
     for record in records {
-        writer
-            .write(record.contig, record.start, record.end, &record.line)
-            .expect("written");
+        writer.write(record).expect("written");
     }
     let (_, index) = writer.finish().expect("finished");
     std::fs::write(path.with_extension("gz.tbi"), index).expect("written");
