@@ -71,11 +71,37 @@ fn an_index_is_checked_and_shown() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&damaged, &bytes).expect("written");
-    let output = kumi()
-        .args(["reference", "verify"])
-        .arg(&damaged)
-        .output()
-        .expect("kumi runs");
+    refused(kumi().args(["reference", "verify"]).arg(&damaged));
+}
+
+/// Reads are aligned while the index is still being verified: nothing may come of it.
+#[test]
+fn nothing_is_published_from_a_damaged_index() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let (damaged, bam) = (dir.path().join("d.kidx"), dir.path().join("x.bam"));
+    let bytes = fs::read(&INDEX.1).expect("read");
+    // The seeds are the last two thirds of the file: places, strands and hashes become others.
+    for bit in [0, 20, 33, 34, 40] {
+        let mut bytes = bytes.clone();
+        let seeds = bytes.len() / 3;
+        for seed in bytes[seeds..].as_chunks_mut::<8>().0.iter_mut().step_by(3) {
+            *seed = (u64::from_le_bytes(*seed) ^ 1 << bit).to_le_bytes();
+        }
+        fs::write(&damaged, &bytes).expect("written");
+        let mut align = kumi();
+        align
+            .args(["kernel", "align", "--sample", "NA12891", "--reference"])
+            .arg(&damaged)
+            .args([reads("NA12891", 1), reads("NA12891", 2)])
+            .arg("--output")
+            .arg(&bam);
+        refused(&mut align);
+        assert!(!bam.exists());
+    }
+}
+
+fn refused(command: &mut Command) {
+    let output = command.output().expect("kumi runs");
     assert_eq!(output.status.code(), Some(65), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("damaged"));
 }

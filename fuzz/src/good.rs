@@ -126,9 +126,13 @@ pub fn gvcf() -> (Vec<u8>, Vec<u8>) {
             .and_then(|at| at.parse().ok())
             .expect("a position");
         let end = if line.contains("END=") { at + 18 } else { at };
-        writer
-            .write(ContigId(0), at - 1, end, line.as_bytes())
-            .expect("written");
+        let record = vcf::Record {
+            contig: ContigId(0),
+            start: at - 1,
+            end,
+            line: line.into(),
+        };
+        writer.write(&record).expect("written");
     }
     writer.finish().expect("finished")
 }
@@ -177,7 +181,8 @@ fn all() -> Vec<(&'static str, Vec<u8>)> {
         .iter()
         .map(sequence)
         .collect();
-    kumi_index::build(&sequences, "r", &path).expect("built");
+    let step = |_| std::ops::ControlFlow::Continue(());
+    kumi_index::build(&sequences, "r", &path, &step).expect("built");
     let fasta = sequences.iter().map(|(contig, bases)| {
         format!(
             ">{}\n{}\n",

@@ -1,5 +1,6 @@
 //! `kumi reference`: indexes, built and checked.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use kumi_formats::{alt, fasta};
@@ -61,7 +62,10 @@ fn build(path: &Path, output: &Path, threads: Option<usize>) -> anyhow::Result<(
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     threads::pool(threads)?
-        .install(|| kumi_index::build(&sequences, &name, output))
+        .install(|| {
+            let step = |_| ControlFlow::Continue(());
+            kumi_index::build(&sequences, &name, output, &step)
+        })
         .map_err(|error| Exit::new(Code::CannotCreate, error.to_string()))?;
     let index = open(output)?;
     eprintln!(

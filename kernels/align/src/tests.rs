@@ -51,6 +51,7 @@ fn indexed(bases: Vec<u8>) -> Reference {
         &[(Contig::describe("c", &bases), bases.clone())],
         "r",
         &path,
+        &|_| std::ops::ControlFlow::Continue(()),
     )
     .expect("built");
     Reference {

@@ -1,21 +1,21 @@
 //! Builds an index.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use kumi_seq::base;
 use kumi_seq::contig::Contig;
-use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 use zerocopy::IntoBytes;
 use zerocopy::little_endian::{U32, U64};
 
-use crate::layout::{
-    ALIGNMENT, ALTERNATE, ContigRecord, FileHeader, MAGIC, PLACE_BITS, Run, SECTIONS, SectionEntry,
-    VERSION,
-};
-use crate::minimizer::{HASH_BITS, K, W, minimizers};
+use crate::layout::{ALTERNATE, ContigRecord, PLACE_BITS, Run, SECTIONS, SectionEntry};
+use crate::section::{SectionWriter, first_offset, offset_after, seal};
+use crate::seeds::{SeedTable, bucket_bits};
+
+/// Share of the work that is done when the seeds are sorted.
+const SORTED: f32 = 0.8;
 
 /// Why an index cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -29,35 +29,51 @@ pub enum BuildError {
         source: io::Error,
     },
     /// The reference is too large for the positions of a seed.
-    #[error("the reference has {bases} bases; an index holds up to 2^33")]
+    #[error("the reference has {bases} bases; an index holds up to 2^33, and 2^32 seeds")]
     TooLarge {
         /// Its bases.
         bases: u64,
     },
+    /// `step` broke off.
+    #[error("the building of the index was stopped")]
+    Stopped,
 }
 
 /// Writes the index of `contigs` to `output`, which appears only when it is complete. The bytes do not depend
-/// on the number of threads of the rayon pool it runs in. Needs about 4 bytes of memory a base.
+/// on the number of threads of the rayon pool it runs in. Needs about 3 bytes of memory a base beside the bases
+/// themselves. `step` hears now and then, from any thread, which share of the work is done, and may break it off.
 ///
 /// # Errors
 /// See [`BuildError`].
-pub fn build(contigs: &[(Contig, Vec<u8>)], name: &str, output: &Path) -> Result<(), BuildError> {
+pub fn build(
+    contigs: &[(Contig, Vec<u8>)],
+    name: &str,
+    output: &Path,
+    step: &(dyn Fn(f32) -> ControlFlow<()> + Sync),
+) -> Result<(), BuildError> {
     let bases: u64 = contigs
         .iter()
         .map(|(contig, _)| u64::from(contig.length))
         .sum();
+    let too_large = || BuildError::TooLarge { bases };
     if bases >= 1 << (PLACE_BITS - 1) {
-        return Err(BuildError::TooLarge { bases });
+        return Err(too_large());
     }
-    let (buckets, seeds, bucket_bits) = seed_table(contigs);
-    let sections = [
+    let bits = bucket_bits(bases);
+    let seeds = SeedTable::collect(contigs, bits, &|done| step(SORTED * done))
+        .ok_or(BuildError::Stopped)?;
+    if seeds.len() > u64::from(u32::MAX) {
+        return Err(too_large());
+    }
+    let plain = [
         name.as_bytes().to_vec(),
         contig_section(contigs),
         packed(contigs, bases),
         runs(contigs),
-        little_endian(&buckets),
-        little_endian(&seeds),
     ];
+    if step(SORTED).is_break() {
+        return Err(BuildError::Stopped);
+    }
     let io = |source| BuildError::Io {
         path: output.to_owned(),
         source,
@@ -66,7 +82,7 @@ pub fn build(contigs: &[(Contig, Vec<u8>)], name: &str, output: &Path) -> Result
     let mut partial = output.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
-    write(&partial, bucket_bits, &sections).map_err(io)?;
+    write(&partial, bits, plain, seeds).map_err(io)?;
     std::fs::rename(&partial, output).map_err(io)?;
     let folder = output
         .parent()
@@ -77,46 +93,29 @@ pub fn build(contigs: &[(Contig, Vec<u8>)], name: &str, output: &Path) -> Result
         .map_err(io)
 }
 
-fn write(path: &Path, bucket_bits: u32, sections: &[Vec<u8>]) -> io::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    let mut entries = Vec::new();
-    let mut offset = (size_of::<FileHeader>() as u64).next_multiple_of(ALIGNMENT);
-    for bytes in sections {
-        file.seek(SeekFrom::Start(offset))?;
-        file.write_all(bytes)?;
-        entries.push(SectionEntry {
-            offset: U64::new(offset),
-            length: U64::new(bytes.len() as u64),
-            crc32: U32::new(crc32fast::hash(bytes)),
-            reserved: U32::new(0),
-        });
-        offset = (offset + bytes.len() as u64).next_multiple_of(ALIGNMENT);
+/// Writes the plain sections, then the buckets and the seeds side by side, then the header.
+fn write(path: &Path, bits: u32, plain: [Vec<u8>; 4], table: SeedTable) -> io::Result<()> {
+    File::create(path)?;
+    let mut entries: Vec<SectionEntry> = Vec::with_capacity(SECTIONS.len());
+    let mut offset = first_offset();
+    for bytes in plain {
+        let mut section = SectionWriter::new(path, offset)?;
+        section.write(&bytes)?;
+        offset = offset_after(offset + bytes.len() as u64);
+        entries.push(section.finish()?);
     }
-    let mut header = FileHeader {
-        magic: MAGIC,
-        version: U32::new(VERSION),
-        k: U32::new(K as u32),
-        w: U32::new(W as u32),
-        bucket_bits: U32::new(bucket_bits),
-        digest: Sha256::digest(entries.as_bytes()).into(),
-        sections: entries
-            .try_into()
-            .unwrap_or_else(|_| unreachable!("a section for each of {}", SECTIONS.len())),
-        crc32: U32::new(0),
-        reserved: U32::new(0),
-    };
-    let bytes = header.as_bytes();
-    header.crc32 = U32::new(crc32fast::hash(&bytes[..bytes.len() - 8]));
-    file.seek(SeekFrom::Start(0))?;
-    file.write_all(header.as_bytes())?;
-    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-    // A last section without bytes (no contig is long enough for a seed) still begins inside the file.
-    let end = header
-        .sections
-        .iter()
-        .map(|entry| entry.offset.get() + entry.length.get());
-    file.set_len(end.max().unwrap_or(0))?;
-    file.sync_all()
+    let mut buckets = SectionWriter::new(path, offset)?;
+    let length = ((1u64 << bits) + 1) * size_of::<U32>() as u64;
+    let mut seeds = SectionWriter::new(path, offset_after(offset + length))?;
+    table.write(
+        |start| buckets.write(&(start as u32).to_le_bytes()),
+        |seed| seeds.write(&seed.to_le_bytes()),
+    )?;
+    entries.extend([buckets.finish()?, seeds.finish()?]);
+    let entries = entries
+        .try_into()
+        .unwrap_or_else(|_| unreachable!("an entry for each of {}", SECTIONS.len()));
+    seal(path, bits, entries)
 }
 
 fn contig_section(contigs: &[(Contig, Vec<u8>)]) -> Vec<u8> {
@@ -168,57 +167,4 @@ fn runs(contigs: &[(Contig, Vec<u8>)]) -> Vec<u8> {
         })
         .collect();
     runs.as_bytes().to_vec()
-}
-
-fn little_endian(numbers: &[u64]) -> Vec<u8> {
-    numbers
-        .iter()
-        .flat_map(|number| number.to_le_bytes())
-        .collect()
-}
-
-/// Visits every seed of every contig: hash, position in the concatenation, strand.
-fn each_seed(contigs: &[(Contig, Vec<u8>)], mut visit: impl FnMut(u64, u64, bool)) {
-    let mut offset = 0u64;
-    for (contig, bases) in contigs {
-        minimizers(bases.iter().map(|&ascii| base::code(ascii)), |m| {
-            visit(m.hash, offset + u64::from(m.position), m.reverse);
-        });
-        offset += u64::from(contig.length);
-    }
-}
-
-/// Counts, then places: no copy of the seeds is sorted as a whole. Buckets go by the upper bits of the hash.
-fn seed_table(contigs: &[(Contig, Vec<u8>)]) -> (Vec<u64>, Vec<u64>, u32) {
-    let mut count = 0u64;
-    each_seed(contigs, |_, _, _| count += 1);
-    let bucket_bits = count.max(1).ilog2().clamp(8, 28);
-    let rest_bits = HASH_BITS - bucket_bits;
-    let mut buckets = vec![0u64; (1 << bucket_bits) + 1];
-    each_seed(contigs, |hash, _, _| {
-        buckets[(hash >> rest_bits) as usize + 1] += 1
-    });
-    for at in 1..buckets.len() {
-        buckets[at] += buckets[at - 1];
-    }
-    let mut next = buckets.clone();
-    let mut seeds = vec![0u64; count as usize];
-    each_seed(contigs, |hash, position, reverse| {
-        let slot = &mut next[(hash >> rest_bits) as usize];
-        let rest = hash & ((1 << rest_bits) - 1);
-        seeds[*slot as usize] = rest << PLACE_BITS | position << 1 | u64::from(reverse);
-        *slot += 1;
-    });
-    let mut slices = Vec::with_capacity(buckets.len());
-    let mut tail = seeds.as_mut_slice();
-    for pair in buckets.windows(2) {
-        let (head, after) = tail.split_at_mut((pair[1] - pair[0]) as usize);
-        slices.push(head);
-        tail = after;
-    }
-    slices
-        .par_iter_mut()
-        .with_min_len(4096)
-        .for_each(|slice| slice.sort_unstable());
-    (buckets, seeds, bucket_bits)
 }

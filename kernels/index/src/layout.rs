@@ -6,7 +6,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The first bytes of the file.
 pub(crate) const MAGIC: [u8; 8] = *b"KUMIKIDX";
 /// The version this code reads and writes.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 /// Sections begin at multiples of this many bytes.
 pub(crate) const ALIGNMENT: u64 = 64;
 
@@ -21,7 +21,7 @@ pub(crate) enum Section {
     Bases = 2,
     /// Runs of bases that are not A, C, G or T.
     Ambiguity = 3,
-    /// Where each bucket of seeds begins.
+    /// Where each bucket of seeds begins; the lower bits of a hash are its bucket.
     Buckets = 4,
     /// The seeds.
     Seeds = 5,
@@ -88,5 +88,5 @@ pub(crate) struct Run {
     pub length: U64,
 }
 
-/// Bits of a seed that hold its position and strand; the rest of its hash stands above.
+/// Bits of a seed that hold its position and strand; the upper bits of its hash stand above.
 pub(crate) const PLACE_BITS: u32 = 34;

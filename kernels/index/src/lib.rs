@@ -9,6 +9,8 @@ mod layout;
 mod map;
 pub mod minimizer;
 mod open;
+mod section;
+mod seeds;
 mod view;
 
 pub use build::{BuildError, build};

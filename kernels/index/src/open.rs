@@ -165,7 +165,7 @@ impl Index {
                 .section(Section::Ambiguity)
                 .len()
                 .is_multiple_of(size_of::<Run>())
-            && self.section(Section::Buckets).len() == ((1usize << bits) + 1) * 8
+            && self.section(Section::Buckets).len() == ((1usize << bits) + 1) * 4
             && self.section(Section::Seeds).len().is_multiple_of(8);
         right.then_some(())
     }
@@ -247,7 +247,7 @@ impl Index {
             buckets: zerocopy::FromBytes::ref_from_bytes(self.section(Section::Buckets))
                 .unwrap_or(&[]),
             seeds: zerocopy::FromBytes::ref_from_bytes(self.section(Section::Seeds)).unwrap_or(&[]),
-            rest_bits: HASH_BITS - self.header.bucket_bits.get(),
+            bucket_bits: self.header.bucket_bits.get(),
         }
     }
 }

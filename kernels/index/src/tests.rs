@@ -1,11 +1,13 @@
 //! An index holds what it was built from, and nothing else is taken for one.
 
+use std::ops::ControlFlow;
+
 use kumi_seq::base;
 use kumi_seq::contig::{Contig, ContigId};
 use kumi_seq::interval::Interval;
 use proptest::prelude::*;
 
-use crate::build::build;
+use crate::build;
 use crate::minimizer::{K, minimizers};
 use crate::open::{Index, OpenError};
 
@@ -39,7 +41,7 @@ fn reference() -> Vec<(Contig, Vec<u8>)> {
 fn built() -> (tempfile::TempDir, std::path::PathBuf) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("r.kidx");
-    build(&reference(), "r.fa", &path).expect("built");
+    build(&reference(), "r.fa", &path, &|_| ControlFlow::Continue(())).expect("built");
     (dir, path)
 }
 
@@ -88,7 +90,7 @@ fn threads_do_not_change_a_byte() {
             .num_threads(threads)
             .build()
             .expect("a pool");
-        pool.install(|| build(&reference(), "r.fa", &path))
+        pool.install(|| build(&reference(), "r.fa", &path, &|_| ControlFlow::Continue(())))
             .expect("built");
         std::fs::read(path).expect("read")
     };
@@ -213,7 +215,7 @@ fn a_reference_too_short_for_a_seed_is_indexed_too() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("r.kidx");
     let contig = (Contig::describe("c", b"ACGTTGCA"), b"ACGTTGCA".to_vec());
-    build(&[contig], "r.fa", &path).expect("built");
+    build(&[contig], "r.fa", &path, &|_| ControlFlow::Continue(())).expect("built");
     let index = Index::open(&path).expect("opened");
     index.verify().expect("whole");
     assert_eq!(index.contigs().total_length(), 8);

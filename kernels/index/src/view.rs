@@ -3,7 +3,7 @@
 use kumi_seq::base;
 use kumi_seq::contig::{ContigId, Contigs};
 use kumi_seq::interval::Interval;
-use zerocopy::little_endian::U64;
+use zerocopy::little_endian::{U32, U64};
 
 use crate::layout::{PLACE_BITS, Run};
 
@@ -28,7 +28,7 @@ pub struct Hit {
     pub reverse: bool,
 }
 
-/// Where the seeds with the same upper bits of their hash lie, and what else the hash has.
+/// Where the seeds with the same lower bits of their hash lie, and what else the hash has.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bucket {
     start: usize,
@@ -58,9 +58,9 @@ pub struct View<'a> {
     pub(crate) offsets: &'a [u64],
     pub(crate) bases: &'a [u8],
     pub(crate) runs: &'a [Run],
-    pub(crate) buckets: &'a [U64],
+    pub(crate) buckets: &'a [U32],
     pub(crate) seeds: &'a [U64],
-    pub(crate) rest_bits: u32,
+    pub(crate) bucket_bits: u32,
 }
 
 impl<'a> View<'a> {
@@ -77,14 +77,14 @@ impl<'a> View<'a> {
 
     /// What [`Self::bucket`] reads: memory to fetch ahead.
     #[must_use]
-    pub fn slot(&self, hash: u64) -> Option<&'a U64> {
-        self.buckets.get((hash >> self.rest_bits) as usize)
+    pub fn slot(&self, hash: u64) -> Option<&'a U32> {
+        self.buckets.get(self.bucket_of(hash))
     }
 
     /// The bucket of a seed.
     #[must_use]
     pub fn bucket(&self, hash: u64) -> Bucket {
-        let bucket = (hash >> self.rest_bits) as usize;
+        let bucket = self.bucket_of(hash);
         let bound = |at: usize| {
             self.buckets
                 .get(at)
@@ -95,8 +95,13 @@ impl<'a> View<'a> {
         Bucket {
             start,
             end: end.max(start),
-            rest: hash & ((1 << self.rest_bits) - 1),
+            rest: hash >> self.bucket_bits,
         }
+    }
+
+    /// Minimizers are small hashes: only their lower bits are spread evenly.
+    fn bucket_of(&self, hash: u64) -> usize {
+        (hash & ((1 << self.bucket_bits) - 1)) as usize
     }
 
     /// What [`Self::places`] reads first: memory to fetch ahead.

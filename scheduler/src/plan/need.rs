@@ -24,8 +24,8 @@ pub(super) fn of(stage: Stage, header: &v1::CohortHeader, samples: usize) -> Nee
     let align_cores = if asked == 0 { 8 } else { asked };
     let (cores, memory_bytes) = match stage {
         Stage::Unspecified => (1, 0),
-        // The seeds are sorted in memory.
-        Stage::Index => (4, 256 * MIB + 12 * genome_bytes),
+        // The bases, and a third as many seeds of 8 bytes that are sorted in memory.
+        Stage::Index => (4, 256 * MIB + 5 * genome_bytes),
         // The mapped index, of which little is looked at, and blocks that are inflated together.
         Stage::Cut => (align_cores, 512 * MIB + 5 * genome_bytes),
         // The mapped index, buffers of each thread, a budget to sort in.

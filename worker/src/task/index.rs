@@ -1,6 +1,7 @@
-//! Stage `index`: a reference FASTA to a `.kidx`. The build itself cannot be stopped half-way.
+//! Stage `index`: a reference FASTA to a `.kidx`.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use kumi_formats::fasta;
@@ -10,6 +11,11 @@ use kumi_proto::v1;
 use crate::fault::{Fault, chain};
 use crate::store::Publication;
 use crate::task::Context;
+
+/// Progress when the FASTA file is read.
+const READ: f32 = 0.2;
+/// … and when the index is written.
+const BUILT: f32 = 0.9;
 
 pub(super) fn run(context: &Context<'_>, spec: &v1::IndexSpec) -> Result<v1::Manifest, Fault> {
     let fasta = spec
@@ -21,7 +27,7 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::IndexSpec) -> Result<v1::Man
     for (contig, _) in &mut sequences {
         contig.alternate = spec.alternates.contains(&contig.name);
     }
-    context.control.advance(0.0, 0.2, 1, 1);
+    context.control.advance(0.0, READ, 1, 1);
     context.control.check()?;
     let name = path
         .file_name()
@@ -30,12 +36,7 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::IndexSpec) -> Result<v1::Man
     let mut publication =
         Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
     let staged = publication.stage(&output_name(&name))?;
-    kumi_index::build(&sequences, &name, &staged).map_err(|error| match &error {
-        BuildError::Io { .. } => context.transient(chain(&error)),
-        BuildError::TooLarge { .. } => context.bad_input(&error),
-    })?;
-    context.control.advance(0.0, 0.9, 1, 1);
-    context.control.check()?;
+    build(context, &sequences, &name, &staged)?;
     let contigs = validate(context, &staged, &sequences)?;
     let files = publication.publish()?;
     Ok(v1::Manifest {
@@ -43,6 +44,27 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::IndexSpec) -> Result<v1::Man
         files,
         counts: BTreeMap::from([("contigs".to_owned(), contigs)]),
         ..Default::default()
+    })
+}
+
+fn build(
+    context: &Context<'_>,
+    sequences: &[(kumi_seq::contig::Contig, Vec<u8>)],
+    name: &str,
+    staged: &Path,
+) -> Result<(), Fault> {
+    let step = |done: f32| {
+        let parts = (done * 1000.0) as u64;
+        context.control.advance(READ, BUILT, parts, 1000);
+        match context.control.check() {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    };
+    kumi_index::build(sequences, name, staged, &step).map_err(|error| match &error {
+        BuildError::Io { .. } => context.transient(chain(&error)),
+        BuildError::TooLarge { .. } => context.bad_input(&error),
+        BuildError::Stopped => Fault::stopped(),
     })
 }
 

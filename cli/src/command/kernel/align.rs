@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use kumi_align::{AlignError, Params, Stats, align_all};
 use kumi_formats::alignments::AlignmentFile;
@@ -12,7 +13,7 @@ use kumi_formats::cram;
 use kumi_formats::header::{Header, ReadGroup, SortOrder};
 use kumi_formats::reads::{ReadsError, Source, TemplateReader};
 use kumi_formats::sam;
-use kumi_index::Index;
+use kumi_index::{Index, OpenError};
 use kumi_sort::library::Libraries;
 use kumi_sort::sorter::{SortError, Sorter};
 
@@ -43,9 +44,7 @@ pub(crate) fn run(args: &AlignArgs) -> anyhow::Result<()> {
         .into());
     }
     let index = Arc::new(reference::open(&args.reference)?);
-    index
-        .verify()
-        .map_err(|error| reference::unusable(&error))?;
+    let verification = verify(&index);
     let scratch = args
         .output
         .parent()
@@ -76,6 +75,7 @@ pub(crate) fn run(args: &AlignArgs) -> anyhow::Result<()> {
     let stats = if args.unsorted {
         let mut writer = output.create()?;
         let stats = pool.install(|| in_order(&args.sample, &index, &mut reader, &mut writer))?;
+        verification.wait()?;
         output.publish(writer)?;
         stats
     } else {
@@ -93,6 +93,7 @@ pub(crate) fn run(args: &AlignArgs) -> anyhow::Result<()> {
                 .write(&record.map_err(bad_sort)?)
                 .map_err(|error| output.failed(&error))?;
         }
+        verification.wait()?;
         output.publish(writer)?;
         stats
     };
@@ -103,6 +104,22 @@ pub(crate) fn run(args: &AlignArgs) -> anyhow::Result<()> {
         count(stats.properly_paired)
     );
     Ok(())
+}
+
+/// Every byte of the index is looked at while reads are aligned already; nothing is published before that.
+fn verify(index: &Arc<Index>) -> Verification {
+    let index = Arc::clone(index);
+    Verification(std::thread::spawn(move || index.verify()))
+}
+
+struct Verification(JoinHandle<Result<(), OpenError>>);
+
+impl Verification {
+    fn wait(self) -> Result<(), Exit> {
+        let verified = self.0.join();
+        let verified = verified.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        verified.map_err(|error| reference::unusable(&error))
+    }
 }
 
 fn sources(args: &AlignArgs, index: &Arc<Index>) -> anyhow::Result<Vec<Source>> {

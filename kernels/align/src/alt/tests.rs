@@ -38,7 +38,8 @@ fn contigs(alternate: bool) -> Vec<(Contig, Vec<u8>)> {
 fn aligned(contigs: &[(Contig, Vec<u8>)], reads: &[&[u8]]) -> Vec<String> {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let path = dir.path().join("r.kidx");
-    kumi_index::build(contigs, "r", &path).expect("built");
+    let step = |_| std::ops::ControlFlow::Continue(());
+    kumi_index::build(contigs, "r", &path, &step).expect("built");
     let index = Index::open(&path).expect("opened");
     let aligner = Aligner {
         view: index.view(),
