@@ -43,6 +43,12 @@ pub enum VcfError {
         /// How one can tell.
         what: &'static str,
     },
+    /// It is the binary form.
+    #[error("{path} is BCF; give VCF: `bcftools view -Oz`, and `tabix`")]
+    Bcf {
+        /// The file.
+        path: PathBuf,
+    },
     /// Its header is no VCF header.
     #[error("the header of {path} is not usable")]
     Header {

@@ -1,4 +1,4 @@
-//! Reads VCF: plain, gzip, BGZF, or BCF, from its beginning or, with a `.tbi`, from a place inside.
+//! Reads VCF: plain, gzip or BGZF, from its beginning or, with a `.tbi`, from a place inside.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -8,8 +8,7 @@ use std::sync::Arc;
 use kumi_seq::interval::Interval;
 use noodles::core::Position;
 use noodles::csi::BinningIndex;
-use noodles::vcf::variant::io::Write as _;
-use noodles::{bcf, bgzf, tabix, vcf};
+use noodles::{bgzf, tabix};
 
 use crate::binning;
 use crate::open::{self, Compression};
@@ -23,13 +22,6 @@ const LINE_BYTES_MAX: u64 = 1 << 30;
 enum Source {
     Text(Box<dyn BufRead + Send>),
     Bgzf(bgzf::io::Reader<BufReader<File>>),
-    Bcf(Box<BcfSource>),
-}
-
-struct BcfSource {
-    reader: bcf::io::Reader<bgzf::io::Reader<BufReader<File>>>,
-    header: vcf::Header,
-    record: bcf::Record,
 }
 
 /// Reads records as lines.
@@ -75,18 +67,15 @@ impl Reader {
                     what: "the BGZF end-of-file marker is missing",
                 });
             }
-            let bgzf = || File::open(path).map(|file| bgzf::io::Reader::new(BufReader::new(file)));
-            let mut text = bgzf().map_err(io)?;
-            if text
-                .fill_buf()
-                .map_err(|source| reader.failed(source))?
-                .starts_with(b"BCF")
-            {
-                reader.source =
-                    Source::Bcf(Box::new(BcfSource::open(bgzf().map_err(io)?).map_err(io)?));
-            } else {
-                reader.source = Source::Bgzf(text);
+            let file = File::open(path).map_err(io)?;
+            let mut text = bgzf::io::Reader::new(BufReader::new(file));
+            let start = text.fill_buf().map_err(|source| reader.failed(source))?;
+            if start.starts_with(b"BCF") {
+                return Err(VcfError::Bcf {
+                    path: path.to_owned(),
+                });
             }
+            reader.source = Source::Bgzf(text);
         } else {
             reader.source = Source::Text(open::text(path).map_err(io)?);
         }
@@ -169,7 +158,7 @@ impl Reader {
                 let sought = reader.seek(start).map(|_| true);
                 sought.map_err(|error| self.bad_index(error.to_string()))
             }
-            Source::Text(_) | Source::Bcf(_) => Ok(false),
+            Source::Text(_) => Ok(false),
         }
     }
 
@@ -213,19 +202,14 @@ impl Reader {
 
     fn read_header(&mut self) -> Result<(), VcfError> {
         let mut text = String::new();
-        if let Source::Bcf(bcf) = &self.source {
-            text = bcf.header_text().map_err(|source| self.failed(source))?;
-            self.lines = Some(text.lines().count() as u64);
-        } else {
-            while self.read_line()? {
-                let Ok(line) = std::str::from_utf8(&self.line) else {
-                    return Err(self.wrong("the header is not UTF-8 text".to_owned()));
-                };
-                text.push_str(line);
-                text.push('\n');
-                if !line.starts_with("##") {
-                    break;
-                }
+        while self.read_line()? {
+            let Ok(line) = std::str::from_utf8(&self.line) else {
+                return Err(self.wrong("the header is not UTF-8 text".to_owned()));
+            };
+            text.push_str(line);
+            text.push('\n');
+            if !line.starts_with("##") {
+                break;
             }
         }
         self.header = Header::parse(&text).map_err(|source| VcfError::Header {
@@ -243,7 +227,6 @@ impl Reader {
             let read = match &mut self.source {
                 Source::Text(reader) => limited(reader, line),
                 Source::Bgzf(reader) => limited(reader, line),
-                Source::Bcf(bcf) => bcf.read_line(line),
             };
             let complete = match read {
                 Ok(0) => return Ok(false),
@@ -288,32 +271,4 @@ impl Reader {
 fn limited<R: BufRead + ?Sized>(reader: &mut R, line: &mut Vec<u8>) -> io::Result<usize> {
     let mut reader = io::Read::take(reader, LINE_BYTES_MAX);
     reader.read_until(b'\n', line)
-}
-
-impl BcfSource {
-    fn open(inner: bgzf::io::Reader<BufReader<File>>) -> io::Result<Self> {
-        let mut reader = bcf::io::Reader::from(inner);
-        let header = reader.read_header()?;
-        Ok(Self {
-            reader,
-            header,
-            record: bcf::Record::default(),
-        })
-    }
-
-    fn header_text(&self) -> io::Result<String> {
-        let mut writer = vcf::io::Writer::new(Vec::new());
-        writer.write_header(&self.header)?;
-        String::from_utf8(writer.into_inner())
-            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
-    }
-
-    fn read_line(&mut self, line: &mut Vec<u8>) -> io::Result<usize> {
-        if self.reader.read_record(&mut self.record)? == 0 {
-            return Ok(0);
-        }
-        let mut writer = vcf::io::Writer::new(line);
-        writer.write_variant_record(&self.header, &self.record)?;
-        Ok(writer.get_ref().len())
-    }
 }
