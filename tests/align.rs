@@ -6,26 +6,14 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use crate::support::tools::{have, shell};
-use crate::support::trio::{EMBEDDED, PLAIN, fasta, reads};
+use crate::support::trio::{EMBEDDED, INDEX, PLAIN, reads};
 use crate::support::{kumi, ok, text};
-
-/// An index of the bundled reference; it lives as long as the tests.
-static INDEX: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let index = dir.path().join("r.kidx");
-    ok(kumi()
-        .args(["reference", "build"])
-        .arg(fasta())
-        .arg("--output")
-        .arg(&index));
-    (dir, index)
-});
 
 fn align(output: &Path, more: &[&str]) -> Command {
     let mut command = kumi();
     command
         .args(["kernel", "align", "--sample", "NA12891", "--reference"])
-        .arg(&INDEX.1);
+        .arg(&INDEX.path);
     command
         .args([reads("NA12891", 1), reads("NA12891", 2)])
         .arg("--output")
@@ -55,11 +43,11 @@ fn on_cram(script: &str) -> String {
 
 #[test]
 fn an_index_is_checked_and_shown() {
-    ok(kumi().args(["reference", "verify"]).arg(&INDEX.1));
+    ok(kumi().args(["reference", "verify"]).arg(&INDEX.path));
     let shown = text(
         &ok(kumi()
             .args(["reference", "show", "--output", "json"])
-            .arg(&INDEX.1))
+            .arg(&INDEX.path))
         .stdout,
     );
     let value: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
@@ -67,7 +55,7 @@ fn an_index_is_checked_and_shown() {
 
     let dir = tempfile::tempdir().expect("a temporary directory");
     let damaged = dir.path().join("d.kidx");
-    let mut bytes = fs::read(&INDEX.1).expect("read");
+    let mut bytes = fs::read(&INDEX.path).expect("read");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&damaged, &bytes).expect("written");
@@ -79,7 +67,7 @@ fn an_index_is_checked_and_shown() {
 fn nothing_is_published_from_a_damaged_index() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let (damaged, bam) = (dir.path().join("d.kidx"), dir.path().join("x.bam"));
-    let bytes = fs::read(&INDEX.1).expect("read");
+    let bytes = fs::read(&INDEX.path).expect("read");
     // The seeds are the last two thirds of the file: places, strands and hashes become others.
     for bit in [0, 20, 33, 34, 40] {
         let mut bytes = bytes.clone();
@@ -182,7 +170,7 @@ fn broken_reads_leave_nothing_that_looks_complete() {
     let mut command = kumi();
     command
         .args(["kernel", "align", "--sample", "S", "--reference"])
-        .arg(&INDEX.1);
+        .arg(&INDEX.path);
     let output = command
         .args([&reads("NA12891", 1), &cut])
         .arg("--output")

@@ -3,31 +3,19 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Output;
-use std::sync::LazyLock;
 
 use crate::support::small::gzip;
 use crate::support::tools::{have, shell};
-use crate::support::trio::{PLAIN, fasta, reads};
-use crate::support::{kumi, ok, text, unzip};
-
-static INDEX: LazyLock<(tempfile::TempDir, PathBuf)> = LazyLock::new(|| {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let index = dir.path().join("r.kidx");
-    ok(kumi()
-        .args(["reference", "build"])
-        .arg(fasta())
-        .arg("--output")
-        .arg(&index));
-    (dir, index)
-});
+use crate::support::trio::{INDEX, PLAIN, fasta, reads};
+use crate::support::{kumi, text, unzip};
 
 fn align(files: &[&Path], output: &Path) -> Output {
     let mut command = kumi();
     command.args(["kernel", "align", "--sample", "S", "--reference"]);
     command
-        .arg(&INDEX.1)
+        .arg(&INDEX.path)
         .args(files)
         .arg("--output")
         .arg(output);

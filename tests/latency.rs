@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::daemon::{Schedulers, free_ports, worker};
 use crate::support::small::gzip;
-use crate::support::trio::{EMBEDDED, SAMPLES, cohort_file, fasta, reads, targets};
+use crate::support::trio::{EMBEDDED, INDEX, SAMPLES, cohort_file, fasta, reads, targets};
 use crate::support::{files, json, kumi, ok, published_file, run, sha256, text, until, unzip};
 
 /// The digests of everything that was published for good, by relative path.
@@ -157,16 +157,10 @@ fn lanes_of_any_format_are_cut_without_a_trace() {
 #[test]
 fn bam_is_aligned_as_a_whole_and_said_to_be() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    let index = dir.path().join("r.kidx");
-    ok(kumi()
-        .args(["reference", "build"])
-        .arg(fasta())
-        .arg("--output")
-        .arg(&index));
     let mut align = kumi();
     align.args(["kernel", "align", "--sample", "S", "--reference"]);
     align
-        .arg(&index)
+        .arg(&INDEX.path)
         .args([reads(SAMPLES[0], 1), reads(SAMPLES[0], 2)]);
     ok(align.arg("--output").arg(dir.path().join("s.bam")));
     let sheet = "sample,sex,bam,priority\nS,XX,s.bam,urgent\n";

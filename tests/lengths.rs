@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use crate::support::random::{Numbers, reverse_complement};
 use crate::support::tools::{have, picard, shell};
-use crate::support::trio::{PLAIN, fasta};
+use crate::support::trio::{INDEX, PLAIN, fasta};
 use crate::support::{kumi, ok, unzip};
 
 /// Reads placed this far from where they came from are wrong.
@@ -18,32 +19,11 @@ const ADAPTERS: [&[u8]; 2] = [
     b"AGATCGGAAGAGCGTCGTGTAGGGAAAGAGTGTAGATCTCGGTGGTCGCCGTATCATTAAAAAAAAAAAAAAAAAA",
 ];
 
-/// A folder with the index of the bundled reference, and its bases.
-static REFERENCE: LazyLock<(tempfile::TempDir, Vec<u8>)> = LazyLock::new(|| {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    let index = dir.path().join("r.kidx");
-    let fasta = fasta();
-    ok(kumi()
-        .args(["reference", "build"])
-        .arg(&fasta)
-        .arg("--output")
-        .arg(&index));
-    let text = unzip(&fasta);
-    (dir, text.lines().skip(1).collect::<String>().into_bytes())
+/// The bases of the bundled reference.
+static REFERENCE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let text = unzip(&fasta());
+    text.lines().skip(1).collect::<String>().into_bytes()
 });
-
-/// Numbers from a seed.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % limit.max(1)
-    }
-}
 
 /// One read as FASTQ has it.
 #[derive(Clone)]
@@ -65,17 +45,6 @@ impl Read {
     }
 }
 
-fn reverse_complement(bases: &[u8]) -> Vec<u8> {
-    let complement = |base: &u8| match base {
-        b'A' => b'T',
-        b'C' => b'G',
-        b'G' => b'C',
-        b'T' => b'A',
-        other => *other,
-    };
-    bases.iter().rev().map(complement).collect()
-}
-
 /// Templates with names that tell the truth: `number~start~end~turned`, of the fragment, 0-based.
 struct Templates {
     numbers: Numbers,
@@ -85,14 +54,14 @@ struct Templates {
 impl Templates {
     fn new(seed: u64) -> Self {
         Self {
-            numbers: Numbers(seed),
+            numbers: Numbers::new(seed),
             reads: Vec::new(),
         }
     }
 
     /// A fragment that begins away from the ends of the reference: start and bases.
     fn fragment(&mut self, length: usize) -> (usize, Vec<u8>) {
-        let bases = &REFERENCE.1;
+        let bases = &REFERENCE;
         loop {
             let start = self.numbers.below(bases.len() - length);
             let fragment = &bases[start..start + length];
@@ -152,9 +121,7 @@ impl Templates {
         let bam = folder.join("k.bam");
         let mut command = kumi();
         command.args(["kernel", "align", "--sample", "S", "--reference"]);
-        command
-            .arg(REFERENCE.0.path().join("r.kidx"))
-            .args(self.write(folder));
+        command.arg(&INDEX.path).args(self.write(folder));
         ok(command.arg("--output").arg(&bam));
         let lines = shell(&format!(
             "cd '{}'; samtools quickcheck -v k.bam; {}; samtools view -F 0x900 k.bam",

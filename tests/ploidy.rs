@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::support::small::{Numbers, World, changed};
+use crate::support::random::Numbers;
+use crate::support::small::{World, changed};
 use crate::support::{text, unzip};
 
 /// Genotypes of the variant records, and of the reference blocks, of a sample's gVCF by contig.
@@ -149,7 +150,7 @@ fn a_man_has_two_copies_of_the_pseudo_autosomal_regions() {
     let mut numbers = Numbers::new(5);
     let mut bases = vec![b'N'; X];
     for start in starts {
-        bases[start..start + STRETCH].fill_with(|| b"ACGT"[numbers.below(4) as usize]);
+        bases[start..start + STRETCH].fill_with(|| b"ACGT"[numbers.below(4)]);
     }
     let stretches = starts.map(|start| bases[start..start + STRETCH].to_vec());
     let world = World::of(5, vec![("X".to_owned(), bases)]);

@@ -1,6 +1,7 @@
 //! What every test of the whole product needs: the binary, its output, the files it leaves.
 
 pub(crate) mod mixed;
+pub(crate) mod random;
 pub(crate) mod small;
 pub(crate) mod tools;
 pub(crate) mod trio;

@@ -13,7 +13,7 @@ use kumi_seq::contig::ContigId;
 use kumi_seq::interval::Interval;
 use noodles::bgzf;
 
-use crate::{REFERENCE, file};
+use crate::files::{REFERENCE, file};
 
 /// The header of the alignments.
 pub fn header() -> Header {

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use super::random::reverse_complement;
 use super::small::gzip;
 use super::tools::shell;
 use super::trio::{fasta, reads};
@@ -119,16 +120,9 @@ type Pair = (Fastq, Fastq);
 
 impl Fastq {
     fn reversed(&self) -> Self {
-        let complement = |base: &u8| match base {
-            b'A' => b'T',
-            b'C' => b'G',
-            b'G' => b'C',
-            b'T' => b'A',
-            other => *other,
-        };
         Self {
             name: self.name.clone(),
-            bases: self.bases.iter().rev().map(complement).collect(),
+            bases: reverse_complement(&self.bases),
             qualities: self.qualities.iter().rev().copied().collect(),
         }
     }

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::support::random::Numbers;
 use crate::support::{kumi, ok, published_file};
 
 const READ: usize = 100;
@@ -12,23 +13,6 @@ const READ: usize = 100;
 const STEP: usize = 500;
 /// The first of them; the sites of a contig are here and every [`STEP`] behind.
 const FIRST: usize = 400;
-
-/// Numbers from a seed (splitmix64).
-pub(crate) struct Numbers(u64);
-
-impl Numbers {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % limit
-    }
-}
 
 /// One read as a sequencer wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,11 +38,8 @@ impl World {
     pub(crate) fn new(seed: u64, contigs: &[(&str, usize)]) -> Self {
         eprintln!("seed {seed}");
         let mut numbers = Numbers::new(seed);
-        let mut bases = |length| -> Vec<u8> {
-            (0..length)
-                .map(|_| b"ACGT"[numbers.below(4) as usize])
-                .collect()
-        };
+        let mut bases =
+            |length| -> Vec<u8> { (0..length).map(|_| b"ACGT"[numbers.below(4)]).collect() };
         let contigs = contigs.iter();
         let contigs = contigs.map(|(name, length)| ((*name).to_owned(), bases(*length)));
         Self::of(seed, contigs.collect())
@@ -100,8 +81,8 @@ impl World {
         let mut pairs = Vec::new();
         for haplotype in haplotypes {
             for _ in 0..haplotype.len() * depth / (2 * READ) {
-                let insert = 250 + numbers.below(100) as usize;
-                let start = numbers.below((haplotype.len() - insert) as u64) as usize;
+                let insert = 250 + numbers.below(100);
+                let start = numbers.below(haplotype.len() - insert);
                 let fragment = &haplotype[start..start + insert];
                 let forward = String::from_utf8_lossy(&fragment[..READ]).into_owned();
                 let backward = reverse_complement(&fragment[insert - READ..]);

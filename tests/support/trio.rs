@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use super::tools::shell;
-use super::{json, ok, published_file, root, run};
+use super::{json, kumi, ok, published_file, root, run};
 
 /// The child, her father and her mother.
 pub(crate) const SAMPLES: [&str; 3] = ["NA12878", "NA12891", "NA12892"];
@@ -45,6 +45,24 @@ pub(crate) static PLAIN: LazyLock<Plain> = LazyLock::new(|| {
 
 /// See [`PLAIN`].
 pub(crate) struct Plain {
+    _dir: tempfile::TempDir,
+    pub(crate) path: PathBuf,
+}
+
+/// An index of the bundled reference, in a folder that lives as long as the tests.
+pub(crate) static INDEX: LazyLock<Index> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let path = dir.path().join("r.kidx");
+    ok(kumi()
+        .args(["reference", "build"])
+        .arg(fasta())
+        .arg("--output")
+        .arg(&path));
+    Index { _dir: dir, path }
+});
+
+/// See [`INDEX`].
+pub(crate) struct Index {
     _dir: tempfile::TempDir,
     pub(crate) path: PathBuf,
 }

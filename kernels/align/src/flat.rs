@@ -1,6 +1,7 @@
 //! Alignments on one diagonal: the best stretch of it, and whether a gap could do better.
 
 use kumi_seq::cigar::{self, Kind};
+use kumi_simd::packed;
 
 use crate::extend::Alignment;
 use crate::params::Params;
@@ -170,7 +171,8 @@ fn lies_beside(
     (0..=2 * longest).any(|shift| {
         let (word, bits) = ((shift / 32) as usize, 2 * (shift % 32));
         let both = u128::from(reference[word]) | u128::from(reference[word + 1]) << 64;
-        let differs = probe::differences(piece, (both >> bits) as u64, to - from);
+        let differs =
+            packed::differing(piece, (both >> bits) as u64) & packed::first_bases(to, from);
         first + shift != own && differs.count_ones() <= allowed
     })
 }

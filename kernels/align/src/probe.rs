@@ -151,23 +151,6 @@ impl Probe {
     }
 }
 
-/// The bits of a word that begins with base `from` up to base `to`.
-fn first_bases(to: u32, from: u32) -> u64 {
-    let bits = 2 * to.saturating_sub(from);
-    if bits >= 64 {
-        u64::MAX
-    } else {
-        (1 << bits) - 1
-    }
-}
-
-/// Where two words of packed bases differ, of so many bases: a bit for every second.
-pub(crate) fn differences(a: u64, b: u64, bases: u32) -> u64 {
-    const LOW: u64 = 0x5555_5555_5555_5555;
-    let bits = a ^ b;
-    (bits | bits >> 1) & LOW & first_bases(bases, 0)
-}
-
 /// Where two packed sequences differ, a word at a time.
 fn each_difference<'a>(
     a: &'a [u64],
@@ -175,7 +158,9 @@ fn each_difference<'a>(
     length: usize,
 ) -> impl Iterator<Item = u64> + use<'a> {
     let words = a.iter().zip(b).enumerate();
-    words.map(move |(at, (a, b))| differences(*a, *b, (length - 32 * at) as u32))
+    words.map(move |(at, (a, b))| {
+        packed::differing(*a, *b) & packed::first_bases(length as u32, 32 * at as u32)
+    })
 }
 
 /// The positions at which a packed read differs from the reference when it begins at `start` of the concatenation,

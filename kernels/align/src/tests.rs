@@ -11,8 +11,8 @@ use kumi_seq::cigar;
 use kumi_seq::contig::Contig;
 use kumi_simd::level::Level;
 
-use crate::Params;
 use crate::insert_size::InsertSizes;
+use crate::params::Params;
 use crate::template::{Aligner, Scratch};
 
 mod pipeline;

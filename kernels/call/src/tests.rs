@@ -12,7 +12,9 @@ use kumi_seq::interval::Interval;
 use kumi_seq::ploidy::{PloidyMap, Sex};
 use proptest::prelude::*;
 
-use crate::{BLOCK_EDGE, Params, call_all};
+use crate::BLOCK_EDGE;
+use crate::caller::call_all;
+use crate::params::Params;
 
 const LENGTH: usize = 20_000;
 const READ: usize = 100;

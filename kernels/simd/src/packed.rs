@@ -101,7 +101,7 @@ pub fn differences(
 fn split(a: &[u64], b: &[u64], bases: usize, middle: (u32, u32)) -> [u32; 3] {
     let mut counts = [0; 3];
     for (from, (a, b)) in (0..).step_by(32).zip(a.iter().zip(b)) {
-        let bits = differing(a ^ b) & first_bases(bases as u32, from);
+        let bits = differing(*a, *b) & first_bases(bases as u32, from);
         let before = bits & first_bases(middle.0, from);
         let until = bits & first_bases(middle.1, from);
         counts[0] += before.count_ones();
@@ -111,15 +111,18 @@ fn split(a: &[u64], b: &[u64], bases: usize, middle: (u32, u32)) -> [u32; 3] {
     counts
 }
 
-/// A bit for every base of which one is set.
+/// Where two words differ: a bit, the lower of its two, for every base.
 #[inline(always)]
-fn differing(word: u64) -> u64 {
-    (word | word >> 1) & BASES
+#[must_use]
+pub fn differing(a: u64, b: u64) -> u64 {
+    let bits = a ^ b;
+    (bits | bits >> 1) & BASES
 }
 
 /// The bits of a word that begins with base `from` up to base `to`.
 #[inline(always)]
-fn first_bases(to: u32, from: u32) -> u64 {
+#[must_use]
+pub fn first_bases(to: u32, from: u32) -> u64 {
     let bits = 2 * to.saturating_sub(from);
     if bits >= 64 {
         u64::MAX

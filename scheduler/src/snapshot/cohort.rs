@@ -133,3 +133,76 @@ pub(super) fn reason(label: &str) -> Option<Reason> {
     let reasons = Reason::ALL.into_iter();
     reasons.into_iter().find(|reason| reason.label() == label)
 }
+
+#[cfg(test)]
+mod tests {
+    use kumi_proto::STAGES;
+    use kumi_proto::v1;
+    use kumi_proto::v1::Stage;
+
+    use super::{of_record, record};
+    use crate::cohort::Cohort;
+
+    fn file(path: &str) -> v1::ReadFile {
+        v1::ReadFile {
+            path: path.to_owned(),
+            size: 1,
+            fingerprint: "0".repeat(64),
+        }
+    }
+
+    fn cohort() -> Cohort {
+        let header = v1::CohortHeader {
+            name: "c".to_owned(),
+            programme: "p".to_owned(),
+            centre: "c".to_owned(),
+            root: "/data".to_owned(),
+            priority: v1::Priority::Normal.into(),
+            reference: Some(v1::ReferenceFacts {
+                name: "r.fa".to_owned(),
+                contigs: vec![v1::Contig {
+                    name: "1".to_owned(),
+                    length: 1000,
+                    md5: "0".repeat(32),
+                    alternate: false,
+                }],
+                source: Some(v1::reference_facts::Source::Fasta(file("/r.fa"))),
+            }),
+            params: Some(v1::CohortParams {
+                call_shards: 3,
+                joint_shards: 1,
+                on_bad_sample: v1::OnBadSample::Fail.into(),
+                kernel_version: "k".to_owned(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let sample = v1::Sample {
+            name: "S".to_owned(),
+            read_groups: vec![v1::ReadGroup {
+                id: "g".to_owned(),
+                source: Some(v1::read_group::Source::Alignment(file("/s.bam"))),
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        Cohort::new(7, header, vec![sample], 0)
+    }
+
+    /// Version 1 knew no chunks: the grids of two stages are not in it.
+    #[test]
+    fn a_cohort_of_version_1_is_read() {
+        let cohort = cohort();
+        let mut old = record(&cohort);
+        let added = |stage: &Stage| [Stage::Cut, Stage::Chunk].contains(stage);
+        let mut stages = STAGES.iter();
+        old.grids
+            .retain(|_| stages.next().is_some_and(|stage| !added(stage)));
+        assert_eq!(old.grids.len() + 2, STAGES.len());
+        let restored = of_record(old).expect("read");
+        assert_eq!(record(&restored), record(&cohort));
+        let mut damaged = record(&cohort);
+        damaged.grids.pop();
+        assert!(of_record(damaged).is_err());
+    }
+}

@@ -7,8 +7,8 @@ use kumi_seq::base;
 use kumi_seq::contig::Contig;
 use kumi_simd::level::Level;
 
-use crate::Params;
 use crate::insert_size::InsertSizes;
+use crate::params::Params;
 use crate::template::{Aligner, Scratch};
 
 /// Where the alternate contig lies on the primary assembly.

@@ -8,7 +8,9 @@ use kumi_formats::reads::{Source, TemplateReader};
 use kumi_index::Index;
 
 use super::{Reference, reference};
-use crate::{AlignError, Params, Stats, align_all};
+use crate::params::Params;
+use crate::pipeline::{AlignError, align_all};
+use crate::template::Stats;
 
 /// FASTQ of reads from all over the reference.
 fn fastq(reference: &Reference, reads: usize) -> String {

@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use kumi_seq::contig::{ContigId, Contigs};
-use noodles::core::Position;
+use kumi_seq::contig::Contigs;
 use noodles::csi::binning_index::Indexer;
 use noodles::csi::binning_index::index::reference_sequence::bin::Chunk;
 use noodles::csi::binning_index::index::reference_sequence::index::BinnedIndex;
@@ -12,7 +11,7 @@ use noodles::vcf::variant::io::Write as _;
 use noodles::{bcf, bgzf, csi, vcf};
 
 use crate::vcf::Record;
-use crate::vcf::writer::{bgzf_writer, invalid};
+use crate::vcf::writer::{Order, bgzf_writer, invalid};
 
 /// Writes BCF from lines of VCF text; the counterpart of [`crate::vcf::Writer`].
 pub struct BcfWriter<W: Write> {
@@ -20,7 +19,7 @@ pub struct BcfWriter<W: Write> {
     header: vcf::Header,
     index: Indexer<BinnedIndex>,
     contigs: usize,
-    last: (ContigId, u32),
+    order: Order,
 }
 
 impl<W: Write> BcfWriter<W> {
@@ -46,7 +45,7 @@ impl<W: Write> BcfWriter<W> {
             header,
             index,
             contigs: contigs.len(),
-            last: (ContigId(0), 0),
+            order: Order::default(),
         })
     }
 
@@ -56,26 +55,13 @@ impl<W: Write> BcfWriter<W> {
     /// `InvalidInput` when records are out of order or a span is empty, `InvalidData` when the line is
     /// not VCF, else those of the inner writer.
     pub fn write(&mut self, record: &Record) -> io::Result<()> {
-        let &Record {
-            contig,
-            start,
-            end,
-            ref line,
-        } = record;
-        if (contig, start) < self.last {
-            return Err(invalid("records must come in the order of the reference"));
-        }
-        self.last = (contig, start);
-        let position = |at: u32| Position::try_from(at as usize);
-        let (Ok(first), Ok(last)) = (position(start + 1), position(end)) else {
-            return Err(invalid("a record without reference bases"));
-        };
-        let line = without_missing(line);
-        let record = vcf::Record::try_from(line.as_ref())?;
+        let (first, last) = self.order.next(record)?;
+        let line = without_missing(&record.line);
+        let variant = vcf::Record::try_from(line.as_ref())?;
         let from = self.inner.get_ref().virtual_position();
-        self.inner.write_variant_record(&self.header, &record)?;
+        self.inner.write_variant_record(&self.header, &variant)?;
         let to = self.inner.get_ref().virtual_position();
-        let place = Some((contig.index(), first, last, true));
+        let place = Some((record.contig.index(), first, last, true));
         self.index
             .add_record(place, Chunk::new(from, to))
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))

@@ -22,12 +22,32 @@ pub(super) fn bgzf_writer<W: Write>(inner: W) -> bgzf::io::Writer<W> {
         .build_from_writer(inner)
 }
 
+/// Where the last record began: none may begin before it.
+#[derive(Default)]
+pub(super) struct Order(Option<(ContigId, u32)>);
+
+impl Order {
+    /// Takes the next record; its first and last base, 1-based.
+    pub(super) fn next(&mut self, record: &Record) -> io::Result<(Position, Position)> {
+        let place = Some((record.contig, record.start));
+        if place < self.0 {
+            return Err(invalid("records must come in the order of the reference"));
+        }
+        self.0 = place;
+        let position = |at: u32| Position::try_from(at as usize);
+        match (position(record.start + 1), position(record.end)) {
+            (Ok(first), Ok(last)) => Ok((first, last)),
+            _ => Err(invalid("a record without reference bases")),
+        }
+    }
+}
+
 /// Writes BGZF VCF text. Blocks are cut by size alone, so the bytes are a function of header and lines.
 pub struct Writer<W: Write> {
     inner: bgzf::io::Writer<W>,
     index: tabix::index::Indexer,
     contigs: Vec<String>,
-    last: (ContigId, u32),
+    order: Order,
 }
 
 impl<W: Write> Writer<W> {
@@ -47,7 +67,7 @@ impl<W: Write> Writer<W> {
             inner,
             index,
             contigs: contigs.iter().map(|(_, c)| c.name.clone()).collect(),
-            last: (ContigId(0), 0),
+            order: Order::default(),
         })
     }
 
@@ -56,26 +76,13 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// `InvalidInput` when records are out of order or a span is empty, else those of the inner writer.
     pub fn write(&mut self, record: &Record) -> io::Result<()> {
-        let &Record {
-            contig,
-            start,
-            end,
-            ref line,
-        } = record;
         let name = self
             .contigs
-            .get(contig.index())
+            .get(record.contig.index())
             .ok_or_else(|| invalid("a record of a contig that the reference has not"))?;
-        if (contig, start) < self.last {
-            return Err(invalid("records must come in the order of the reference"));
-        }
-        self.last = (contig, start);
-        let position = |at: u32| Position::try_from(at as usize);
-        let (Ok(first), Ok(last)) = (position(start + 1), position(end)) else {
-            return Err(invalid("a record without reference bases"));
-        };
+        let (first, last) = self.order.next(record)?;
         let from = self.inner.virtual_position();
-        self.inner.write_all(line)?;
+        self.inner.write_all(&record.line)?;
         self.inner.write_all(b"\n")?;
         let to = self.inner.virtual_position();
         self.index

@@ -59,6 +59,7 @@ impl<V: Lanes> Costs<V> {
             .map(splat),
         }
     }
+
     /// The cells next to those around them.
     #[inline(always)]
     pub(super) fn cells(&self, around: Around<V>) -> Cells<V> {
