@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod bench_align;
+mod bench_call;
 
 use std::process::ExitCode;
 
@@ -15,11 +16,15 @@ enum Task {
     Accuracy(accuracy::Args),
     /// Align simulated reads in alternation with bwa mem and minimap2; print speed, accuracy and calibration
     BenchAlign(bench_align::Args),
+    /// Call simulated reads in alternation with bcftools and freebayes; print accuracy by class of variant, calibration
+    /// and cost
+    BenchCall(bench_call::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Task::parse() {
         Task::Accuracy(args) => accuracy::run(&args),
         Task::BenchAlign(args) => bench_align::run(&args),
+        Task::BenchCall(args) => bench_call::run(&args),
     }
 }

@@ -38,7 +38,7 @@ pub(crate) fn note(text: &str) {
 }
 
 /// aardvark from the path or from `target/tools`, where it is installed when it is nowhere.
-pub(super) fn aardvark(root: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn aardvark(root: &Path) -> anyhow::Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let tools = root.join("target/tools");
     let folders = std::env::split_paths(&path).chain([tools.join("bin")]);
