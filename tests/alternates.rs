@@ -6,35 +6,14 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
+use crate::support::random::{Numbers, reverse_complement};
 use crate::support::tools::{have, shell};
 use crate::support::{kumi, ok, published_file, run, text};
 
-/// Numbers from a seed.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % limit.max(1)
-    }
-
-    fn other(&mut self, base: u8) -> u8 {
-        let at = b"ACGT".iter().position(|b| *b == base).unwrap_or(0);
-        b"ACGT"[(at + 1 + self.below(3)) % 4]
-    }
-}
-
-fn reverse_complement(bases: &[u8]) -> Vec<u8> {
-    let complement = |base: &u8| match base {
-        b'A' => b'T',
-        b'C' => b'G',
-        b'G' => b'C',
-        _ => b'A',
-    };
-    bases.iter().rev().map(complement).collect()
+/// Another base.
+fn other(numbers: &mut Numbers, base: u8) -> u8 {
+    let at = b"ACGT".iter().position(|b| *b == base).unwrap_or(0);
+    b"ACGT"[(at + 1 + numbers.below(3)) % 4]
 }
 
 /// A primary contig; an alternate version of 20 kb of it, 2 % different, with 3 kb of its own; another that is the
@@ -44,7 +23,7 @@ fn write_reference(folder: &Path, numbers: &mut Numbers) -> Vec<(&'static str, V
     let mut alternate = primary[30_000..50_000].to_vec();
     for base in &mut alternate {
         if numbers.below(50) == 0 {
-            *base = numbers.other(*base);
+            *base = other(numbers, *base);
         }
     }
     let own: Vec<u8> = (0..3000).map(|_| b"ACGT"[numbers.below(4)]).collect();
@@ -82,7 +61,7 @@ fn write_reads(folder: &Path, contigs: &[(&str, Vec<u8>)], numbers: &mut Numbers
             for (file, mut mate) in files.iter_mut().zip(mates) {
                 for base in &mut mate {
                     if numbers.below(200) == 0 {
-                        *base = numbers.other(*base);
+                        *base = other(numbers, *base);
                     }
                 }
                 let bases = String::from_utf8_lossy(&mate);
@@ -131,12 +110,15 @@ fn class(mapq: u8) -> u8 {
 
 #[test]
 fn alternate_contigs_are_treated_as_by_bwa() {
-    if !have(&["samtools", "bwa"]) {
-        return;
+    if have(&["samtools", "bwa"]) {
+        (5..8).for_each(alternate_contigs_of_a_seed);
     }
+}
+
+fn alternate_contigs_of_a_seed(seed: u64) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let folder = dir.path();
-    let mut numbers = Numbers(5);
+    let mut numbers = Numbers::new(seed);
     let contigs = write_reference(folder, &mut numbers);
     write_reads(folder, &contigs, &mut numbers);
     ok(kumi()
@@ -173,10 +155,10 @@ fn alternate_contigs_are_treated_as_by_bwa() {
         lines += usize::from(a.4 != b.4);
         tags += usize::from(a.3 != b.3);
     }
-    // A few reads lie at the edges of the alternate contigs, where both programs guess.
+    // Where a read has many differences one of the programs may miss a place.
     assert!(
-        place <= 30 && quality <= 60 && lines <= 60 && tags <= 60,
-        "{place} {quality} {lines} {tags}\n{shown}"
+        place <= 6 && quality <= 6 && lines <= 6 && tags <= 6,
+        "seed {seed}: {place} {quality} {lines} {tags}\n{shown}"
     );
     let count = |test: &dyn Fn(&Placed) -> bool| theirs.values().filter(|p| test(p)).count();
     assert!(count(&|p| !p.4.is_empty()) > 1000 && count(&|p| p.0 == "p_alt") > 300);
@@ -190,7 +172,7 @@ fn a_cohort_reads_the_file_beside_its_reference() {
     }
     let dir = tempfile::tempdir().expect("a temporary directory");
     let folder = dir.path();
-    let mut numbers = Numbers(5);
+    let mut numbers = Numbers::new(5);
     let contigs = write_reference(folder, &mut numbers);
     write_reads(folder, &contigs[..1], &mut numbers);
     let sheet = "patient,sample,sex,status,lane,fastq_1,fastq_2\nP,S,XX,0,L1,1.fq,2.fq\n";
@@ -216,7 +198,7 @@ fn a_cohort_reads_the_file_beside_its_reference() {
 #[test]
 fn a_file_of_another_reference_is_refused() {
     let dir = tempfile::tempdir().expect("a temporary directory");
-    write_reference(dir.path(), &mut Numbers(5));
+    write_reference(dir.path(), &mut Numbers::new(5));
     fs::write(dir.path().join("r.fa.alt"), "chr1_KI270762v1_alt\t0\n").expect("written");
     let mut command = kumi();
     command

@@ -57,6 +57,18 @@ pub(crate) fn take(view: View<'_>, found: &mut Vec<Alignment>) -> Vec<Alignment>
         .collect()
 }
 
+/// Moves what lies on alternate contigs from `found` to `alternates`, unless there is nothing else: a mate that lies on
+/// an alternate contig alone must not pull its partner there.
+pub(crate) fn keep_apart(
+    view: View<'_>,
+    found: &mut Vec<Alignment>,
+    alternates: &mut Vec<Alignment>,
+) {
+    if touches(view, found) && !found.iter().all(|other| is_on(view, other.contig)) {
+        alternates.append(&mut take(view, found));
+    }
+}
+
 /// Adds to a mate what was found of it on alternate contigs (`alternates`, the best first); `found` is what it has on
 /// the primary assembly.
 pub(crate) fn report(
@@ -100,7 +112,7 @@ pub(crate) fn report(
         .iter()
         .find(|line| same(&line.alignment, &primary));
     if let Some(better) = better {
-        mate.better = Some(better.alignment.score);
+        mate.better = Some(better.alignment.clone());
         // They are listed there.
         mate.alternatives.clear();
     } else {

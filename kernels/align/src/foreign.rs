@@ -39,9 +39,9 @@ pub(crate) fn lower(
     for (mate, segment) in mates.iter_mut().zip(&template.segments) {
         limit(mate, by_explained(mate, &segment.qualities, fragment));
     }
-    let primaries = || mates.iter().filter_map(|mate| mate.primary.as_ref());
-    let aligned: u32 = primaries().map(|a| a.query.1 - a.query.0).sum();
-    let score: i32 = primaries().map(|a| a.score).sum();
+    let closest = || mates.iter().filter_map(Mate::closest);
+    let aligned: u32 = closest().map(|a| a.query.1 - a.query.0).sum();
+    let score: i32 = closest().map(|a| a.score).sum();
     let lost = f64::from(aligned as i32 * params.match_score - score);
     if lost <= USUAL * f64::from(aligned) * f64::from(params.match_score + params.mismatch) {
         return;
@@ -51,8 +51,8 @@ pub(crate) fn lower(
         .zip(reads)
         .zip(&template.segments)
         .filter_map(|((mate, read), segment)| {
-            let primary = mate.primary.as_ref()?;
-            Some(differences(view, read, &segment.qualities, primary))
+            let closest = mate.closest()?;
+            Some(differences(view, read, &segment.qualities, closest))
         })
         .sum();
     let most = by_differences(f64::from(differences) / f64::from(aligned));

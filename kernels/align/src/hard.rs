@@ -9,6 +9,7 @@ use crate::alt;
 use crate::bound;
 use crate::chain::{self, Chain, chains};
 use crate::choose::{as_sequenced, covers_half};
+use crate::clipped;
 use crate::extend::{self, Alignment};
 use crate::flat::{self, Fit, Gaps};
 use crate::insert_size::InsertSize;
@@ -90,7 +91,11 @@ pub(crate) fn align(
         unseen: scratch.unseen,
     };
     if rescue::mates(setting, &wanted, found, &mut scratch.extension) {
-        found.iter_mut().for_each(keep_distinct);
+        for (found, alternates) in found.iter_mut().zip(&mut scratch.alternates) {
+            alt::keep_apart(setting.view, found, alternates);
+            keep_distinct(alternates);
+            keep_distinct(found);
+        }
         pairing = pair::best(params, found, expected);
     }
     pairing.filter(|pairing| pairing.score > both_alone(params, found))
@@ -239,6 +244,8 @@ fn on_each(
     if found.is_empty() {
         std::mem::swap(found, &mut alternates);
     }
+    keep_distinct(found);
+    clipped::reach_farther(setting, read, found, buffers);
     keep_distinct(found);
     alternates
 }

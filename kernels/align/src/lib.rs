@@ -7,6 +7,7 @@ mod alt;
 mod bound;
 mod chain;
 mod choose;
+mod clipped;
 mod describe;
 mod easy;
 mod extend;

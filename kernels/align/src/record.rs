@@ -29,8 +29,15 @@ pub(crate) struct Mate {
     pub has_alternates: bool,
     /// Alignments on alternate contigs that are better than all on the primary assembly.
     pub alternates: Vec<AlternateLine>,
-    /// Score of the one that is better than the primary alignment.
-    pub better: Option<i32>,
+    /// The one that is better than the primary alignment.
+    pub better: Option<Alignment>,
+}
+
+impl Mate {
+    /// The alignment that tells best where the segment's sequence comes from: on an alternate contig, if it is better there.
+    pub(crate) fn closest(&self) -> Option<&Alignment> {
+        self.better.as_ref().or(self.primary.as_ref())
+    }
 }
 
 /// What lines are written with.
@@ -221,11 +228,11 @@ impl Segment<'_> {
             self.other_parts(at, &mut buffers.text);
             record.push_string_tag(*b"SA", &buffers.text);
         }
-        if let Some(better) = mate.better
+        if let Some(better) = &mate.better
             && at == Some(0)
             && let Some(own) = own
         {
-            let share = own.alignment.score as f32 / better as f32;
+            let share = own.alignment.score as f32 / better.score as f32;
             record.push_float_tag(*b"pa", (share * 1000.0).round() / 1000.0);
         }
         let (others, max) = self.alternatives(at);

@@ -19,13 +19,13 @@ mod pipeline;
 mod repeats;
 mod ways;
 
-struct Reference {
+pub(crate) struct Reference {
     _dir: tempfile::TempDir,
-    path: PathBuf,
-    bases: Vec<u8>,
+    pub(crate) path: PathBuf,
+    pub(crate) bases: Vec<u8>,
 }
 
-fn random_bases(seed: u64, length: usize) -> Vec<u8> {
+pub(crate) fn random_bases(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed | 1;
     (0..length)
         .map(|_| {
@@ -38,7 +38,7 @@ fn random_bases(seed: u64, length: usize) -> Vec<u8> {
 }
 
 /// 20 kb of which 6,000..6,600 stands again at 14,000.
-fn reference() -> Reference {
+pub(crate) fn reference() -> Reference {
     let mut bases = random_bases(7, 20_000);
     bases.copy_within(6_000..6_600, 14_000);
     indexed(bases)
@@ -61,7 +61,7 @@ fn indexed(bases: Vec<u8>) -> Reference {
     }
 }
 
-fn segment(bases: &[u8]) -> Segment {
+pub(crate) fn segment(bases: &[u8]) -> Segment {
     Segment {
         bases: bases.to_vec(),
         qualities: vec![30; bases.len()],

@@ -129,9 +129,8 @@ fn equal_places_are_no_rivals() {
     assert!(aligned(&contigs, &[&read])[0].starts_with("0 0 9000 0 "));
 }
 
-/// What is nowhere else is an ordinary place.
-#[test]
-fn a_read_that_only_an_alternate_contig_has_lies_there() {
+/// The contigs, the alternate one with 300 bases more that are nowhere else.
+fn longer() -> Vec<(Contig, Vec<u8>)> {
     let mut contigs = contigs(true);
     let mut own = contigs[0].1[100..400].to_vec();
     own.reverse();
@@ -140,11 +139,34 @@ fn a_read_that_only_an_alternate_contig_has_lies_there() {
         alternate: true,
         ..Contig::describe("c_alt", &contigs[1].1)
     };
+    contigs
+}
+
+/// What is nowhere else is an ordinary place.
+#[test]
+fn a_read_that_only_an_alternate_contig_has_lies_there() {
+    let contigs = longer();
     let read = contigs[1].1[4050..4150].to_vec();
     let mate = base::reverse_complement(&contigs[1].1[4180..4280]);
     assert_eq!(aligned(&contigs, &[&read]), ["0 1 4050 60"]);
     assert_eq!(
         aligned(&contigs, &[&read, &mate]),
         ["2 1 4050 60", "2 1 4180 60"]
+    );
+}
+
+/// A mate that only an alternate contig has is no reason to leave the primary assembly.
+#[test]
+fn a_mate_beyond_the_primary_assembly_pulls_nobody() {
+    let contigs = longer();
+    let read = contigs[1].1[3890..3990].to_vec();
+    let mate = base::reverse_complement(&contigs[1].1[4120..4220]);
+    assert_eq!(
+        aligned(&contigs, &[&read, &mate]),
+        [
+            "0 0 11890 60 c_alt,3891,+,100M,40,0; pa=0.9",
+            "2048 1 3890 40 c,+11891,100M,2; c,11891,+,100M,60,2;",
+            "0 1 4120 60"
+        ]
     );
 }
