@@ -1,7 +1,5 @@
 //! Likelihoods and probabilities of genotypes, one or two copies.
 
-use crate::params::Params;
-
 /// Genotypes of `alleles` alleles in VCF order, each sorted: for one copy the alleles, for two
 /// (0,0) (0,1) (1,1) (0,2) ...
 pub(crate) fn all(alleles: usize, ploidy: u8) -> Vec<Vec<usize>> {
@@ -49,23 +47,20 @@ pub(crate) fn pl(likelihoods: &[f64]) -> Vec<u16> {
 }
 
 /// What an allele is, for its prior.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Class {
     /// The reference, or a deletion that began before and is called there.
     Known,
-    /// A substitution.
-    Snv,
-    /// Anything that changes the length.
-    Indel,
+    /// Another one, with the log10 prior probability that a site is heterozygous for it.
+    New(f64),
 }
 
 /// log10 prior of a genotype: each new allele once at its rate, a second copy of it at half of one (Wright-Fisher,
 /// as in GATK and bcftools).
-fn prior(genotype: &[usize], classes: &[Class], params: &Params) -> f64 {
+fn prior(genotype: &[usize], classes: &[Class]) -> f64 {
     let rate = |allele: usize| match classes[allele] {
         Class::Known => 0.0,
-        Class::Snv => params.snv_prior.log10(),
-        Class::Indel => params.indel_prior.log10(),
+        Class::New(rate) => rate,
     };
     match *genotype {
         [a, b] if a == b && classes[a] != Class::Known => rate(a) - 2f64.log10(),
@@ -76,14 +71,14 @@ fn prior(genotype: &[usize], classes: &[Class], params: &Params) -> f64 {
 }
 
 /// Phred probability that no copy carries a new allele.
-pub(crate) fn quality(likelihoods: &[f64], classes: &[Class], ploidy: u8, params: &Params) -> f64 {
+pub(crate) fn quality(likelihoods: &[f64], classes: &[Class], ploidy: u8) -> f64 {
     let best = likelihoods
         .iter()
         .copied()
         .fold(f64::NEG_INFINITY, f64::max);
     let (mut known, mut new) = (0.0, 0.0);
     for (genotype, likelihood) in all(classes.len(), ploidy).iter().zip(likelihoods) {
-        let weight = 10f64.powf(likelihood - best + prior(genotype, classes, params));
+        let weight = 10f64.powf(likelihood - best + prior(genotype, classes));
         if genotype.iter().all(|&a| classes[a] == Class::Known) {
             known += weight;
         } else {
@@ -101,7 +96,6 @@ pub(crate) fn quality(likelihoods: &[f64], classes: &[Class], ploidy: u8, params
 #[cfg(test)]
 mod tests {
     use super::{Class, all, likelihoods, pl, quality};
-    use crate::params::Params;
 
     #[test]
     fn genotypes_come_in_vcf_order() {
@@ -124,14 +118,11 @@ mod tests {
 
     #[test]
     fn quality_weighs_the_prior() {
-        let (params, classes) = (Params::default(), [Class::Known, Class::Snv]);
+        let classes = [Class::Known, Class::New(-3.0)];
         // P(0/0) = 10^-5 / (10^-5 + 10^-3 + ...): 20 phred of likelihood less 30 of prior.
-        let q = quality(&[-5.0, 0.0, -40.0], &classes, 2, &params);
+        let q = quality(&[-5.0, 0.0, -40.0], &classes, 2);
         assert!((q - 20.04).abs() < 0.05, "{q}");
-        assert!(quality(&[0.0, -5.0, -40.0], &classes, 2, &params) < 0.01);
-        assert_eq!(
-            quality(&[-400.0, 0.0, -400.0], &classes, 2, &params),
-            4_000.0
-        );
+        assert!(quality(&[0.0, -5.0, -40.0], &classes, 2) < 0.01);
+        assert_eq!(quality(&[-400.0, 0.0, -400.0], &classes, 2), 4_000.0);
     }
 }

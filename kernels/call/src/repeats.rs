@@ -1,4 +1,6 @@
-//! Tandem repeats, and how likely a sequencer is to gain or lose a unit in them.
+//! Tandem repeats, and how likely a sequencer, or a genome, is to gain or lose a unit in them.
+
+use crate::window::Window;
 
 /// The repeat that decides about a base.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,57 @@ const GAP_OPEN: [[u8; 20]; MAX_PERIOD] = [
         36, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40, 40,
     ],
 ];
+
+/// Phred prior probability that a person carries a change of the length of a repeat, by period and number of units:
+/// Illumina's defaults for DRAGstr, as published in GATK's `DragstrParams`.
+const PRIOR: [[u8; 20]; MAX_PERIOD] = [
+    [
+        39, 39, 37, 35, 32, 26, 20, 16, 12, 10, 8, 7, 7, 6, 6, 5, 5, 4, 4, 4,
+    ],
+    [
+        30, 30, 29, 22, 17, 14, 11, 8, 6, 5, 4, 4, 3, 3, 3, 3, 3, 3, 2, 2,
+    ],
+    [
+        27, 27, 25, 18, 14, 12, 9, 7, 5, 4, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2,
+    ],
+    [
+        27, 27, 18, 9, 9, 9, 9, 3, 3, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2,
+    ],
+    [
+        29, 29, 18, 8, 8, 8, 4, 3, 3, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2,
+    ],
+    [
+        25, 25, 10, 10, 10, 4, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,
+    ],
+];
+
+/// Phred prior probability of a gain or loss of `changed` bases before `pos`, the leftmost place of that change, when
+/// these are units of a repeat of the reference; `None` when they are not.
+pub(crate) fn prior(reference: &Window, pos: i64, changed: &[u8]) -> Option<u8> {
+    let unit = |period: usize| {
+        let continues = changed.len().is_multiple_of(period)
+            && (0i64..)
+                .zip(changed)
+                .all(|(n, &base)| base == reference.at(pos + n % period as i64));
+        let tract = continues.then(|| tract(reference, pos, period));
+        tract.map(|bases| bases / period).filter(|&units| units > 1)
+    };
+    (1..=MAX_PERIOD)
+        .filter_map(|period| Some(PRIOR[period - 1][unit(period)?.min(20) - 1]))
+        .min()
+}
+
+/// Bases of the tract of this period that holds `pos`, as far as is worth counting.
+fn tract(reference: &Window, pos: i64, period: usize) -> usize {
+    let most = (20 * period) as i64;
+    let same = |at: &i64| {
+        let base = reference.at(*at);
+        base != b'N' && base == reference.at(at + period as i64)
+    };
+    let right = (pos..pos + most).take_while(same).count();
+    let left = (pos - most..pos).rev().take_while(same).count();
+    left + right + period
+}
 
 /// The repeat at every base: of the tracts with at least two units that hold it, the
 /// one in which gaps open most easily.
@@ -79,7 +132,28 @@ pub(crate) fn find(bases: &[u8]) -> Vec<Repeat> {
 
 #[cfg(test)]
 mod tests {
-    use super::{NO_REPEAT, Repeat, find};
+    use super::{NO_REPEAT, Repeat, find, prior};
+    use crate::window::Window;
+
+    #[test]
+    fn only_whole_units_of_a_repeat_are_likelier_to_be_gained_or_lost() {
+        let window = Window {
+            start: 100,
+            bases: b"GTCAAAAAAAAAACTGCACACACACATTGACCTGA".to_vec(),
+        };
+        let cases: [(i64, &[u8], Option<u8>); 7] = [
+            (103, b"A", Some(10)),
+            (103, b"AA", Some(10)),
+            (103, b"G", None),
+            (116, b"CA", Some(17)),
+            (116, b"CACA", Some(17)),
+            (116, b"CAC", None),
+            (129, b"AC", None),
+        ];
+        for (pos, changed, expected) in cases {
+            assert_eq!(prior(&window, pos, changed), expected, "{pos} {changed:?}");
+        }
+    }
 
     #[test]
     fn the_tract_with_the_easiest_gaps_decides() {

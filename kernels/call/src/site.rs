@@ -8,6 +8,7 @@ use crate::haplotype::Haplotype;
 use crate::likelihood::Fragment;
 use crate::params::Params;
 use crate::region::Region;
+use crate::repeats;
 use crate::window::Window;
 
 /// An allele stays when the best genotype with it is at least 5 % as likely as the best of all.
@@ -243,11 +244,7 @@ fn summarise(
     });
     let classes: Vec<Class> = alleles
         .iter()
-        .map(|allele| match allele {
-            Allele::Other { indel: true, .. } => Class::Indel,
-            Allele::Other { .. } => Class::Snv,
-            _ => Class::Known,
-        })
+        .map(|allele| class(allele, locus, reference, params))
         .collect();
     let (mut depths, mut strands) = (vec![0; alleles.len() + 1], [0; 4]);
     for (row, fragment) in rows.iter().zip(covering) {
@@ -257,7 +254,7 @@ fn summarise(
         }
     }
     let known = genotype::likelihoods(&rows, alleles.len(), ploidy);
-    let quality = genotype::quality(&known, &classes, ploidy, params);
+    let quality = genotype::quality(&known, &classes, ploidy);
     for row in &mut rows {
         let other = any_other(row);
         row.push(other);
@@ -284,6 +281,24 @@ fn summarise(
         depth: covering.len() as u32,
         strands,
         quality,
+    }
+}
+
+/// How likely an allele is before any read is seen.
+fn class(allele: &Allele, locus: i64, reference: &Window, params: &Params) -> Class {
+    match allele {
+        Allele::Reference | Allele::Spanned => Class::Known,
+        Allele::Other { indel: false, .. } => Class::New(params.snv_prior.log10()),
+        Allele::Other { end, bases, .. } => {
+            let deleted = reference.slice(locus + 1, *end);
+            let repeat = match (deleted, &bases[1..]) {
+                (deleted, []) => repeats::prior(reference, locus + 1, deleted),
+                ([], inserted) => repeats::prior(reference, locus + 1, inserted),
+                _ => None,
+            };
+            let repeat = repeat.map_or(0.0, |phred| 10f64.powf(-f64::from(phred) / 10.0));
+            Class::New(params.indel_prior.max(repeat).log10())
+        }
     }
 }
 
