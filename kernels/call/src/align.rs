@@ -11,14 +11,19 @@ struct Scores {
     extend: i32,
 }
 
-/// What is asked for: the description that is likeliest to have happened. Phred of how rare a substitution and a gap
-/// are in a genome (the priors of `Params`), each further base of a gap half as often as none.
+/// What is asked for: the description that is likeliest to have happened. Phred of how rare a gap is in a genome (the
+/// prior of `Params`), each further base of a gap half as often as none; a substitution as rare as it is near another
+/// one.
 const LIKELIEST: Scores = Scores {
     same: 0,
-    substitution: -30,
+    substitution: -20,
     open: -39,
     extend: -3,
 };
+/// Phred of how rare a substitution is where nothing else is near (the prior of `Params`).
+const ALONE: i32 = 30;
+/// One in a hundred substitutions has another one so near.
+const NEAR: i64 = 10;
 /// What is also tried: GATK's scores for haplotypes, to which gaps cost less than substitutions.
 const GAPPED: Scores = Scores {
     same: 200,
@@ -71,17 +76,19 @@ pub(crate) fn differences(
     [described(&LIKELIEST), described(&GAPPED)]
         .into_iter()
         .min_by_key(|events| {
-            events
-                .iter()
-                .map(|event| rarity(event, reference))
-                .sum::<i32>()
+            let before = [None].into_iter().chain(events.iter().map(Some));
+            let rarities = before
+                .zip(events)
+                .map(|(before, event)| rarity(event, before, reference));
+            rarities.sum::<i32>()
         })
 }
 
-/// Phred of how rare a difference is.
-fn rarity(event: &Event, reference: &Window) -> i32 {
+/// Phred of how rare a difference is behind the one before.
+fn rarity(event: &Event, before: Option<&Event>, reference: &Window) -> i32 {
     if !event.is_indel() {
-        return -LIKELIEST.substitution;
+        let near = before.is_some_and(|b| !b.is_indel() && event.pos < b.end() + NEAR);
+        return if near { -LIKELIEST.substitution } else { ALONE };
     }
     let changed = event.ins.len().abs_diff(event.del as usize) as i32;
     let slips = i32::from(slips(event, reference)) * SLIP;
@@ -263,6 +270,19 @@ mod tests {
         check("GATTACAGATTACA", "GATTGCAGATTACA", &[(104, 1, "G")]);
         check("GCAAAAATTCG", "GCAAAATTCG", &[(102, 1, "")]);
         check("GCACACATTCG", "GCACACACATTCG", &[(101, 0, "CA")]);
+        // Six substitutions on one haplotype, not twelve bases lost and gained that hide those of the other.
+        check(
+            "ATGGGACCCTGACCGAGGTAACATC",
+            "AAGGGGCCCCGGCTGAAGTAACATC",
+            &[
+                (101, 1, "A"),
+                (105, 1, "G"),
+                (109, 1, "C"),
+                (111, 1, "G"),
+                (113, 1, "T"),
+                (116, 1, "A"),
+            ],
+        );
         // The poly-C of human mitochondria: one more C on each side of the T.
         check(
             "GACCCCCCCTCCCCCGC",

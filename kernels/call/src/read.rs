@@ -175,6 +175,24 @@ impl Read {
         index
     }
 
+    /// Index of the read base that lies on a reference base.
+    pub(crate) fn base_at(&self, position: i64) -> Option<usize> {
+        let (mut index, mut at) = (0usize, self.start);
+        for op in &self.ops {
+            let len = i64::from(op.len);
+            if op.kind == Kind::Match && (at..at + len).contains(&position) {
+                return Some(index + (position - at) as usize);
+            }
+            index += if op.kind.consumes_read() {
+                op.len as usize
+            } else {
+                0
+            };
+            at += if op.kind.consumes_reference() { len } else { 0 };
+        }
+        None
+    }
+
     /// Cuts the read to its bases `from..to`. False when no aligned base is left.
     pub(crate) fn keep(&mut self, from: usize, to: usize) -> bool {
         if from > 0 || to < self.bases.len() {

@@ -10,6 +10,9 @@ use crate::repeats::Repeat;
 const CELL: i64 = 256;
 /// Activity closer than this is one region.
 const JOIN: i64 = 20;
+/// Bases on both sides of activity that belong to its region: the same sequence may be described by differences that
+/// begin beside those that reads show. Less than half of what keeps regions apart.
+const REACH: i64 = 9;
 /// Bases around a clip in which its cause may lie.
 const CLIP_REACH: i64 = 10;
 
@@ -73,6 +76,10 @@ pub(crate) fn find(
                 gapped,
             }),
         }
+    }
+    for region in &mut regions {
+        region.start = (region.start - REACH).max(start);
+        region.end = (region.end + REACH).min(end);
     }
     regions
         .into_iter()
@@ -163,7 +170,7 @@ mod tests {
     #[test]
     fn near_activity_is_joined() {
         let found = spans(0, 2_000, &candidates([300, 310, 340]), &[600]);
-        assert_eq!(found, [(300, 311), (340, 341), (590, 610)]);
+        assert_eq!(found, [(291, 320), (331, 350), (581, 619)]);
     }
 
     #[test]

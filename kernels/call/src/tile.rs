@@ -1,5 +1,7 @@
 //! One tile: from its alignments to its records.
 
+use std::borrow::Cow;
+
 use kumi_formats::alignments::{AlignmentFile, AlignmentsError};
 use kumi_formats::reference::ReferenceSource;
 use kumi_formats::vcf::Record;
@@ -11,6 +13,7 @@ use crate::assembly;
 use crate::blocks::{self, Confidence};
 use crate::candidate::{self, Candidate};
 use crate::confidence;
+use crate::event::Event;
 use crate::haplotype::{self, Haplotype};
 use crate::likelihood::{self, Scratch};
 use crate::line;
@@ -201,6 +204,9 @@ fn call_region(
         (region.start - PADDING).max(window.start),
         (reach + PADDING).min(window.end()),
     );
+    let reads: Vec<Cow<'_, Read>> = calmed(reads, region, span, candidates, window);
+    let reads: Vec<&Read> = reads.iter().map(AsRef::as_ref).collect();
+    let reads = reads.as_slice();
     let mut haplotypes: Vec<Haplotype> = haplotype::combine(&inside, reads)
         .into_iter()
         .filter_map(|events| Haplotype::new(window, span, events).canonical(window, span))
@@ -223,6 +229,37 @@ fn call_region(
     let (fragments, cells) = likelihood::fragments(reads, region, span, &haplotypes, scratch);
     stats.pairhmm_cells += cells;
     site::call(region, &haplotypes, &fragments, window, ploidy, params)
+}
+
+/// The reads with the reference's bases where other regions have substitutions: no haplotype of this one has those, and
+/// reads would seem not to belong here.
+fn calmed<'a>(
+    reads: &[&'a Read],
+    region: &Region,
+    (from, to): (i64, i64),
+    candidates: &[Candidate],
+    window: &Window,
+) -> Vec<Cow<'a, Read>> {
+    let others: Vec<&Event> = candidates
+        .iter()
+        .filter(|candidate| candidate.odds >= candidate::ACTIVE && !candidate.event.is_indel())
+        .map(|candidate| &candidate.event)
+        .filter(|event| (from..to).contains(&event.pos))
+        .filter(|event| event.pos < region.start || event.pos >= region.end)
+        .collect();
+    let calm = |&read: &&'a Read| {
+        let mut calmed = Cow::Borrowed(read);
+        for event in &others {
+            let Some(index) = read.base_at(event.pos) else {
+                continue;
+            };
+            if read.bases[index] == event.ins[0] {
+                calmed.to_mut().bases[index] = window.at(event.pos);
+            }
+        }
+        calmed
+    };
+    reads.iter().map(calm).collect()
 }
 
 /// The records of sites that start in the tile and of blocks between all sites.
