@@ -1,6 +1,7 @@
 //! Differences that enough reads show to be worth asking about.
 
 use crate::event::Event;
+use crate::informative;
 use crate::pileup::{Observation, Pileup};
 use crate::read::Read;
 use crate::repeats::Repeat;
@@ -10,8 +11,9 @@ use crate::repeats::Repeat;
 pub(crate) const ACTIVE: f64 = 0.3;
 /// log10 odds from which a difference is tried where a region is open anyway.
 const TRIED: f64 = -1.3;
-/// Probability that a read is clipped at a base for no reason.
-const CLIP_ERROR: f64 = 0.01;
+/// Probability that a read is clipped at this very base for no reason of the genome's: one in a hundred fragments is a
+/// chimera, with its break anywhere.
+const CLIP_ERROR: f64 = 1e-4;
 
 /// A difference with its evidence.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,7 +66,14 @@ fn odds(
     } else {
         event.pos
     };
-    let others = f64::from(pileup.at(place).depth) - seen.len() as f64;
+    let column = pileup.at(place);
+    let all = f64::from(column.depth) - seen.len() as f64;
+    let others = if event.is_indel() && event.size() <= informative::LONGEST_INDEL {
+        // A read that ends in a repeat says nothing about its length.
+        all.min(f64::from(column.informative))
+    } else {
+        all
+    };
     let gap = usize::try_from(event.pos - pileup.start)
         .ok()
         .and_then(|at| repeats.get(at))

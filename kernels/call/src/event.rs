@@ -29,6 +29,11 @@ impl Event {
         self.del as usize != self.ins.len()
     }
 
+    /// Bases gained or lost.
+    pub(crate) fn size(&self) -> i64 {
+        (i64::from(self.del) - self.ins.len() as i64).abs()
+    }
+
     /// One past the last replaced base.
     pub(crate) fn end(&self) -> i64 {
         self.pos + i64::from(self.del)

@@ -9,7 +9,8 @@ use kumi_seq::cigar::Kind;
 use crate::read::Read;
 use crate::window::Window;
 
-const LONGEST_INDEL: i64 = 10;
+/// A base is informative about indels of up to so many bases.
+pub(crate) const LONGEST_INDEL: i64 = 10;
 
 /// Tells for every base of the read whether it is informative; those in clips and insertions never are.
 pub(crate) fn bases(read: &Read, reference: &Window, into: &mut Vec<bool>) {

@@ -247,6 +247,71 @@ fn a_planted_substitution_is_found_with_its_genotype() {
 }
 
 #[test]
+fn a_lone_substitution_behind_a_long_deletion_is_found() {
+    // Two regions: no read would fit the second one's haplotypes if these lacked the deletion.
+    let sequence = bases(&mut Random(9), 400);
+    let (deleted, at) = (150..162, 190);
+    let reads = (0..30)
+        .map(|n| {
+            let start = 95 + n;
+            let before = deleted.start - start;
+            let mut read = sequence[start..deleted.start].to_vec();
+            read.extend(&sequence[deleted.end..deleted.end + READ - before]);
+            if n % 2 == 0 {
+                let index = at - start - deleted.len();
+                read[index] = other(read[index]);
+            }
+            (start, format!("{before}M12D{}M", READ - before), read)
+        })
+        .collect();
+    let case = case(&sequence, reads);
+    let found = variants(&run(&case, 2, &whole(&case), &Params::default()));
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].ends_with("1/1"), "{found:?}");
+    assert!(
+        found[1].starts_with("191 ") && found[1].ends_with("0/1"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn an_insertion_that_reads_show_by_clips_alone_is_found() {
+    let sequence = bases(&mut Random(10), 600);
+    let (at, inserted) = (300, bases(&mut Random(11), 45));
+    let individual = [&sequence[..at], &inserted, &sequence[at..]].concat();
+    let reads = (0..60)
+        .filter_map(|n| {
+            let start = 205 + 3 * n;
+            if n % 2 == 0 {
+                let start = start.min(600 - READ);
+                return Some((
+                    start,
+                    format!("{READ}M"),
+                    sequence[start..start + READ].to_vec(),
+                ));
+            }
+            let read = individual[start..start + READ].to_vec();
+            let (left, right) = (
+                at.saturating_sub(start),
+                (start + READ).saturating_sub(at + 45),
+            );
+            match (left, right.min(READ)) {
+                (left, _) if left > 40 => Some((start, format!("{left}M{}S", READ - left), read)),
+                (_, right) if right > 40 && right < READ => {
+                    Some((at, format!("{}S{right}M", READ - right), read))
+                }
+                _ => None,
+            }
+        })
+        .collect();
+    let case = case(&sequence, reads);
+    let found = variants(&run(&case, 2, &whole(&case), &Params::default()));
+    assert_eq!(found.len(), 1, "{found:?}");
+    let length = found[0].split([' ', ',']).nth(2).map(str::len);
+    assert!(length == Some(46) && found[0].ends_with("0/1"), "{found:?}");
+}
+
+#[test]
 fn nothing_is_called_without_reads_or_on_unknown_bases() {
     let mut sequence = bases(&mut Random(6), 400);
     let empty = case(&sequence, Vec::new());

@@ -207,7 +207,9 @@ fn call_region(
     let reads: Vec<Cow<'_, Read>> = calmed(reads, region, span, candidates, window);
     let reads: Vec<&Read> = reads.iter().map(AsRef::as_ref).collect();
     let reads = reads.as_slice();
-    let mut haplotypes: Vec<Haplotype> = haplotype::combine(&inside, reads)
+    let mut combined = inside.clone();
+    combined.extend(beside(region, span, candidates));
+    let mut haplotypes: Vec<Haplotype> = haplotype::combine(&combined, reads)
         .into_iter()
         .filter_map(|events| Haplotype::new(window, span, events).canonical(window, span))
         .collect();
@@ -229,6 +231,22 @@ fn call_region(
     let (fragments, cells) = likelihood::fragments(reads, region, span, &haplotypes, scratch);
     stats.pairhmm_cells += cells;
     site::call(region, &haplotypes, &fragments, window, ploidy, params)
+}
+
+/// Gaps of other regions within the span, which haplotypes of this one need to have.
+fn beside<'a>(
+    region: &'a Region,
+    (from, to): (i64, i64),
+    candidates: &'a [Candidate],
+) -> impl Iterator<Item = &'a Candidate> {
+    candidates.iter().filter(move |candidate| {
+        let (start, end) = (candidate.event.vcf_start(), candidate.event.end());
+        candidate.odds >= candidate::ACTIVE
+            && candidate.event.is_indel()
+            && (start < region.start || start >= region.end)
+            && from < start
+            && end < to
+    })
 }
 
 /// The reads with the reference's bases where other regions have substitutions: no haplotype of this one has those, and
