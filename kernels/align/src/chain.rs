@@ -8,6 +8,10 @@ use crate::seed::Anchor;
 const DISTANCE_MAX: u64 = 500;
 /// Diagonals farther apart belong to different alignments.
 const DRIFT_MAX: u64 = 120;
+/// Up to here an extension sees both diagonals, whichever it starts from.
+const DRIFT_NEAR: i32 = 24;
+/// What a longer gap costs before its bases.
+const GAP_OPEN: i32 = 6;
 /// Predecessors looked at.
 const LOOK_BACK: usize = 40;
 
@@ -90,7 +94,7 @@ pub(crate) fn chains(anchors: &[Anchor], max: usize, buffers: &mut Buffers, into
             at = previous[at];
         }
         if at != usize::MAX {
-            chain.score -= score[at];
+            chain.score = (chain.score - score[at]).max(K as i32);
         }
         into.push(chain);
     }
@@ -120,7 +124,12 @@ fn score(anchors: &[Anchor], buffers: &mut Buffers) {
             if drift > DRIFT_MAX {
                 continue;
             }
-            let gap = if drift == 0 { 0 } else { 2 + drift as i32 / 8 };
+            let gap = match drift as i32 {
+                0 => 0,
+                near @ 1..=DRIFT_NEAR => 2 + near / 8,
+                // As an alignment would pay: what it cannot make good ends before the gap.
+                far => GAP_OPEN + far,
+            };
             let gained = (K as u64).min(step).min(distance) as i32 - gap;
             if score[before] + gained > best {
                 (best, from) = (score[before] + gained, before);

@@ -36,7 +36,9 @@ pub(crate) fn mate(
         None => quality,
     };
     let mut supplementary: Vec<(Alignment, u8)> = Vec::new();
-    for other in all.iter().filter(|other| *other != primary) {
+    // Looked for beside its mate, a read may have less than stands on its own.
+    let stands = |other: &&Alignment| *other != primary && other.score >= params.score_min;
+    for other in all.iter().filter(stands) {
         let part = as_sequenced(other, length);
         let taken = |chosen: &Alignment| covers_half(as_sequenced(chosen, length), part);
         if !taken(primary) && !supplementary.iter().any(|(chosen, _)| taken(chosen)) {

@@ -21,6 +21,8 @@ use crate::setting::Setting;
 
 /// Chains of a read that are tried with gaps.
 const GAPPED_MAX: usize = 16;
+/// The same of those for another part of the read than the best explains.
+const ELSEWHERE_MAX: usize = 4;
 /// What scores so much less than the best matters to nobody: more than a pair is worth, and more than the quality of
 /// the best needs.
 const SPREAD: i32 = 27;
@@ -250,7 +252,7 @@ fn on_each(
     alternates
 }
 
-/// Tries open chains with gaps while they may matter.
+/// Tries open chains with gaps that may matter: beside the best, or for another part of the read.
 fn gapped(
     setting: Setting<'_>,
     read: &Read,
@@ -259,25 +261,41 @@ fn gapped(
     found: &mut Vec<Alignment>,
 ) {
     let params = setting.params;
-    let mut best = found.iter().map(|a| a.score).max().unwrap_or(0);
-    for Open { chain, bound } in open.iter().take(GAPPED_MAX) {
-        if *bound < best - params.unpaired {
-            break;
+    let length = read.len() as u32;
+    let (mut tries, mut tries_elsewhere) = (0, 0);
+    // Score of the best, and its part in the direction of the sequencer, to compare strands.
+    let known = found.iter().map(|a| (a.score, as_sequenced(a, length)));
+    let mut best = known.max_by_key(|best| best.0).unwrap_or((0, (0, 0)));
+    for Open { chain, bound } in open {
+        let may_be_best = *bound >= best.0 - params.unpaired;
+        let elsewhere = || !covers_half(chain::as_sequenced(chain, length), best.1);
+        let (tried, most) = if may_be_best {
+            (&mut tries, GAPPED_MAX)
+        } else if *bound >= params.score_min && elsewhere() {
+            (&mut tries_elsewhere, ELSEWHERE_MAX)
+        } else {
+            continue;
+        };
+        if *tried == most {
+            continue;
         }
-        let alignment = extend::gapped(setting, read, chain, buffers)
-            .filter(|alignment| alignment.score >= params.score_min);
-        best = best.max(alignment.as_ref().map_or(0, |a| a.score));
-        found.extend(alignment);
+        *tried += 1;
+        if let Some(alignment) = extend::gapped(setting, read, chain, buffers)
+            && alignment.score >= params.score_min
+        {
+            if alignment.score > best.0 {
+                best = (alignment.score, as_sequenced(&alignment, length));
+            }
+            found.push(alignment);
+        }
     }
     let Some(top) = found.iter().max_by_key(|a| a.score) else {
         return;
     };
-    // The direction of the sequencer, to compare strands.
-    let length = read.len() as u32;
     let part = as_sequenced(top, length);
     found.retain(|a| {
         let other_part = !covers_half(as_sequenced(a, length), part);
-        a.score >= params.score_min && (a.score + SPREAD >= best || other_part)
+        a.score >= params.score_min && (a.score + SPREAD >= best.0 || other_part)
     });
 }
 
