@@ -11,6 +11,7 @@ use kumi_seq::ploidy::PloidyMap;
 use rayon::prelude::*;
 
 use crate::params::Params;
+use crate::slips;
 use crate::stats::Stats;
 use crate::tile::{self, Tile};
 
@@ -49,8 +50,9 @@ pub fn call_all<E: Send>(
     mut sink: impl FnMut(Vec<Record>) -> Result<(), E> + Send,
 ) -> Result<Stats, CallError<E>> {
     let tiles = tiles(reference, ploidy, regions, params)?;
-    let first = AlignmentFile::open(alignments, Some(reference))?;
+    let mut first = AlignmentFile::open(alignments, Some(reference))?;
     check_reference(&first, alignments, reference)?;
+    let gaps = slips::learn(&mut first, reference, params)?;
     let files = Mutex::new(vec![first]);
     let one = |tile: &Tile| -> Result<(Vec<Record>, Stats), AlignmentsError> {
         let waiting = files.lock().expect("no thread panics with the lock").pop();
@@ -58,7 +60,7 @@ pub fn call_all<E: Send>(
             Some(file) => file,
             None => AlignmentFile::open(alignments, Some(reference))?,
         };
-        let records = tile::call(tile, &mut file, reference, params);
+        let records = tile::call(tile, &mut file, reference, &gaps, params);
         files
             .lock()
             .expect("no thread panics with the lock")

@@ -7,7 +7,7 @@ use kumi_simd::pairhmm;
 use crate::haplotype::Haplotype;
 use crate::read::{Mate, Read};
 use crate::region::Region;
-use crate::repeats;
+use crate::repeats::{self, GapTable};
 
 /// The most one fragment may prefer a haplotype by, log10: the chance that it is from elsewhere altogether (GATK's
 /// global read mismapping rate, phred 45).
@@ -63,11 +63,12 @@ pub(crate) fn fragments(
     region: &Region,
     window: (i64, i64),
     haplotypes: &[Haplotype],
+    gaps: &GapTable,
     scratch: &mut Scratch,
 ) -> (Vec<Fragment>, u64) {
     let pieces: Vec<Piece> = reads
         .iter()
-        .filter_map(|read| piece(read, region, window))
+        .filter_map(|read| piece(read, region, window, gaps))
         .collect();
     let views: Vec<pairhmm::Read<'_>> = pieces
         .iter()
@@ -94,7 +95,7 @@ pub(crate) fn fragments(
 }
 
 /// The part of a read over the window, if it reaches the region.
-fn piece(read: &Read, region: &Region, window: (i64, i64)) -> Option<Piece> {
+fn piece(read: &Read, region: &Region, window: (i64, i64), gaps: &GapTable) -> Option<Piece> {
     let (low, high) = span(read);
     if high < region.start || low > region.end || read.ops.iter().any(|op| op.kind == Kind::Skip) {
         return None;
@@ -107,7 +108,7 @@ fn piece(read: &Read, region: &Region, window: (i64, i64)) -> Option<Piece> {
     if !read.keep(from, to) {
         return None;
     }
-    let gap_open = repeats::find(&read.bases)
+    let gap_open = repeats::find(&read.bases, gaps)
         .iter()
         .map(|r| r.gap_open)
         .collect();

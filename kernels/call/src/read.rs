@@ -100,7 +100,7 @@ pub(crate) fn take(view: &View<'_>, contig_length: u32, params: &Params) -> Opti
 }
 
 /// FNV-1a with a finishing mix.
-fn hash(name: &[u8]) -> u64 {
+pub(crate) fn hash(name: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325u64;
     for &byte in name {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);

@@ -9,14 +9,51 @@ pub(crate) struct Repeat {
     pub start: u32,
     /// One past its last base.
     pub end: u32,
+    /// Bases of a unit, and units; 1 and 1 outside repeats.
+    pub period: u8,
+    /// Whole units, at most 255.
+    pub units: u8,
     /// Phred probability that a gap opens here by error.
     pub gap_open: u8,
 }
 
+/// Phred gap-open penalties by period and number of units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GapTable([[u8; MAX_UNITS]; MAX_PERIOD]);
+
+impl Default for GapTable {
+    fn default() -> Self {
+        Self(GAP_OPEN.map(|row| std::array::from_fn(|units| row[units.min(row.len() - 1)])))
+    }
+}
+
+impl GapTable {
+    /// The default with all of each group (period, fewest and most units) shifted by so many phred.
+    pub(crate) fn shifted(groups: &[(u8, u8, u8)], shifts: &[i32]) -> Self {
+        let mut table = Self::default();
+        for (&(period, from, to), shift) in groups.iter().zip(shifts) {
+            for units in from..=to.min(MAX_UNITS as u8) {
+                let entry = &mut table.0[usize::from(period) - 1][usize::from(units) - 1];
+                // A gap at most as unlikely as outside repeats: there it is the alignment that errs.
+                *entry = (i32::from(*entry) + shift).clamp(10, i32::from(NO_REPEAT)) as u8;
+            }
+        }
+        table
+    }
+}
+
+/// The probability that a read gains or loses a unit of a tract of so many bases, whose gaps open with this phred
+/// probability at each of them, in either direction.
+pub(crate) fn slip_rate(gap_open: f64, bases: u32) -> f64 {
+    (2.0 * f64::from(bases) * 10f64.powf(-gap_open / 10.0)).min(0.5)
+}
+
 const MAX_PERIOD: usize = 6;
 const NO_REPEAT: u8 = 45;
+/// More units are not told apart.
+const MAX_UNITS: usize = 32;
 
-/// Phred gap-open penalties by period and number of units (rounded), Illumina's defaults for DRAGstr as published
+/// Those of an unknown sample (rounded): Illumina's defaults for DRAGstr as published
 /// in GATK's `DragstrParams`.
 const GAP_OPEN: [[u8; 20]; MAX_PERIOD] = [
     [
@@ -92,11 +129,13 @@ fn tract(reference: &Window, pos: i64, period: usize) -> usize {
 
 /// The repeat at every base: of the tracts with at least two units that hold it, the
 /// one in which gaps open most easily.
-pub(crate) fn find(bases: &[u8]) -> Vec<Repeat> {
+pub(crate) fn find(bases: &[u8], table: &GapTable) -> Vec<Repeat> {
     let mut found: Vec<Repeat> = (0..bases.len() as u32)
         .map(|at| Repeat {
             start: at,
             end: at + 1,
+            period: 1,
+            units: 1,
             gap_open: NO_REPEAT,
         })
         .collect();
@@ -118,7 +157,9 @@ pub(crate) fn find(bases: &[u8]) -> Vec<Repeat> {
             let tract = Repeat {
                 start: start as u32,
                 end: at as u32,
-                gap_open: GAP_OPEN[period - 1][(units - 1).min(19)],
+                period: period as u8,
+                units: units.min(255) as u8,
+                gap_open: table.0[period - 1][(units - 1).min(MAX_UNITS - 1)],
             };
             for repeat in &mut found[start..at] {
                 if tract.gap_open < repeat.gap_open {
@@ -132,7 +173,7 @@ pub(crate) fn find(bases: &[u8]) -> Vec<Repeat> {
 
 #[cfg(test)]
 mod tests {
-    use super::{NO_REPEAT, Repeat, find, prior};
+    use super::{GapTable, NO_REPEAT, Repeat, find, prior};
     use crate::window::Window;
 
     #[test]
@@ -157,19 +198,21 @@ mod tests {
 
     #[test]
     fn the_tract_with_the_easiest_gaps_decides() {
-        let repeats = find(b"GTCAAAAAAAAAACTG");
+        let repeats = find(b"GTCAAAAAAAAAACTG", &GapTable::default());
         let tract = Repeat {
             start: 3,
             end: 13,
+            period: 1,
+            units: 10,
             gap_open: 24,
         };
         assert!(repeats[3..13].iter().all(|&r| r == tract));
         assert_eq!(repeats[0].gap_open, NO_REPEAT);
-        let dinucleotide = find(b"GCACACACACACAG");
+        let dinucleotide = find(b"GCACACACACACAG", &GapTable::default());
         assert_eq!((dinucleotide[5].start, dinucleotide[5].end), (1, 13));
         assert_eq!(dinucleotide[5].gap_open, 30);
         assert!(
-            find(b"NNNNNNNNNNNN")
+            find(b"NNNNNNNNNNNN", &GapTable::default())
                 .iter()
                 .all(|r| r.gap_open == NO_REPEAT)
         );

@@ -13,16 +13,16 @@ use crate::assembly;
 use crate::blocks::{self, Confidence};
 use crate::candidate::{self, Candidate};
 use crate::confidence;
-use crate::event::Event;
 use crate::haplotype::{self, Haplotype};
 use crate::likelihood::{self, Scratch};
 use crate::line;
+use crate::neighbours;
 use crate::params::Params;
 use crate::pile;
 use crate::pileup;
 use crate::read::{self, Read};
 use crate::region::{self, Region};
-use crate::repeats;
+use crate::repeats::{self, GapTable};
 use crate::site::{self, Site};
 use crate::stats::Stats;
 use crate::window::Window;
@@ -51,6 +51,7 @@ pub(crate) fn call(
     tile: &Tile,
     file: &mut AlignmentFile,
     reference: &dyn ReferenceSource,
+    gaps: &GapTable,
     params: &Params,
 ) -> Result<(Vec<Record>, Stats), AlignmentsError> {
     let contig = tile.interval.contig;
@@ -64,8 +65,15 @@ pub(crate) fn call(
         ..Stats::default()
     };
     let reads = reads(tile, file, name, length, &window, params, &mut stats)?;
-    let (confidences, sites) =
-        evaluate(tile, &reads, &window, i64::from(length), params, &mut stats);
+    let (confidences, sites) = evaluate(
+        tile,
+        &reads,
+        &window,
+        i64::from(length),
+        gaps,
+        params,
+        &mut stats,
+    );
     let records = emit(
         tile,
         name,
@@ -131,13 +139,14 @@ fn evaluate(
     reads: &[Read],
     window: &Window,
     length: i64,
+    gaps: &GapTable,
     params: &Params,
     stats: &mut Stats,
 ) -> (Vec<Confidence>, Vec<Site>) {
     let (from, to) = (i64::from(tile.interval.start), i64::from(tile.interval.end));
     let (start, end) = ((from - MARGIN).max(0), (to + MARGIN).min(length));
     let pileup = pileup::pile(reads, window, start, end, params);
-    let repeats = repeats::find(window.slice(start, end));
+    let repeats = repeats::find(window.slice(start, end), gaps);
     let candidates = candidate::find(&pileup, reads, &repeats, tile.ploidy);
     let clips = candidate::clipped(&pileup, tile.ploidy);
     let regions = region::find((start, end), &candidates, &clips, &repeats);
@@ -154,6 +163,7 @@ fn evaluate(
             &near,
             window,
             tile.ploidy,
+            gaps,
             params,
             &mut scratch,
             stats,
@@ -188,6 +198,7 @@ fn call_region(
     reads: &[&Read],
     window: &Window,
     ploidy: u8,
+    gaps: &GapTable,
     params: &Params,
     scratch: &mut Scratch,
     stats: &mut Stats,
@@ -204,11 +215,11 @@ fn call_region(
         (region.start - PADDING).max(window.start),
         (reach + PADDING).min(window.end()),
     );
-    let reads: Vec<Cow<'_, Read>> = calmed(reads, region, span, candidates, window);
+    let reads: Vec<Cow<'_, Read>> = neighbours::calmed(reads, region, span, candidates, window);
     let reads: Vec<&Read> = reads.iter().map(AsRef::as_ref).collect();
     let reads = reads.as_slice();
     let mut combined = inside.clone();
-    combined.extend(beside(region, span, candidates));
+    combined.extend(neighbours::gaps(region, span, candidates));
     let mut haplotypes: Vec<Haplotype> = haplotype::combine(&combined, reads)
         .into_iter()
         .filter_map(|events| Haplotype::new(window, span, events).canonical(window, span))
@@ -228,56 +239,9 @@ fn call_region(
     if haplotypes.len() < 2 {
         return Vec::new();
     }
-    let (fragments, cells) = likelihood::fragments(reads, region, span, &haplotypes, scratch);
+    let (fragments, cells) = likelihood::fragments(reads, region, span, &haplotypes, gaps, scratch);
     stats.pairhmm_cells += cells;
     site::call(region, &haplotypes, &fragments, window, ploidy, params)
-}
-
-/// Gaps of other regions within the span, which haplotypes of this one need to have.
-fn beside<'a>(
-    region: &'a Region,
-    (from, to): (i64, i64),
-    candidates: &'a [Candidate],
-) -> impl Iterator<Item = &'a Candidate> {
-    candidates.iter().filter(move |candidate| {
-        let (start, end) = (candidate.event.vcf_start(), candidate.event.end());
-        candidate.odds >= candidate::ACTIVE
-            && candidate.event.is_indel()
-            && (start < region.start || start >= region.end)
-            && from < start
-            && end < to
-    })
-}
-
-/// The reads with the reference's bases where other regions have substitutions: no haplotype of this one has those, and
-/// reads would seem not to belong here.
-fn calmed<'a>(
-    reads: &[&'a Read],
-    region: &Region,
-    (from, to): (i64, i64),
-    candidates: &[Candidate],
-    window: &Window,
-) -> Vec<Cow<'a, Read>> {
-    let others: Vec<&Event> = candidates
-        .iter()
-        .filter(|candidate| candidate.odds >= candidate::ACTIVE && !candidate.event.is_indel())
-        .map(|candidate| &candidate.event)
-        .filter(|event| (from..to).contains(&event.pos))
-        .filter(|event| event.pos < region.start || event.pos >= region.end)
-        .collect();
-    let calm = |&read: &&'a Read| {
-        let mut calmed = Cow::Borrowed(read);
-        for event in &others {
-            let Some(index) = read.base_at(event.pos) else {
-                continue;
-            };
-            if read.bases[index] == event.ins[0] {
-                calmed.to_mut().bases[index] = window.at(event.pos);
-            }
-        }
-        calmed
-    };
-    reads.iter().map(calm).collect()
 }
 
 /// The records of sites that start in the tile and of blocks between all sites.

@@ -1,0 +1,56 @@
+//! What a region has to know of the regions beside it, into which its reads reach.
+
+use std::borrow::Cow;
+
+use crate::candidate::{ACTIVE, Candidate};
+use crate::event::Event;
+use crate::read::Read;
+use crate::region::Region;
+use crate::window::Window;
+
+/// Gaps of other regions within the span, which haplotypes of this one need to have.
+pub(crate) fn gaps<'a>(
+    region: &'a Region,
+    (from, to): (i64, i64),
+    candidates: &'a [Candidate],
+) -> impl Iterator<Item = &'a Candidate> {
+    candidates.iter().filter(move |candidate| {
+        let (start, end) = (candidate.event.vcf_start(), candidate.event.end());
+        candidate.odds >= ACTIVE
+            && candidate.event.is_indel()
+            && (start < region.start || start >= region.end)
+            && from < start
+            && end < to
+    })
+}
+
+/// The reads with the reference's bases where other regions have substitutions: no haplotype of this one has those, and
+/// reads would seem not to belong here.
+pub(crate) fn calmed<'a>(
+    reads: &[&'a Read],
+    region: &Region,
+    (from, to): (i64, i64),
+    candidates: &[Candidate],
+    window: &Window,
+) -> Vec<Cow<'a, Read>> {
+    let others: Vec<&Event> = candidates
+        .iter()
+        .filter(|candidate| candidate.odds >= ACTIVE && !candidate.event.is_indel())
+        .map(|candidate| &candidate.event)
+        .filter(|event| (from..to).contains(&event.pos))
+        .filter(|event| event.pos < region.start || event.pos >= region.end)
+        .collect();
+    let calm = |&read: &&'a Read| {
+        let mut calmed = Cow::Borrowed(read);
+        for event in &others {
+            let Some(index) = read.base_at(event.pos) else {
+                continue;
+            };
+            if read.bases[index] == event.ins[0] {
+                calmed.to_mut().bases[index] = window.at(event.pos);
+            }
+        }
+        calmed
+    };
+    reads.iter().map(calm).collect()
+}
