@@ -70,6 +70,28 @@ fn prior(genotype: &[usize], classes: &[Class]) -> f64 {
     }
 }
 
+/// Adds to the likelihood of each genotype its prior.
+pub(crate) fn weigh(likelihoods: &mut [f64], classes: &[Class], ploidy: u8) {
+    for (genotype, likelihood) in all(classes.len(), ploidy).iter().zip(likelihoods) {
+        *likelihood += prior(genotype, classes);
+    }
+}
+
+/// The likeliest genotype, and the phred probability that it is another one, at most 99.
+pub(crate) fn best(likelihoods: &[f64], classes: &[Class], ploidy: u8) -> (Vec<usize>, u16) {
+    let genotypes = all(classes.len(), ploidy);
+    let mut weights = likelihoods.to_vec();
+    weigh(&mut weights, classes, ploidy);
+    let best = (0..weights.len())
+        .min_by(|&a, &b| weights[b].total_cmp(&weights[a]).then(a.cmp(&b)))
+        .unwrap_or(0);
+    let others = (0..weights.len()).filter(|&g| g != best);
+    let others: f64 = others.map(|g| 10f64.powf(weights[g] - weights[best])).sum();
+    let wrong = others / (1.0 + others);
+    let quality = (-10.0 * wrong.log10()).round().clamp(0.0, 99.0) as u16;
+    (genotypes[best].clone(), quality)
+}
+
 /// Phred probability that no copy carries a new allele.
 pub(crate) fn quality(likelihoods: &[f64], classes: &[Class], ploidy: u8) -> f64 {
     let best = likelihoods
@@ -95,7 +117,7 @@ pub(crate) fn quality(likelihoods: &[f64], classes: &[Class], ploidy: u8) -> f64
 
 #[cfg(test)]
 mod tests {
-    use super::{Class, all, likelihoods, pl, quality};
+    use super::{Class, all, best, likelihoods, pl, quality};
 
     #[test]
     fn genotypes_come_in_vcf_order() {
@@ -114,6 +136,20 @@ mod tests {
         assert!((diploid[1] + 2.4047).abs() < 1e-3, "{diploid:?}");
         assert_eq!(pl(&diploid), [96, 0, 96]);
         assert_eq!(pl(&likelihoods(&fragments, 2, 1)), [0, 0]);
+    }
+
+    #[test]
+    fn what_is_known_beforehand_decides_between_genotypes() {
+        let classes = [Class::Known, Class::New(-3.0), Class::New(-3.0)];
+        // One read of twelve shows a third base: homozygous for the second, with P = 10^-6 x 1 / 10^-3.3 x 10^-0.6.
+        let likelihoods = [-40.0, -4.0, -0.6, -40.0, 0.0, -40.0];
+        let (genotype, gq) = best(&likelihoods, &classes, 2);
+        assert_eq!((genotype.as_slice(), gq), ([1, 1].as_slice(), 21));
+        assert_eq!(
+            best(&[0.0, -3.0, -90.0], &classes[..2], 2),
+            (vec![0, 0], 60)
+        );
+        assert_eq!(best(&[-99.0, 0.0, -99.0], &classes[..2], 2).1, 99);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(crate) struct Site {
     pub alleles: Vec<Vec<u8>>,
     /// Alleles of the best genotype.
     pub genotype: Vec<usize>,
-    /// Phred odds of the best genotype against the next.
+    /// Phred probability that it is another one, with what is known beforehand.
     pub gq: u16,
     /// Of every genotype of the alleles and `<NON_REF>`.
     pub pl: Vec<u16>,
@@ -122,7 +122,8 @@ fn call_locus(
             .map(|fragment| best_by_allele(fragment, &of, alleles))
             .collect()
     };
-    prune(&mut alleles, &by_allele, ploidy);
+    let class = |allele: &Allele| class(allele, locus, reference, params);
+    prune(&mut alleles, &by_allele, &class, ploidy);
     if !alleles.iter().any(|a| matches!(a, Allele::Other { .. })) {
         return None;
     }
@@ -187,11 +188,21 @@ fn best_by_allele(fragment: &Fragment, of: &[Option<Allele>], alleles: &[Allele]
 }
 
 /// Drops alleles, those that no fragment prefers and then the least likely first, until all that are left are
-/// plausible.
-fn prune(alleles: &mut Vec<Allele>, by_allele: &impl Fn(&[Allele]) -> Vec<Vec<f64>>, ploidy: u8) {
+/// plausible: a single one whatever is known beforehand (other samples may have it), of several each with it.
+fn prune(
+    alleles: &mut Vec<Allele>,
+    by_allele: &impl Fn(&[Allele]) -> Vec<Vec<f64>>,
+    class: &impl Fn(&Allele) -> Class,
+    ploidy: u8,
+) {
     loop {
         let rows = by_allele(alleles);
-        let pl = genotype::pl(&genotype::likelihoods(&rows, alleles.len(), ploidy));
+        let mut likelihoods = genotype::likelihoods(&rows, alleles.len(), ploidy);
+        if alleles.len() > 2 {
+            let classes: Vec<Class> = alleles.iter().map(class).collect();
+            genotype::weigh(&mut likelihoods, &classes, ploidy);
+        }
+        let pl = genotype::pl(&likelihoods);
         let genotypes = genotype::all(alleles.len(), ploidy);
         let best_with = |allele: usize| {
             genotypes
@@ -260,22 +271,13 @@ fn summarise(
         row.push(other);
     }
     let pl = genotype::pl(&genotype::likelihoods(&rows, alleles.len() + 1, ploidy));
-    let genotypes = genotype::all(alleles.len() + 1, ploidy);
-    let best = (0..pl.len())
-        .filter(|&g| !genotypes[g].contains(&alleles.len()))
-        .min_by_key(|&g| pl[g])
-        .unwrap_or(0);
-    let second = (0..pl.len())
-        .filter(|&g| g != best)
-        .map(|g| pl[g])
-        .min()
-        .unwrap_or(0);
+    let (genotype, gq) = genotype::best(&known, &classes, ploidy);
     Site {
         start: locus,
         end,
         alleles: texts.collect(),
-        genotype: genotypes[best].clone(),
-        gq: second.saturating_sub(pl[best]).min(99),
+        genotype,
+        gq,
         pl,
         depths,
         depth: covering.len() as u32,

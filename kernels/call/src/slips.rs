@@ -22,12 +22,12 @@ use crate::window::Window;
 /// Bases of a cell.
 const CELL: u32 = 1 << 17;
 /// Cells with reads that are enough, and cells looked at before giving up.
-const ENOUGH: usize = 8;
+const ENOUGH: usize = 24;
 const MOST: usize = 1_024;
 /// A cell with fewer reads has none.
 const COVERED: usize = 200;
-/// Reads, deep data included, that are enough.
-const ENOUGH_READS: usize = 500_000;
+/// Reads that are enough: a second's work.
+const ENOUGH_READS: usize = 250_000;
 /// Bases that a read must have on both sides of a repeat.
 const FLANK: i64 = 8;
 /// Reads that a locus, and a group, must have to count.
@@ -233,7 +233,7 @@ fn change(read: &Read, from: i64, to: i64) -> Option<i64> {
     Some(change)
 }
 
-/// The shift of the table, phred, that explains the loci best.
+/// The shift of the table, phred, that explains the loci best; 0 when they have too few reads.
 fn shift(loci: &[Locus]) -> i32 {
     let reads: u32 = loci.iter().flat_map(|locus| locus.reads).sum();
     if reads < LEAST_IN_GROUP {
