@@ -147,7 +147,7 @@ fn evaluate(
     let (start, end) = ((from - MARGIN).max(0), (to + MARGIN).min(length));
     let pileup = pileup::pile(reads, window, start, end, params);
     let repeats = repeats::find(window.slice(start, end), gaps);
-    let candidates = candidate::find(&pileup, reads, &repeats, tile.ploidy);
+    let candidates = candidate::find(&pileup, reads, &repeats, window, tile.ploidy);
     let clips = candidate::clipped(&pileup, tile.ploidy);
     let regions = region::find((start, end), &candidates, &clips, &repeats);
     let mut sites = Vec::new();
