@@ -35,8 +35,9 @@ pub(crate) struct Block {
     pub pl: [u16; 3],
 }
 
-/// Cuts consecutive bases, the first at `start`, into blocks. Cuts lie where the GQ band changes, where depths
-/// would spread by more than 5 and 30 %, and at multiples of [`BLOCK_EDGE`].
+/// Cuts consecutive bases, the first at `start`, into blocks. Cuts lie where the GQ band changes, where the highest depth
+/// would be more than 5 above twice the lowest (chance alone keeps within that from 10x on, and cuts that follow chance
+/// treble the file at 30x), and at multiples of [`BLOCK_EDGE`].
 pub(crate) fn cut(start: u32, bases: &[Confidence], into: &mut Vec<Block>) {
     let mut from = 0;
     let (mut low, mut high) = (u32::MAX, 0);
@@ -46,7 +47,7 @@ pub(crate) fn cut(start: u32, bases: &[Confidence], into: &mut Vec<Block>) {
         let cuts = at > from
             && (position.is_multiple_of(BLOCK_EDGE)
                 || band(base.gq) != band(bases[from].gq)
-                || new_high - new_low > (new_low * 3 / 10).max(5));
+                || new_high > 2 * new_low + 5);
         if cuts {
             into.push(summarise(start + from as u32, &bases[from..at]));
             from = at;
@@ -110,8 +111,8 @@ mod tests {
             ),
             (
                 10,
-                &[(30, 60), (40, 60), (5, 60)],
-                &[(10, 11), (11, 12), (12, 13)],
+                &[(30, 60), (65, 60), (66, 60), (5, 60)],
+                &[(10, 12), (12, 13), (13, 14)],
             ),
             (4_094, &[(3, 9); 4], &[(4_094, 4_096), (4_096, 4_098)]),
         ];
