@@ -14,7 +14,10 @@ const FIXED: &str = r#"##ALT=<ID=NON_REF,Description="Any possible alternative a
 ##FORMAT=<ID=DP,Number=1,Type=Integer,Description="Fragments that cover the site; in a block the median">
 ##FORMAT=<ID=GQ,Number=1,Type=Integer,Description="Genotype quality">
 ##FORMAT=<ID=MIN_DP,Number=1,Type=Integer,Description="Lowest DP in the block">
+##FORMAT=<ID=PGT,Number=1,Type=String,Description="Genotype as physically phased, the same as GT">
+##FORMAT=<ID=PID,Number=1,Type=String,Description="Phase set by its first site, as POS_REF_ALT">
 ##FORMAT=<ID=PL,Number=G,Type=Integer,Description="Phred-scaled genotype likelihoods, the best 0">
+##FORMAT=<ID=PS,Number=1,Type=Integer,Description="Phase set: the position of its first site">
 ##FORMAT=<ID=SB,Number=4,Type=Integer,Description="Fragments by allele and strand: reference forward, reference reverse, other forward, other reverse">
 ##INFO=<ID=END,Number=1,Type=Integer,Description="Last base of the block">
 "#;

@@ -20,6 +20,7 @@ mod likelihood;
 mod line;
 mod neighbours;
 mod params;
+mod phase;
 mod phred;
 mod pile;
 mod pileup;

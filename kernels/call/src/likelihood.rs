@@ -24,7 +24,7 @@ const MAX_ERRORS_PER_BASE: f64 = 0.02;
 const MIN_BASES: usize = 10;
 
 /// One fragment: a read or two.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Fragment {
     /// Bases its reads cover, clips included, 0-based, half-open.
     pub spans: Vec<(i64, i64)>,

@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use crate::blocks::Block;
 use crate::params::Params;
+use crate::phase::Phase;
 use crate::site::Site;
 
 /// The alternative allele that stands for every other one.
@@ -47,18 +48,27 @@ pub(crate) fn site(contig: &str, site: &Site, params: &Params) -> Vec<u8> {
     };
     let _ = write!(
         line,
-        "{contig}\t{}\t.\t{}\t{},{NON_REF}\t{:.2}\t{filter}\t.\tGT:AD:DP:GQ:PL:SB\t{}:{}:{}:{}:{}:{}",
+        "{contig}\t{}\t.\t{}\t{},{NON_REF}\t{:.2}\t{filter}\t.\t",
         site.start + 1,
         alleles[0],
         alleles[1..].join(","),
         site.quality,
-        genotype(&site.genotype),
-        list(&site.depths),
-        site.depth,
-        site.gq,
-        list(&site.pl),
-        list(&site.strands),
     );
+    let (ad, dp, gq) = (list(&site.depths), site.depth, site.gq);
+    let (pl, sb) = (list(&site.pl), list(&site.strands));
+    let _ = match &site.phase {
+        None => {
+            let gt = genotype(&site.genotype);
+            write!(line, "GT:AD:DP:GQ:PL:SB\t{gt}:{ad}:{dp}:{gq}:{pl}:{sb}")
+        }
+        Some(Phase { id, set, swapped }) => {
+            let gt = phased(&site.genotype, *swapped);
+            write!(
+                line,
+                "GT:AD:DP:GQ:PGT:PID:PL:PS:SB\t{gt}:{ad}:{dp}:{gq}:{gt}:{id}:{pl}:{set}:{sb}"
+            )
+        }
+    };
     line
 }
 
@@ -76,4 +86,13 @@ fn list<T: ToString>(numbers: &[T]) -> String {
 pub(crate) fn genotype(alleles: &[usize]) -> String {
     let alleles: Vec<String> = alleles.iter().map(ToString::to_string).collect();
     alleles.join("/")
+}
+
+/// GT of the two alleles of a phased genotype.
+fn phased(alleles: &[usize], swapped: bool) -> String {
+    let mut alleles: Vec<String> = alleles.iter().map(ToString::to_string).collect();
+    if swapped {
+        alleles.reverse();
+    }
+    alleles.join("|")
 }

@@ -7,6 +7,7 @@ use crate::genotype::{self, Class};
 use crate::haplotype::Haplotype;
 use crate::likelihood::Fragment;
 use crate::params::Params;
+use crate::phase::{self, Phase};
 use crate::region::Region;
 use crate::repeats;
 use crate::window::Window;
@@ -18,8 +19,15 @@ const MAX_ALLELES: usize = 6;
 /// A fragment counts for an allele that it prefers by this much, log10 (as in GATK).
 const INFORMATIVE: f64 = 0.2;
 
+/// A called site, and the number of its allele that each haplotype has, if it has one of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Called {
+    pub site: Site,
+    pub alleles_of: Vec<Option<usize>>,
+}
+
 /// A called site.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Site {
     /// First base of REF, 0-based.
     pub start: i64,
@@ -41,6 +49,8 @@ pub(crate) struct Site {
     pub strands: [u32; 4],
     /// Phred probability that there is no variant.
     pub quality: f64,
+    /// Where it stands in a phase set, if in one.
+    pub phase: Option<Phase>,
 }
 
 /// An alternative allele at a locus: the bases that replace REF up to `end`.
@@ -70,23 +80,25 @@ pub(crate) fn call(
         .flat_map(|haplotype| haplotype.events.iter().map(Event::vcf_start))
         .filter(|&locus| locus >= region.start.max(0) && locus < region.end)
         .collect();
-    let mut sites: Vec<Site> = Vec::new();
+    let mut sites: Vec<Called> = Vec::new();
     let mut deletions: Vec<(i64, i64)> = Vec::new();
     for locus in loci {
-        let Some(site) = call_locus(
+        let Some(called) = call_locus(
             locus, haplotypes, fragments, reference, &deletions, ploidy, params,
         ) else {
             continue;
         };
+        let site = &called.site;
         for &allele in &site.genotype {
             if allele > 0 && site.alleles[allele] != b"*" {
                 let kept = site.alleles[allele].len() as i64;
                 deletions.push((locus, site.end - kept + 1));
             }
         }
-        sites.push(site);
+        sites.push(called);
     }
-    sites
+    phase::sites(&mut sites, fragments);
+    sites.into_iter().map(|called| called.site).collect()
 }
 
 fn call_locus(
@@ -97,7 +109,7 @@ fn call_locus(
     deletions: &[(i64, i64)],
     ploidy: u8,
     params: &Params,
-) -> Option<Site> {
+) -> Option<Called> {
     let of: Vec<Option<Allele>> = haplotypes
         .iter()
         .map(|h| allele(h, locus, reference, deletions))
@@ -128,9 +140,14 @@ fn call_locus(
         return None;
     }
     let rows = by_allele(&alleles);
-    Some(summarise(
-        locus, &alleles, rows, &covering, reference, ploidy, params,
-    ))
+    let number = |allele: &Allele| alleles.iter().position(|other| other == allele);
+    Some(Called {
+        alleles_of: of
+            .iter()
+            .map(|allele| allele.as_ref().and_then(number))
+            .collect(),
+        site: summarise(locus, &alleles, rows, &covering, reference, ploidy, params),
+    })
 }
 
 /// The allele of a haplotype at a locus; `None` when a deletion that was not called hides it.
@@ -283,6 +300,7 @@ fn summarise(
         depth: covering.len() as u32,
         strands,
         quality,
+        phase: None,
     }
 }
 

@@ -16,6 +16,8 @@ use crate::BLOCK_EDGE;
 use crate::caller::call_all;
 use crate::params::Params;
 
+mod phase;
+
 const LENGTH: usize = 20_000;
 const READ: usize = 100;
 
