@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use kumi_call::Filters;
 use kumi_seq::ploidy::Sex;
 
 use crate::args::units::parse_bytes;
@@ -38,9 +39,36 @@ pub struct CallArgs {
     /// Sex: with XY, X and Y are haploid outside the pseudo-autosomal regions; with XX, Y is not called
     #[arg(long, value_enum)]
     pub sex: Option<SexArg>,
+    /// FILTER of variants beside LowQual
+    #[arg(long, value_enum, default_value_t)]
+    pub filters: FiltersArg,
     /// Threads; all cores when not given. Results do not depend on it
     #[arg(long)]
     pub threads: Option<usize>,
+}
+
+/// Filters on the command line.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FiltersArg {
+    /// None.
+    Off,
+    /// What hardly any true variant shows.
+    #[default]
+    Standard,
+    /// Fewer wrong calls, at the price of some right ones.
+    Strict,
+}
+
+impl FiltersArg {
+    /// The preset of the caller.
+    #[must_use]
+    pub fn preset(self) -> Filters {
+        match self {
+            Self::Off => Filters::Off,
+            Self::Standard => Filters::Standard,
+            Self::Strict => Filters::Strict,
+        }
+    }
 }
 
 /// Sex chromosomes on the command line.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use kumi_seq::contig::Contigs;
 
 use crate::blocks::BANDS;
+use crate::filter;
 
 const FIXED: &str = r#"##ALT=<ID=NON_REF,Description="Any possible alternative allele at this location">
 ##FILTER=<ID=PASS,Description="All filters passed">
@@ -27,6 +28,9 @@ const FIXED: &str = r#"##ALT=<ID=NON_REF,Description="Any possible alternative a
 pub fn header(contigs: &Contigs, reference_name: &str, sample: &str, version: &str) -> String {
     let mut text = String::from("##fileformat=VCFv4.3\n");
     text.push_str(FIXED);
+    for (name, description) in filter::DESCRIBED {
+        let _ = writeln!(text, "##FILTER=<ID={name},Description=\"{description}\">");
+    }
     for (band, &from) in BANDS.iter().enumerate() {
         let to = BANDS.get(band + 1).copied().unwrap_or(100);
         let _ = writeln!(

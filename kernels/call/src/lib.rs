@@ -12,6 +12,7 @@ mod caller;
 mod candidate;
 mod confidence;
 mod event;
+mod filter;
 mod genotype;
 mod haplotype;
 mod header;
@@ -34,6 +35,7 @@ mod tile;
 mod window;
 
 pub use caller::{CallError, call_all};
+pub use filter::Filters;
 pub use header::header;
 pub use params::Params;
 pub use stats::Stats;

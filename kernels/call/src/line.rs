@@ -41,10 +41,15 @@ pub(crate) fn site(contig: &str, site: &Site, params: &Params) -> Vec<u8> {
         .iter()
         .map(|allele| allele.iter().copied().map(char::from).map(plain).collect())
         .collect();
-    let filter = if site.quality < params.min_qual {
-        "LowQual"
+    let low = (site.quality < params.min_qual).then_some("LowQual");
+    let failed: Vec<&str> = low
+        .into_iter()
+        .chain(site.filters.iter().copied())
+        .collect();
+    let filter = if failed.is_empty() {
+        "PASS".to_owned()
     } else {
-        "PASS"
+        failed.join(";")
     };
     let _ = write!(
         line,

@@ -1,5 +1,7 @@
 //! What a caller may be told.
 
+use crate::filter::Filters;
+
 /// Options of [`call_all`](crate::call_all).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Params {
@@ -11,6 +13,8 @@ pub struct Params {
     pub max_depth: u32,
     /// Records of a lower QUAL carry the filter `LowQual`.
     pub min_qual: f64,
+    /// Which other filters variants carry.
+    pub filters: Filters,
     /// Prior probability that a site is heterozygous for a single-base variant.
     pub snv_prior: f64,
     /// Prior probability that a site is heterozygous for an insertion or deletion.
@@ -26,6 +30,7 @@ impl Default for Params {
             min_base_quality: 10,
             max_depth: 300,
             min_qual: 10.4,
+            filters: Filters::default(),
             snv_prior: 1e-3,
             indel_prior: 1.25e-4,
             tile: 16 * crate::BLOCK_EDGE,

@@ -9,9 +9,9 @@ use crate::read::{Mate, Read};
 const BUCKET: i64 = 64;
 
 /// Leaves out reads where they are too many: of those that start in the same 64 bases the ones with the
-/// highest name hash, so that as many bases are left as the depth allows. Returns the number left out.
+/// highest name hash, so that as many bases are left as the depth allows. Returns where those left out lie.
 /// `reads` stay in order.
-pub(crate) fn thin(reads: &mut Vec<Read>, params: &Params) -> u64 {
+pub(crate) fn thin(reads: &mut Vec<Read>, params: &Params) -> Vec<(i64, i64)> {
     let budget = u64::from(params.max_depth) * BUCKET as u64;
     let mut buckets: BTreeMap<i64, Vec<(u64, usize)>> = BTreeMap::new();
     for (number, read) in reads.iter().enumerate() {
@@ -29,10 +29,9 @@ pub(crate) fn thin(reads: &mut Vec<Read>, params: &Params) -> u64 {
             keep[number] = bases <= budget;
         }
     }
-    let before = reads.len();
     let mut kept = keep.iter();
-    reads.retain(|_| kept.next().copied().unwrap_or(true));
-    (before - reads.len()) as u64
+    let left_out = reads.extract_if(.., |_| !kept.next().copied().unwrap_or(true));
+    left_out.map(|read| (read.start, read.end)).collect()
 }
 
 /// Marks the bases that both mates of a fragment cover: of two that agree the better one counts, of two that
@@ -117,7 +116,7 @@ mod tests {
         let mut reads: Vec<Read> = (0..10)
             .map(|n| read(9 - n, 64 + n as i64, "32M", &[b'A'; 32], 30))
             .collect();
-        assert_eq!(thin(&mut reads, &params), 8);
+        assert_eq!(thin(&mut reads, &params).len(), 8);
         assert_eq!(reads.iter().map(|r| r.name).collect::<Vec<_>>(), [1, 0]);
     }
 }

@@ -55,15 +55,27 @@ pub(crate) enum Mate {
     Contradicts,
 }
 
+/// Mapping quality; 0 when it is not known.
+fn mapq(view: &View<'_>) -> u8 {
+    if view.mapq() == 255 { 0 } else { view.mapq() }
+}
+
+fn is_usable(view: &View<'_>, contig_length: u32) -> bool {
+    view.flags() & (UNMAPPED | LEFT_OUT) == 0
+        && view.pos() >= 0
+        && view.end() <= contig_length as i32
+}
+
+/// Where the read of a record lies that is no evidence because it may belong elsewhere.
+pub(crate) fn doubtful(view: &View<'_>, contig_length: u32, params: &Params) -> Option<(i64, i64)> {
+    let is_doubtful = is_usable(view, contig_length) && mapq(view) < params.min_mapq;
+    is_doubtful.then(|| (i64::from(view.pos()), i64::from(view.end())))
+}
+
 /// The read of a record; `None` when it is no evidence.
 pub(crate) fn take(view: &View<'_>, contig_length: u32, params: &Params) -> Option<Read> {
-    let flags = view.flags();
-    let mapq = if view.mapq() == 255 { 0 } else { view.mapq() };
-    let usable = flags & (UNMAPPED | LEFT_OUT) == 0
-        && mapq >= params.min_mapq
-        && view.pos() >= 0
-        && view.end() <= contig_length as i32;
-    if !usable {
+    let (flags, mapq) = (view.flags(), mapq(view));
+    if !is_usable(view, contig_length) || mapq < params.min_mapq {
         return None;
     }
     let mut ops = Vec::new();

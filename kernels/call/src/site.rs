@@ -47,8 +47,12 @@ pub(crate) struct Site {
     pub depth: u32,
     /// Reference forward and reverse, other forward and reverse.
     pub strands: [u32; 4],
+    /// Median distance of an alternative allele from the nearer end of its reads; `None` when none is clearly preferred.
+    pub from_end: Option<u32>,
     /// Phred probability that there is no variant.
     pub quality: f64,
+    /// The filters that it fails, but for its quality.
+    pub filters: Vec<&'static str>,
     /// Where it stands in a phase set, if in one.
     pub phase: Option<Phase>,
 }
@@ -275,12 +279,15 @@ fn summarise(
         .map(|allele| class(allele, locus, reference, params))
         .collect();
     let (mut depths, mut strands) = (vec![0; alleles.len() + 1], [0; 4]);
+    let mut from_end = Vec::new();
     for (row, fragment) in rows.iter().zip(covering) {
         if let Some(allele) = preferred(row) {
             depths[allele] += 1;
             strands[2 * usize::from(allele > 0) + usize::from(fragment.reverse)] += 1;
+            from_end.extend((allele > 0).then(|| fragment.from_end(locus) as u32));
         }
     }
+    from_end.sort_unstable();
     let known = genotype::likelihoods(&rows, alleles.len(), ploidy);
     let quality = genotype::quality(&known, &classes, ploidy);
     for row in &mut rows {
@@ -299,7 +306,9 @@ fn summarise(
         depths,
         depth: covering.len() as u32,
         strands,
+        from_end: from_end.get(from_end.len() / 2).copied(),
         quality,
+        filters: Vec::new(),
         phase: None,
     }
 }

@@ -13,6 +13,7 @@ use crate::assembly;
 use crate::blocks::{self, Confidence};
 use crate::candidate::{self, Candidate};
 use crate::confidence;
+use crate::filter::{self, Place};
 use crate::haplotype::{self, Haplotype};
 use crate::likelihood::{self, Scratch};
 use crate::line;
@@ -64,10 +65,10 @@ pub(crate) fn call(
         bases: u64::from(tile.interval.len()),
         ..Stats::default()
     };
-    let reads = reads(tile, file, name, length, &window, params, &mut stats)?;
+    let evidence = evidence(tile, file, name, length, &window, params, &mut stats)?;
     let (confidences, sites) = evaluate(
         tile,
-        &reads,
+        &evidence,
         &window,
         i64::from(length),
         gaps,
@@ -96,7 +97,30 @@ fn window(reference: &dyn ReferenceSource, interval: Interval, length: u32) -> W
     }
 }
 
-fn reads(
+/// The reads that count, and where those lie that do not.
+#[derive(Default)]
+struct Evidence {
+    reads: Vec<Read>,
+    /// Their mapping quality is too low.
+    doubtful: Vec<(i64, i64)>,
+    /// Left out because the pile was too deep.
+    left_out: Vec<(i64, i64)>,
+}
+
+impl Evidence {
+    /// What filters ask about a position; `repeat` is the tract behind it.
+    fn place(&self, position: i64, repeat: &[u8]) -> Place {
+        let covers = |&&(from, to): &&(i64, i64)| from <= position && position < to;
+        Place {
+            low_mapq: self.doubtful.iter().filter(covers).count() as u32,
+            thinned: self.left_out.iter().any(|span| covers(&span)),
+            repeat: repeat.len() as u32,
+            homopolymer: repeat.windows(2).all(|pair| pair[0] == pair[1]),
+        }
+    }
+}
+
+fn evidence(
     tile: &Tile,
     file: &mut AlignmentFile,
     name: &str,
@@ -104,7 +128,7 @@ fn reads(
     window: &Window,
     params: &Params,
     stats: &mut Stats,
-) -> Result<Vec<Read>, AlignmentsError> {
+) -> Result<Evidence, AlignmentsError> {
     // The file may order its contigs in another way.
     let Some(contig) = file
         .header()
@@ -112,7 +136,7 @@ fn reads(
         .iter()
         .position(|(other, _)| other == name)
     else {
-        return Ok(Vec::new());
+        return Ok(Evidence::default());
     };
     let interval = Interval {
         contig: ContigId(contig as u32),
@@ -124,19 +148,28 @@ fn reads(
         .iter()
         .filter_map(|record| read::take(&record.view(), length, params))
         .collect();
-    stats.reads_downsampled += pile::thin(&mut reads, params);
+    let views = records.iter().map(|record| record.view());
+    let doubtful = views
+        .filter_map(|view| read::doubtful(&view, length, params))
+        .collect();
+    let left_out = pile::thin(&mut reads, params);
+    stats.reads_downsampled += left_out.len() as u64;
     stats.reads_used += reads.len() as u64;
     for read in &mut reads {
         read.left_align(window);
     }
     pile::reconcile(&mut reads);
-    Ok(reads)
+    Ok(Evidence {
+        reads,
+        doubtful,
+        left_out,
+    })
 }
 
 /// Confidence in the reference at every base of the tile, and the variant sites that touch it.
 fn evaluate(
     tile: &Tile,
-    reads: &[Read],
+    evidence: &Evidence,
     window: &Window,
     length: i64,
     gaps: &GapTable,
@@ -145,6 +178,7 @@ fn evaluate(
 ) -> (Vec<Confidence>, Vec<Site>) {
     let (from, to) = (i64::from(tile.interval.start), i64::from(tile.interval.end));
     let (start, end) = ((from - MARGIN).max(0), (to + MARGIN).min(length));
+    let reads = evidence.reads.as_slice();
     let pileup = pileup::pile(reads, window, start, end, params);
     let repeats = repeats::find(window.slice(start, end), gaps);
     let candidates = candidate::find(&pileup, reads, &repeats, window, tile.ploidy);
@@ -171,6 +205,13 @@ fn evaluate(
         sites.extend(called);
     }
     sites.retain(|site: &Site| site.end > from && site.start < to);
+    for site in &mut sites {
+        let behind = usize::try_from(site.start + 1 - start).ok();
+        let repeat = behind.and_then(|at| repeats.get(at));
+        let tract = repeat.map(|r| (start + i64::from(r.start), start + i64::from(r.end)));
+        let place = evidence.place(site.start, tract.map_or(&[], |(a, b)| window.slice(a, b)));
+        site.filters = filter::failed(params.filters, site, place);
+    }
     let confidences = (from..to)
         .map(|position| confidence::of(&pileup.at(position), tile.ploidy))
         .collect();

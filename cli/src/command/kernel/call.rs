@@ -37,6 +37,10 @@ pub(crate) fn run(args: &CallArgs) -> anyhow::Result<()> {
     let sex = args.sex.map_or(Sex::Unknown, SexArg::to_sex);
     let ploidy = PloidyMap::new(contigs, args.ploidy, sex);
     let header = kumi_call::header(contigs, index.name(), &sample, env!("CARGO_PKG_VERSION"));
+    let params = Params {
+        filters: args.filters.preset(),
+        ..Params::default()
+    };
     let pool = threads::pool(args.threads)?;
     let (partial, file) = Partial::create(&args.output)?;
     let failed =
@@ -49,7 +53,7 @@ pub(crate) fn run(args: &CallArgs) -> anyhow::Result<()> {
                 &source,
                 &ploidy,
                 &regions,
-                &Params::default(),
+                &params,
                 |records| records.iter().try_for_each(|record| writer.write(record)),
             )
         })
