@@ -50,6 +50,8 @@ const BALANCE: &str = "AlleleBalance";
 const COMPLEXITY: &str = "LowComplexity";
 const DEPTH: &str = "HighDepth";
 
+/// Strand odds up to here are no bias (GATK's hard filter for SNVs: SOR above 3).
+const STRAND_ODDS: f64 = 3.0;
 /// Bases from which a homopolymer is long, and another repeat.
 const HOMOPOLYMER_LONG: u32 = 10;
 const REPEAT_LONG: u32 = 20;
@@ -66,6 +68,8 @@ struct Limits {
     balance: f64,
     /// Changes of length in long repeats are filtered.
     complexity: bool,
+    /// Sites of piles that were too deep are filtered.
+    depth: bool,
 }
 
 const STANDARD: Limits = Limits {
@@ -74,6 +78,7 @@ const STANDARD: Limits = Limits {
     position: 3,
     balance: 60.0,
     complexity: false,
+    depth: false,
 };
 
 const STRICT: Limits = Limits {
@@ -82,6 +87,7 @@ const STRICT: Limits = Limits {
     position: 8,
     balance: 30.0,
     complexity: true,
+    depth: true,
 };
 
 /// What is known of a place beside the called site.
@@ -114,7 +120,7 @@ pub(crate) fn failed(filters: Filters, site: &Site, place: Place) -> Vec<&'stati
         REPEAT_LONG
     };
     let checks = [
-        (STRAND, chance::fisher(site.strands) > limits.strand),
+        (STRAND, is_one_sided(site.strands, &limits)),
         (MAPPING, f64::from(place.low_mapq) > limits.mapping * reads),
         (
             POSITION,
@@ -125,13 +131,26 @@ pub(crate) fn failed(filters: Filters, site: &Site, place: Place) -> Vec<&'stati
             COMPLEXITY,
             limits.complexity && changes_length && place.repeat >= long,
         ),
-        (DEPTH, place.thinned),
+        (DEPTH, limits.depth && place.thinned),
     ];
     checks
         .into_iter()
         .filter(|check| check.1)
         .map(|check| check.0)
         .collect()
+}
+
+/// True when strands fall so unevenly that it is neither chance nor, in a deep pile, a small bias.
+fn is_one_sided(strands: [u32; 4], limits: &Limits) -> bool {
+    chance::fisher(strands) > limits.strand && strand_odds(strands) > STRAND_ODDS
+}
+
+/// Symmetric odds ratio of strands (GATK's `StrandOddsRatio`): the first row is the reference's, forward and reverse.
+fn strand_odds(strands: [u32; 4]) -> f64 {
+    let [a, b, c, d] = strands.map(|count| f64::from(count) + 1.0);
+    let odds = a * d / (b * c);
+    let evenness = |x: f64, y: f64| x.min(y) / x.max(y);
+    (odds + 1.0 / odds).ln() + evenness(a, b).ln() - evenness(c, d).ln()
 }
 
 /// Phred probability that the alleles of a heterozygous site would be shared out so unevenly.
@@ -174,6 +193,11 @@ mod tests {
             ..good()
         };
         assert_eq!(shown(&strands, place), ["", "StrandBias", "StrandBias"]);
+        let deep = Site {
+            strands: [42, 0, 50, 103],
+            ..good()
+        };
+        assert_eq!(shown(&deep, place), ["", "", ""]);
         let end = |from_end| Site {
             from_end: Some(from_end),
             ..good()
@@ -197,7 +221,7 @@ mod tests {
             thinned: true,
             ..place
         };
-        assert_eq!(shown(&site, thinned), ["", "HighDepth", "HighDepth"]);
+        assert_eq!(shown(&site, thinned), ["", "", "HighDepth"]);
     }
 
     #[test]
