@@ -20,6 +20,8 @@ const FIXED: &str = r#"##ALT=<ID=NON_REF,Description="Any possible alternative a
 ##FORMAT=<ID=PL,Number=G,Type=Integer,Description="Phred-scaled genotype likelihoods, the best 0">
 ##FORMAT=<ID=PS,Number=1,Type=Integer,Description="Phase set: the position of its first site">
 ##FORMAT=<ID=SB,Number=4,Type=Integer,Description="Fragments by allele and strand: reference forward, reference reverse, other forward, other reverse">
+##INFO=<ID=DS,Number=0,Type=Flag,Description="Downsampled: some reads were left out because the pile was too deep">
+##INFO=<ID=NO_ASSEMBLY,Number=0,Type=Flag,Description="The region could not be assembled: only what reads show in their CIGARs was tried">
 ##INFO=<ID=END,Number=1,Type=Integer,Description="Last base of the block">
 "#;
 

@@ -12,6 +12,7 @@ mod caller;
 mod candidate;
 mod confidence;
 mod event;
+mod evidence;
 mod filter;
 mod genotype;
 mod haplotype;

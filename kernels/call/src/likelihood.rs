@@ -36,7 +36,7 @@ pub(crate) struct Fragment {
 
 impl Fragment {
     /// Bases between a position and the nearer end of a read, in the read in which they are more.
-    pub(crate) fn from_end(&self, position: i64) -> i64 {
+    pub(crate) fn distance_to_end(&self, position: i64) -> i64 {
         let distances = self.spans.iter();
         let distances = distances.map(|&(from, to)| (position - from).min(to - 1 - position));
         distances.max().unwrap_or(0).max(0)

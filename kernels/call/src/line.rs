@@ -51,9 +51,15 @@ pub(crate) fn site(contig: &str, site: &Site, params: &Params) -> Vec<u8> {
     } else {
         failed.join(";")
     };
+    let info = match (site.thinned, site.unassembled) {
+        (false, false) => ".",
+        (true, false) => "DS",
+        (false, true) => "NO_ASSEMBLY",
+        (true, true) => "DS;NO_ASSEMBLY",
+    };
     let _ = write!(
         line,
-        "{contig}\t{}\t.\t{}\t{},{NON_REF}\t{:.2}\t{filter}\t.\t",
+        "{contig}\t{}\t.\t{}\t{},{NON_REF}\t{:.2}\t{filter}\t{info}\t",
         site.start + 1,
         alleles[0],
         alleles[1..].join(","),

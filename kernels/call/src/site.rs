@@ -53,6 +53,10 @@ pub(crate) struct Site {
     pub quality: f64,
     /// The filters that it fails, but for its quality.
     pub filters: Vec<&'static str>,
+    /// Reads were left out here because the pile was too deep.
+    pub thinned: bool,
+    /// Its region could not be assembled: only what reads show in their CIGARs was tried.
+    pub unassembled: bool,
     /// Where it stands in a phase set, if in one.
     pub phase: Option<Phase>,
 }
@@ -284,7 +288,7 @@ fn summarise(
         if let Some(allele) = preferred(row) {
             depths[allele] += 1;
             strands[2 * usize::from(allele > 0) + usize::from(fragment.reverse)] += 1;
-            from_end.extend((allele > 0).then(|| fragment.from_end(locus) as u32));
+            from_end.extend((allele > 0).then(|| fragment.distance_to_end(locus) as u32));
         }
     }
     from_end.sort_unstable();
@@ -309,6 +313,8 @@ fn summarise(
         from_end: from_end.get(from_end.len() / 2).copied(),
         quality,
         filters: Vec::new(),
+        thinned: false,
+        unassembled: false,
         phase: None,
     }
 }

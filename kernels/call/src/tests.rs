@@ -16,6 +16,7 @@ use crate::BLOCK_EDGE;
 use crate::caller::call_all;
 use crate::params::Params;
 
+mod deep;
 mod phase;
 
 const LENGTH: usize = 20_000;

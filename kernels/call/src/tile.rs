@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use kumi_formats::alignments::{AlignmentFile, AlignmentsError};
 use kumi_formats::reference::ReferenceSource;
 use kumi_formats::vcf::Record;
-use kumi_seq::contig::ContigId;
 use kumi_seq::interval::Interval;
 
 use crate::align;
@@ -13,15 +12,15 @@ use crate::assembly;
 use crate::blocks::{self, Confidence};
 use crate::candidate::{self, Candidate};
 use crate::confidence;
-use crate::filter::{self, Place};
+use crate::evidence::Evidence;
+use crate::filter;
 use crate::haplotype::{self, Haplotype};
 use crate::likelihood::{self, Scratch};
 use crate::line;
 use crate::neighbours;
 use crate::params::Params;
-use crate::pile;
 use crate::pileup;
-use crate::read::{self, Read};
+use crate::read::Read;
 use crate::region::{self, Region};
 use crate::repeats::{self, GapTable};
 use crate::site::{self, Site};
@@ -65,7 +64,8 @@ pub(crate) fn call(
         bases: u64::from(tile.interval.len()),
         ..Stats::default()
     };
-    let evidence = evidence(tile, file, name, length, &window, params, &mut stats)?;
+    let reach = tile.interval.padded((MARGIN + REACH) as u32, length);
+    let evidence = Evidence::gather(file, (name, length), reach, &window, params, &mut stats)?;
     let (confidences, sites) = evaluate(
         tile,
         &evidence,
@@ -95,75 +95,6 @@ fn window(reference: &dyn ReferenceSource, interval: Interval, length: u32) -> W
         start: i64::from(wide.start),
         bases,
     }
-}
-
-/// The reads that count, and where those lie that do not.
-#[derive(Default)]
-struct Evidence {
-    reads: Vec<Read>,
-    /// Their mapping quality is too low.
-    doubtful: Vec<(i64, i64)>,
-    /// Left out because the pile was too deep.
-    left_out: Vec<(i64, i64)>,
-}
-
-impl Evidence {
-    /// What filters ask about a position; `repeat` is the tract behind it.
-    fn place(&self, position: i64, repeat: &[u8]) -> Place {
-        let covers = |&&(from, to): &&(i64, i64)| from <= position && position < to;
-        Place {
-            low_mapq: self.doubtful.iter().filter(covers).count() as u32,
-            thinned: self.left_out.iter().any(|span| covers(&span)),
-            repeat: repeat.len() as u32,
-            homopolymer: repeat.windows(2).all(|pair| pair[0] == pair[1]),
-        }
-    }
-}
-
-fn evidence(
-    tile: &Tile,
-    file: &mut AlignmentFile,
-    name: &str,
-    length: u32,
-    window: &Window,
-    params: &Params,
-    stats: &mut Stats,
-) -> Result<Evidence, AlignmentsError> {
-    // The file may order its contigs in another way.
-    let Some(contig) = file
-        .header()
-        .references()
-        .iter()
-        .position(|(other, _)| other == name)
-    else {
-        return Ok(Evidence::default());
-    };
-    let interval = Interval {
-        contig: ContigId(contig as u32),
-        ..tile.interval.padded((MARGIN + REACH) as u32, length)
-    };
-    let records = file.query(interval)?;
-    stats.reads += records.len() as u64;
-    let mut reads: Vec<Read> = records
-        .iter()
-        .filter_map(|record| read::take(&record.view(), length, params))
-        .collect();
-    let views = records.iter().map(|record| record.view());
-    let doubtful = views
-        .filter_map(|view| read::doubtful(&view, length, params))
-        .collect();
-    let left_out = pile::thin(&mut reads, params);
-    stats.reads_downsampled += left_out.len() as u64;
-    stats.reads_used += reads.len() as u64;
-    for read in &mut reads {
-        read.left_align(window);
-    }
-    pile::reconcile(&mut reads);
-    Ok(Evidence {
-        reads,
-        doubtful,
-        left_out,
-    })
 }
 
 /// Confidence in the reference at every base of the tile, and the variant sites that touch it.
@@ -210,6 +141,7 @@ fn evaluate(
         let repeat = behind.and_then(|at| repeats.get(at));
         let tract = repeat.map(|r| (start + i64::from(r.start), start + i64::from(r.end)));
         let place = evidence.place(site.start, tract.map_or(&[], |(a, b)| window.slice(a, b)));
+        site.thinned = place.thinned;
         site.filters = filter::failed(params.filters, site, place);
     }
     let confidences = (from..to)
@@ -265,24 +197,30 @@ fn call_region(
         .into_iter()
         .filter_map(|events| Haplotype::new(window, span, events).canonical(window, span))
         .collect();
+    let mut unassembled = false;
     if region.gapped || inside.len() >= MANY_CANDIDATES {
         match assembly::assemble(window.slice(span.0, span.1), reads, span) {
             Some(paths) => haplotypes.extend(paths.into_iter().filter_map(|bases| {
                 let events = align::differences(window, span, &bases)?;
                 Some(Haplotype { bases, events })
             })),
-            None => stats.assembly_fallbacks += 1,
+            None => unassembled = true,
         }
     }
     let haplotypes = haplotype::distinct(haplotypes);
     stats.regions += 1;
+    stats.assembly_fallbacks += u64::from(unassembled);
     stats.haplotypes += haplotypes.len() as u64;
     if haplotypes.len() < 2 {
         return Vec::new();
     }
     let (fragments, cells) = likelihood::fragments(reads, region, span, &haplotypes, gaps, scratch);
     stats.pairhmm_cells += cells;
-    site::call(region, &haplotypes, &fragments, window, ploidy, params)
+    let mut sites = site::call(region, &haplotypes, &fragments, window, ploidy, params);
+    sites
+        .iter_mut()
+        .for_each(|site| site.unassembled = unassembled);
+    sites
 }
 
 /// The records of sites that start in the tile and of blocks between all sites.
