@@ -10,8 +10,8 @@ use kumi_seq::interval::Interval;
 use kumi_seq::ploidy::PloidyMap;
 use rayon::prelude::*;
 
+use crate::learned;
 use crate::params::Params;
-use crate::slips;
 use crate::stats::Stats;
 use crate::tile::{self, Tile};
 
@@ -52,7 +52,7 @@ pub fn call_all<E: Send>(
     let tiles = tiles(reference, ploidy, regions, params)?;
     let mut first = AlignmentFile::open(alignments, Some(reference))?;
     check_reference(&first, alignments, reference)?;
-    let gaps = slips::learn(&mut first, reference, params)?;
+    let learned = learned::learn(&mut first, reference, params)?;
     let files = Mutex::new(vec![first]);
     let one = |tile: &Tile| -> Result<(Vec<Record>, Stats), AlignmentsError> {
         let waiting = files.lock().expect("no thread panics with the lock").pop();
@@ -60,7 +60,7 @@ pub fn call_all<E: Send>(
             Some(file) => file,
             None => AlignmentFile::open(alignments, Some(reference))?,
         };
-        let records = tile::call(tile, &mut file, reference, &gaps, params);
+        let records = tile::call(tile, &mut file, reference, &learned, params);
         files
             .lock()
             .expect("no thread panics with the lock")

@@ -18,6 +18,7 @@ mod genotype;
 mod haplotype;
 mod header;
 mod informative;
+mod learned;
 mod likelihood;
 mod line;
 mod neighbours;
@@ -32,6 +33,7 @@ mod repeats;
 mod site;
 mod slips;
 mod stats;
+mod strangers;
 mod tile;
 mod window;
 

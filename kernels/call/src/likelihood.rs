@@ -5,6 +5,7 @@ use kumi_simd::level::Level;
 use kumi_simd::pairhmm;
 
 use crate::haplotype::Haplotype;
+use crate::learned::Learned;
 use crate::read::{Mate, Read};
 use crate::region::Region;
 use crate::repeats::{self, GapTable};
@@ -70,12 +71,12 @@ pub(crate) fn fragments(
     region: &Region,
     window: (i64, i64),
     haplotypes: &[Haplotype],
-    gaps: &GapTable,
+    learned: &Learned,
     scratch: &mut Scratch,
 ) -> (Vec<Fragment>, u64) {
     let pieces: Vec<Piece> = reads
         .iter()
-        .filter_map(|read| piece(read, region, window, gaps))
+        .filter_map(|read| piece(read, region, window, &learned.gaps))
         .collect();
     let views: Vec<pairhmm::Read<'_>> = pieces
         .iter()
@@ -92,11 +93,15 @@ pub(crate) fn fragments(
     let bases: usize = pieces.iter().map(|piece| piece.read.bases.len()).sum();
     let cells = bases * sequences.iter().map(|s| s.len()).sum::<usize>();
 
+    let strangers = learned
+        .strangers
+        .map_or(f64::INFINITY, |share| -share.log10());
+    let doubt = MISMAPPING.min(strangers);
     let mut order: Vec<usize> = (0..pieces.len()).collect();
     order.sort_by_key(|&n| (pieces[n].read.name, n));
     let fragments = order
         .chunk_by(|&a, &b| pieces[a].read.name == pieces[b].read.name)
-        .filter_map(|mates| join(mates, &pieces, out, haplotypes.len()))
+        .filter_map(|mates| join(mates, &pieces, out, (haplotypes.len(), doubt)))
         .collect();
     (fragments, cells as u64)
 }
@@ -148,7 +153,12 @@ pub(crate) fn span(read: &Read) -> (i64, i64) {
     )
 }
 
-fn join(mates: &[usize], pieces: &[Piece], out: &[f64], width: usize) -> Option<Fragment> {
+fn join(
+    mates: &[usize],
+    pieces: &[Piece],
+    out: &[f64],
+    (width, doubt): (usize, f64),
+) -> Option<Fragment> {
     let mut likelihoods = vec![0.0; width];
     let mut spans = Vec::with_capacity(mates.len());
     let mut mapq = 0;
@@ -177,7 +187,7 @@ fn join(mates: &[usize], pieces: &[Piece], out: &[f64], width: usize) -> Option<
         .iter()
         .copied()
         .fold(f64::NEG_INFINITY, f64::max);
-    let floor = best - MISMAPPING.min(f64::from(mapq) / 10.0);
+    let floor = best - doubt.min(f64::from(mapq) / 10.0);
     for likelihood in &mut likelihoods {
         *likelihood = likelihood.max(floor);
     }

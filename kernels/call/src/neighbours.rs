@@ -8,6 +8,25 @@ use crate::read::Read;
 use crate::region::Region;
 use crate::window::Window;
 
+/// The span without what lies beyond deletions of other regions that reach over its ends: bases of a read before such a
+/// one are not where the reference has them.
+pub(crate) fn shortened(
+    region: &Region,
+    (mut from, mut to): (i64, i64),
+    candidates: &[Candidate],
+) -> (i64, i64) {
+    for candidate in candidates.iter().filter(|c| c.odds >= ACTIVE) {
+        let (start, end) = (candidate.event.vcf_start(), candidate.event.end());
+        if start <= from && from < end && end < region.start {
+            from = end;
+        }
+        if start < to && to <= end && start > region.end {
+            to = start;
+        }
+    }
+    (from, to)
+}
+
 /// Gaps of other regions within the span, which haplotypes of this one need to have.
 pub(crate) fn gaps<'a>(
     region: &'a Region,
@@ -53,4 +72,39 @@ pub(crate) fn calmed<'a>(
         calmed
     };
     reads.iter().map(calm).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shortened;
+    use crate::candidate::Candidate;
+    use crate::event::Event;
+    use crate::region::Region;
+
+    #[test]
+    fn deletions_over_the_ends_of_the_span_shorten_it() {
+        let region = Region {
+            start: 200,
+            end: 220,
+            gapped: false,
+        };
+        let deletion = |pos, del| Candidate {
+            event: Event {
+                pos,
+                del,
+                ins: Vec::new(),
+            },
+            odds: 9.0,
+            fragments: Vec::new(),
+        };
+        let cases = [
+            (deletion(100, 50), (150, 300)),
+            (deletion(280, 50), (120, 279)),
+            (deletion(130, 20), (120, 300)),
+            (deletion(100, 150), (120, 300)),
+        ];
+        for (candidate, expected) in cases {
+            assert_eq!(shortened(&region, (120, 300), &[candidate]), expected);
+        }
+    }
 }

@@ -1,33 +1,17 @@
 //! How often this sample's reads gain or lose units of a repeat by error, learned from the reads themselves.
 //!
-//! Cells of the genome are looked at in an order that only a hash decides, until enough of them have reads: what is
-//! learned depends on the file and the reference, not on regions, shards or threads. In each repeat the reads that
-//! reach beyond both of its ends are counted by how its length changed; the error rate is that with which a mixture of
-//! loci with one and with two alleles explains the counts best. It is learned as a shift of the default table for a
-//! group of repeats, and stays near that where reads are few.
+//! In each repeat the reads that reach beyond both of its ends are counted by how its length changed; the error rate is
+//! that with which a mixture of loci with one and with two alleles explains the counts best. It is learned as a shift of
+//! the default table for a group of repeats, and stays near that where reads are few.
 
 use std::collections::BTreeMap;
 
-use kumi_formats::alignments::{AlignmentFile, AlignmentsError};
-use kumi_formats::reference::ReferenceSource;
 use kumi_seq::cigar::Kind;
-use kumi_seq::contig::ContigId;
-use kumi_seq::interval::Interval;
 
-use crate::params::Params;
-use crate::read::{self, Read};
+use crate::read::Read;
 use crate::repeats::{self, GapTable, Repeat};
 use crate::window::Window;
 
-/// Bases of a cell.
-const CELL: u32 = 1 << 17;
-/// Cells with reads that are enough, and cells looked at before giving up.
-const ENOUGH: usize = 24;
-const MOST: usize = 1_024;
-/// A cell with fewer reads has none.
-const COVERED: usize = 200;
-/// Reads that are enough: a second's work.
-const ENOUGH_READS: usize = 250_000;
 /// Bases that a read must have on both sides of a repeat.
 const FLANK: i64 = 8;
 /// Reads that a locus, and a group, must have to count.
@@ -82,109 +66,42 @@ impl Locus {
     }
 }
 
-/// The table of gap penalties for this file.
-///
-/// # Errors
-/// Those of reading the file.
-pub(crate) fn learn(
-    file: &mut AlignmentFile,
-    reference: &dyn ReferenceSource,
-    params: &Params,
-) -> Result<GapTable, AlignmentsError> {
-    let mut loci: [Vec<Locus>; GROUPS.len()] = Default::default();
-    let (mut covered, mut reads) = (0, 0);
-    for (contig, start) in cells(reference) {
-        if covered == ENOUGH || reads >= ENOUGH_READS {
-            break;
-        }
-        let found = look(file, reference, (contig, start), params, &mut loci)?;
-        covered += usize::from(found >= COVERED);
-        reads += found;
-    }
-    let shifts = loci.each_ref().map(|loci| shift(loci));
-    Ok(GapTable::shifted(&GROUPS, &shifts))
+/// What reads show of repeats.
+#[derive(Debug, Default)]
+pub(crate) struct Slips {
+    loci: [Vec<Locus>; GROUPS.len()],
 }
 
-/// Cells in the order in which they are looked at: contig and first base.
-fn cells(reference: &dyn ReferenceSource) -> Vec<(ContigId, u32)> {
-    let mut cells: Vec<(u64, ContigId, u32)> = Vec::new();
-    for (number, contig) in (0u32..).zip(reference.contigs().as_slice()) {
-        for start in (0..contig.length).step_by(CELL as usize) {
-            let place = (u64::from(number) << 32 | u64::from(start)).to_le_bytes();
-            cells.push((read::hash(&place), ContigId(number), start));
-        }
-    }
-    cells.sort_unstable_by_key(|&(hash, contig, start)| (hash, contig.0, start));
-    cells.truncate(MOST);
-    cells
-        .into_iter()
-        .map(|(_, contig, start)| (contig, start))
-        .collect()
-}
-
-/// Counts the reads of a cell; how many there are.
-fn look(
-    file: &mut AlignmentFile,
-    reference: &dyn ReferenceSource,
-    (contig, start): (ContigId, u32),
-    params: &Params,
-    loci: &mut [Vec<Locus>; GROUPS.len()],
-) -> Result<usize, AlignmentsError> {
-    let Some(own) = reference.contigs().get(contig) else {
-        return Ok(0);
-    };
-    let length = own.length;
-    // The file may order its contigs in another way.
-    let there = file
-        .header()
-        .references()
-        .iter()
-        .position(|(name, _)| *name == own.name);
-    let Some(there) = there else {
-        return Ok(0);
-    };
-    let cell = Interval {
-        contig,
-        start,
-        end: (start + CELL).min(length),
-    };
-    let records = file.query(Interval {
-        contig: ContigId(there as u32),
-        ..cell
-    })?;
-    if records.is_empty() {
-        return Ok(0);
-    }
-    let wide = cell.padded(1_024, length);
-    let mut window = Window {
-        start: i64::from(wide.start),
-        bases: Vec::new(),
-    };
-    reference.bases(wide, &mut window.bases);
-    let tracts = tracts(&window, (i64::from(cell.start), i64::from(cell.end)));
-    let mut changes: Vec<BTreeMap<i64, u32>> = vec![BTreeMap::new(); tracts.len()];
-    for record in &records {
-        let Some(mut read) = read::take(&record.view(), length, params) else {
-            continue;
-        };
-        read.left_align(&window);
-        let first = tracts.partition_point(|(start, ..)| *start < read.start + FLANK);
-        for (&(from, to, _), changes) in tracts[first..].iter().zip(&mut changes[first..]) {
-            if from + FLANK >= read.end {
-                break;
+impl Slips {
+    /// Counts the reads, gaps left-aligned, at the repeats that begin in `cell`.
+    pub(crate) fn count(&mut self, reads: &[Read], window: &Window, cell: (i64, i64)) {
+        let tracts = tracts(window, cell);
+        let mut changes: Vec<BTreeMap<i64, u32>> = vec![BTreeMap::new(); tracts.len()];
+        for read in reads {
+            let first = tracts.partition_point(|(start, ..)| *start < read.start + FLANK);
+            for (&(from, to, _), changes) in tracts[first..].iter().zip(&mut changes[first..]) {
+                if from + FLANK >= read.end {
+                    break;
+                }
+                if let Some(change) = change(read, from, to) {
+                    *changes.entry(change).or_default() += 1;
+                }
             }
-            if let Some(change) = change(&read, from, to) {
-                *changes.entry(change).or_default() += 1;
+        }
+        for ((from, to, repeat), changes) in tracts.iter().zip(&changes) {
+            let all: u32 = changes.values().sum();
+            if let (Some(group), true) = (group(repeat), all >= LEAST_AT_LOCUS) {
+                let locus = Locus::new((to - from) as u32, repeat.gap_open, changes);
+                self.loci[group].push(locus);
             }
         }
     }
-    for ((from, to, repeat), changes) in tracts.iter().zip(&changes) {
-        let all: u32 = changes.values().sum();
-        if let (Some(group), true) = (group(repeat), all >= LEAST_AT_LOCUS) {
-            loci[group].push(Locus::new((to - from) as u32, repeat.gap_open, changes));
-        }
+
+    /// The table of gap penalties that the counts speak for.
+    pub(crate) fn table(&self) -> GapTable {
+        let shifts = self.loci.each_ref().map(|loci| shift(loci));
+        GapTable::shifted(&GROUPS, &shifts)
     }
-    Ok(records.len())
 }
 
 /// The repeats of a group that lie in `from..to`: first base, one past the last.

@@ -15,6 +15,7 @@ use crate::confidence;
 use crate::evidence::Evidence;
 use crate::filter;
 use crate::haplotype::{self, Haplotype};
+use crate::learned::Learned;
 use crate::likelihood::{self, Scratch};
 use crate::line;
 use crate::neighbours;
@@ -22,7 +23,7 @@ use crate::params::Params;
 use crate::pileup;
 use crate::read::Read;
 use crate::region::{self, Region};
-use crate::repeats::{self, GapTable};
+use crate::repeats;
 use crate::site::{self, Site};
 use crate::stats::Stats;
 use crate::window::Window;
@@ -51,7 +52,7 @@ pub(crate) fn call(
     tile: &Tile,
     file: &mut AlignmentFile,
     reference: &dyn ReferenceSource,
-    gaps: &GapTable,
+    learned: &Learned,
     params: &Params,
 ) -> Result<(Vec<Record>, Stats), AlignmentsError> {
     let contig = tile.interval.contig;
@@ -71,7 +72,7 @@ pub(crate) fn call(
         &evidence,
         &window,
         i64::from(length),
-        gaps,
+        learned,
         params,
         &mut stats,
     );
@@ -103,7 +104,7 @@ fn evaluate(
     evidence: &Evidence,
     window: &Window,
     length: i64,
-    gaps: &GapTable,
+    learned: &Learned,
     params: &Params,
     stats: &mut Stats,
 ) -> (Vec<Confidence>, Vec<Site>) {
@@ -111,7 +112,7 @@ fn evaluate(
     let (start, end) = ((from - MARGIN).max(0), (to + MARGIN).min(length));
     let reads = evidence.reads.as_slice();
     let pileup = pileup::pile(reads, window, start, end, params);
-    let repeats = repeats::find(window.slice(start, end), gaps);
+    let repeats = repeats::find(window.slice(start, end), &learned.gaps);
     let candidates = candidate::find(&pileup, reads, &repeats, window, tile.ploidy);
     let clips = candidate::clipped(&pileup, tile.ploidy);
     let regions = region::find((start, end), &candidates, &clips, &repeats);
@@ -128,7 +129,7 @@ fn evaluate(
             &near,
             window,
             tile.ploidy,
-            gaps,
+            learned,
             params,
             &mut scratch,
             stats,
@@ -171,7 +172,7 @@ fn call_region(
     reads: &[&Read],
     window: &Window,
     ploidy: u8,
-    gaps: &GapTable,
+    learned: &Learned,
     params: &Params,
     scratch: &mut Scratch,
     stats: &mut Stats,
@@ -188,6 +189,7 @@ fn call_region(
         (region.start - PADDING).max(window.start),
         (reach + PADDING).min(window.end()),
     );
+    let span = neighbours::shortened(region, span, candidates);
     let reads: Vec<Cow<'_, Read>> = neighbours::calmed(reads, region, span, candidates, window);
     let reads: Vec<&Read> = reads.iter().map(AsRef::as_ref).collect();
     let reads = reads.as_slice();
@@ -214,7 +216,8 @@ fn call_region(
     if haplotypes.len() < 2 {
         return Vec::new();
     }
-    let (fragments, cells) = likelihood::fragments(reads, region, span, &haplotypes, gaps, scratch);
+    let (fragments, cells) =
+        likelihood::fragments(reads, region, span, &haplotypes, learned, scratch);
     stats.pairhmm_cells += cells;
     let mut sites = site::call(region, &haplotypes, &fragments, window, ploidy, params);
     sites
