@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::daemon::{Schedulers, free_ports, worker};
+use crate::support::mixed::MIXED;
 use crate::support::small::gzip;
 use crate::support::trio::{EMBEDDED, INDEX, SAMPLES, cohort_file, fasta, reads, targets};
 use crate::support::{files, json, kumi, ok, published_file, run, sha256, text, until, unzip};
@@ -17,11 +18,10 @@ fn published(root: &Path) -> BTreeMap<String, String> {
     names.into_iter().map(digest).collect()
 }
 
-/// The runs of chunks that were left behind.
+/// What of chunks and regions was left behind.
 fn runs(root: &Path) -> Vec<String> {
-    files(root, &|name| {
-        name.ends_with(".run") || name.ends_with("cut.json")
-    })
+    let ends = [".run", "cut.json", "part.cram", "counts.json"];
+    files(root, &|name| ends.iter().any(|end| name.ends_with(end)))
 }
 
 #[test]
@@ -190,10 +190,35 @@ fn a_damaged_lane_fails_its_sample_by_name() {
     );
 }
 
+/// Reads of every kind, on four contigs, one of them without reads: pairs and split reads join them, duplicates too.
+#[test]
+fn regions_change_no_byte_and_leave_nothing_behind() {
+    let expected = published(&MIXED.root());
+    assert!(expected.len() > 10, "alignments, metrics: {expected:?}");
+    for (chunks, regions, merged) in [(2, 2, true), (5, 3, true), (3, 9, true), (3, 1, false)] {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let params =
+            format!("mode = \"latency\"\nalign_chunks = {chunks}\nmerge_regions = {regions}");
+        let cohort = MIXED.cohort_file(dir.path(), &params);
+        let root = dir.path().join("out");
+        let said = ok(&mut run(&cohort, &root));
+        let said = text(&said.stderr);
+        for stage in ["mark", "merge"] {
+            assert_eq!(said.contains(stage), merged, "{regions} regions: {said}");
+        }
+        assert_eq!(
+            published(&root),
+            expected,
+            "{chunks} chunks, {regions} regions"
+        );
+        assert_eq!(runs(&root), Vec::<String>::new());
+    }
+}
+
 /// The worker that runs a task of this stage, once there is one.
-fn busy(schedulers: &Schedulers, stage: &str) -> String {
-    until("a worker that aligns a chunk", || {
-        let why = schedulers.ask(0, &["cohort", "why", "ceu-trio"]);
+fn busy(schedulers: &Schedulers, cohort: &str, stage: &str) -> String {
+    until("a worker that runs a task of the stage", || {
+        let why = schedulers.ask(0, &["cohort", "why", cohort]);
         let found = why
             .as_array()?
             .iter()
@@ -202,15 +227,13 @@ fn busy(schedulers: &Schedulers, stage: &str) -> String {
     })
 }
 
-#[test]
-fn a_killed_worker_loses_no_chunk_for_good() {
+/// Runs a cohort on two workers, of which the one that first has a task of this stage is killed.
+fn with_a_killed_worker(stage: &str, name: &str, cohort: &Path, root: &Path) {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let ports = free_ports::<2>();
     let schedulers = Schedulers::start(dir.path(), &ports[..1], &ports[1..]);
     let start = |name: &str| worker(dir.path(), name, &schedulers.endpoints(), &[]);
     let mut workers = [("w1", start("w1")), ("w2", start("w2"))];
-    let cohort = cohort_file(dir.path(), "mode = \"latency\"\nalign_chunks = 6");
-    let root = dir.path().join("out");
     let tell = |args: &[&str]| {
         let mut command = kumi();
         command.args(args);
@@ -218,12 +241,33 @@ fn a_killed_worker_loses_no_chunk_for_good() {
         command
     };
     let mut submit = tell(&["cohort", "submit", "--output", "json"]);
-    let answer = json(&ok(submit.arg(&cohort).arg("--output-dir").arg(&root)));
+    let answer = json(&ok(submit.arg(cohort).arg("--output-dir").arg(root)));
     assert_eq!(answer["existed"], false, "{answer}");
-    let victim = busy(&schedulers, "chunk");
+    let victim = busy(&schedulers, name, stage);
     let killed = workers.iter_mut().find(|(name, _)| *name == victim);
     killed.expect("one of the two").1.kill();
-    ok(&mut tell(&["cohort", "wait", "ceu-trio"]));
+    ok(&mut tell(&["cohort", "wait", name]));
+}
+
+#[test]
+fn a_killed_worker_loses_no_chunk_for_good() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let cohort = cohort_file(dir.path(), "mode = \"latency\"\nalign_chunks = 6");
+    let root = dir.path().join("out");
+    with_a_killed_worker("chunk", "ceu-trio", &cohort, &root);
     assert_eq!(published(&root), published(&EMBEDDED.root()));
     assert_eq!(runs(&root), Vec::<String>::new());
+}
+
+#[test]
+fn a_worker_that_is_killed_while_it_marks_or_merges_loses_no_region_for_good() {
+    for stage in ["mark", "merge"] {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let params = "mode = \"latency\"\nalign_chunks = 3\nmerge_regions = 4";
+        let cohort = MIXED.cohort_file(dir.path(), params);
+        let root = dir.path().join("out");
+        with_a_killed_worker(stage, "mixed", &cohort, &root);
+        assert_eq!(published(&root), published(&MIXED.root()), "{stage}");
+        assert_eq!(runs(&root), Vec::<String>::new(), "{stage}");
+    }
 }

@@ -15,10 +15,12 @@ pub mod ids;
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// The stages of a cohort in the order in which reads flow through them.
-pub const STAGES: [v1::Stage; 8] = [
+pub const STAGES: [v1::Stage; 10] = [
     v1::Stage::Index,
     v1::Stage::Cut,
     v1::Stage::Chunk,
+    v1::Stage::Mark,
+    v1::Stage::Merge,
     v1::Stage::Align,
     v1::Stage::Call,
     v1::Stage::Gvcf,
@@ -35,6 +37,8 @@ impl v1::Stage {
             Self::Index => "index",
             Self::Cut => "cut",
             Self::Chunk => "chunk",
+            Self::Mark => "mark",
+            Self::Merge => "merge",
             Self::Align => "align",
             Self::Call => "call",
             Self::Gvcf => "gvcf",

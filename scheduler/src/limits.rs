@@ -23,6 +23,8 @@ pub(crate) const SAMPLES_MAX: usize = 1_000_000;
 pub(crate) const SHARDS_MAX: u32 = 10_000;
 /// Chunks of a sample: the task that merges them has all open.
 pub(crate) const CHUNKS_MAX: u32 = 256;
+/// Regions that a sample is merged in.
+pub(crate) const MERGE_REGIONS_MAX: u32 = 256;
 /// Tasks of a cohort.
 pub(crate) const TASKS_MAX: u64 = 50_000_000;
 /// Violations that are listed.

@@ -56,12 +56,14 @@ pub fn pick(state: &State, offer: &Offer, max: usize) -> Vec<v1::TaskId> {
 }
 
 /// The stages in the order in which their tasks are taken.
-const LAST_FIRST: [Stage; 8] = [
+const LAST_FIRST: [Stage; 10] = [
     Stage::Release,
     Stage::Joint,
     Stage::Gvcf,
     Stage::Call,
     Stage::Align,
+    Stage::Merge,
+    Stage::Mark,
     Stage::Chunk,
     Stage::Cut,
     Stage::Index,

@@ -43,7 +43,26 @@ pub(crate) struct Mixed {
 impl Mixed {
     /// The file that was published for good with a name of this end.
     pub(crate) fn file(&self, ending: &str) -> PathBuf {
-        published_file(&self.dir.path().join("out"), ending)
+        published_file(&self.root(), ending)
+    }
+
+    /// Where everything was published.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.dir.path().join("out")
+    }
+
+    /// The cohort file in another folder, with `params` as its `[params]`.
+    pub(crate) fn cohort_file(&self, dir: &Path, params: &str) -> PathBuf {
+        let text = fs::read_to_string(self.path("cohort.toml")).expect("there");
+        let absolute = |name: &str| format!("\"{}\"", self.path(name).display());
+        let text = ["samples.csv", "mixed.fa"]
+            .into_iter()
+            .fold(text, |text, name| {
+                text.replace(&format!("\"{name}\""), &absolute(name))
+            });
+        let path = dir.join("cohort.toml");
+        fs::write(&path, format!("{text}[params]\n{params}\n")).expect("written");
+        path
     }
 
     /// An input.

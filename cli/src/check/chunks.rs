@@ -1,4 +1,4 @@
-//! Which samples are aligned in chunks, and in how many.
+//! Which samples are aligned in chunks, in how many, and in how many regions these are merged.
 
 use std::path::Path;
 
@@ -16,7 +16,8 @@ const CHUNKS: u64 = 64;
 /// The same of gzip files, of which each chunk inflates all that lies before it.
 const GZIP_CHUNKS: u64 = 8;
 
-/// Decides in how many chunks a sample is aligned; what there is to know of it, if anything.
+/// Decides in how many chunks a sample is aligned, and in how many regions they are merged; what there is to know of
+/// it, if anything.
 pub(super) fn choose(
     file: &CohortFile,
     sheet: &SheetSample,
@@ -46,6 +47,8 @@ pub(super) fn choose(
     let most = if gzip { GZIP_CHUNKS } else { CHUNKS };
     let wanted = u32::try_from(bytes.div_ceil(CHUNK_BYTES).min(most)).unwrap_or(1);
     sample.align_chunks = file.params.align_chunks.unwrap_or(wanted);
+    let regions = file.params.merge_regions;
+    sample.merge_regions = regions.unwrap_or(sample.align_chunks);
     (gzip && sample.align_chunks > 1).then(|| {
         format!(
             "sample {}: gzip files are inflated from their beginning for each of {} chunks; files made with bgzip are not",
@@ -135,6 +138,14 @@ mod tests {
                 5,
                 "",
             ),
+            (
+                "",
+                "mode='latency'\nmerge_regions=3",
+                "",
+                vec![plain.clone()],
+                30,
+                "",
+            ),
             ("", "mode='latency'", "", vec![fastq("/r", 1)], 1, ""),
             ("", "mode='latency'", "", vec![fastq("/r", 900)], 64, ""),
             (
@@ -170,6 +181,12 @@ mod tests {
             let note = choose(&loaded.file, &loaded.samples[0], &mut sample);
             let case = (cohort, params, priority, &note);
             assert_eq!(sample.align_chunks, chunks, "{case:?}");
+            let regions = if params.contains("merge_regions") {
+                3
+            } else {
+                chunks
+            };
+            assert_eq!(sample.merge_regions, regions, "{case:?}");
             let note = note.clone().unwrap_or_default();
             assert!(
                 note.contains(says) && note.is_empty() == says.is_empty(),

@@ -95,6 +95,7 @@ impl Check<'_> {
             gvcf,
             centre: sample.centre.clone(),
             align_chunks: 0,
+            merge_regions: 0,
         }
     }
 

@@ -6,6 +6,7 @@ use std::ops::AddAssign;
 
 use kumi_formats::bam::{Value, View, flag};
 use kumi_seq::cigar::Kind;
+use serde::{Deserialize, Serialize};
 
 use crate::adapter::is_adapter;
 use crate::histogram::{Histogram, ratio};
@@ -22,7 +23,7 @@ const INSERT_MAX: u32 = 100_000;
 const BAD_CYCLE: f64 = 0.8;
 
 /// Counts of one category of reads.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Category {
     total: u64,
     passed: u64,
@@ -262,8 +263,16 @@ impl Category {
 }
 
 /// Alignment counts of unpaired reads, first and last segments.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AlignmentSummary([Category; 3]);
+
+impl AddAssign<&Self> for AlignmentSummary {
+    fn add_assign(&mut self, other: &Self) {
+        for (ours, theirs) in self.0.iter_mut().zip(&other.0) {
+            *ours += theirs;
+        }
+    }
+}
 
 impl AlignmentSummary {
     /// Counts a record; secondary and supplementary ones do not count.

@@ -5,10 +5,13 @@
 //! `CollectWgsMetrics`: also MAPQ and base quality of at least 20, all records of a fragment counted once.
 //! Only a window of the reference is held.
 
+use std::ops::{AddAssign, Range};
+
 use kumi_formats::bam::{View, flag};
 use kumi_formats::reference::ReferenceSource;
 use kumi_seq::contig::ContigId;
 use kumi_seq::interval::{Interval, merge};
+use serde::{Deserialize, Serialize};
 
 use crate::overlap::{Fragments, Waiting, overlap};
 use crate::wgs::{Place, QUALITY_MIN, Wgs};
@@ -21,7 +24,7 @@ const STEP: u32 = 1 << 16;
 const CHUNK: u32 = 1 << 20;
 
 /// How deep a stretch of the reference is covered.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coverage {
     /// Bases of the reference by depth.
     pub positions: Vec<u64>,
@@ -71,7 +74,7 @@ impl Coverage {
 }
 
 /// What the depth of a sample is.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Depths {
     /// Plain depth by contig.
     pub contigs: Vec<Coverage>,
@@ -87,12 +90,35 @@ pub struct Depths {
     pub territory_bases: u64,
 }
 
+impl AddAssign<&Self> for Depths {
+    /// Adds the depths of another part of the same reference, measured over the same targets.
+    fn add_assign(&mut self, other: &Self) {
+        let add = |ours: &mut Vec<Coverage>, theirs: &[Coverage]| {
+            for (ours, theirs) in ours.iter_mut().zip(theirs) {
+                ours.merge(theirs);
+            }
+        };
+        add(&mut self.contigs, &other.contigs);
+        for (ours, theirs) in self.reached.iter_mut().zip(&other.reached) {
+            *ours |= theirs;
+        }
+        if let (Some(ours), Some(theirs)) = (&mut self.targets, &other.targets) {
+            add(ours, theirs);
+        }
+        self.wgs += &other.wgs;
+        self.autosomes += &other.autosomes;
+        self.territory_bases += other.territory_bases;
+    }
+}
+
 /// Measures depth.
 pub struct DepthMeter<'a> {
     reference: &'a dyn ReferenceSource,
     targets: Vec<Interval>,
     waiting: Waiting,
     fragments: Fragments,
+    /// One past the last contig that is measured.
+    end: u32,
     /// The window: contig, first base, what lies on each base.
     contig: u32,
     start: u32,
@@ -102,16 +128,18 @@ pub struct DepthMeter<'a> {
 }
 
 impl<'a> DepthMeter<'a> {
-    /// Measures depth over `targets`, or everywhere when there are none.
+    /// Measures depth over `targets`, or everywhere when there are none, on some contigs of the reference, on which
+    /// all records lie that have a place.
     #[must_use]
-    pub fn new(reference: &'a dyn ReferenceSource, targets: &[Interval]) -> Self {
+    pub fn new(reference: &'a dyn ReferenceSource, targets: &[Interval], on: Range<u32>) -> Self {
         let contigs = reference.contigs().len();
         Self {
             reference,
             targets: merge(targets.to_vec()),
             waiting: Waiting::default(),
             fragments: Fragments::default(),
-            contig: 0,
+            end: on.end.min(contigs as u32),
+            contig: on.start,
             start: 0,
             window: Vec::new(),
             depths: Depths {
@@ -297,11 +325,10 @@ impl<'a> DepthMeter<'a> {
         parts.for_each(&mut measure);
     }
 
-    /// What was measured, the rest of the reference included.
+    /// What was measured, the rest of the contigs included.
     #[must_use]
     pub fn finish(mut self) -> Depths {
-        let contigs = self.reference.contigs().len() as u32;
-        self.advance(contigs, 0);
+        self.advance(self.end, 0);
         self.depths
     }
 }

@@ -1,9 +1,11 @@
 //! The histograms of `samtools stats`: qualities by cycle, read lengths, lengths of indels.
 
 use std::fmt::Write as _;
+use std::ops::AddAssign;
 
 use kumi_formats::bam::{View, flag};
 use kumi_seq::cigar::Kind;
+use serde::{Deserialize, Serialize};
 
 use crate::histogram::Histogram;
 
@@ -11,19 +13,65 @@ use crate::histogram::Histogram;
 const QUALITIES: usize = 94;
 
 /// Counts of one half of the reads: unpaired ones and first segments, or last segments.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Half {
     lengths: Histogram,
     /// Bases by cycle and quality.
+    #[serde(with = "cycles")]
     qualities: Vec<[u64; QUALITIES]>,
 }
 
+/// Cycles as lists of numbers.
+mod cycles {
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::QUALITIES;
+
+    pub(super) fn serialize<S: Serializer>(
+        cycles: &[[u64; QUALITIES]],
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_seq(cycles.iter().map(<[u64; QUALITIES]>::as_slice))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<[u64; QUALITIES]>, D::Error> {
+        let cycles = Vec::<Vec<u64>>::deserialize(from)?.into_iter();
+        let cycle = |cycle: Vec<u64>| {
+            let length = cycle.len();
+            cycle
+                .try_into()
+                .map_err(|_| D::Error::invalid_length(length, &"a count for each quality"))
+        };
+        cycles.map(cycle).collect()
+    }
+}
+
 /// Histograms over a sample's reads.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Distributions {
     halves: [Half; 2],
     insertions: Histogram,
     deletions: Histogram,
+}
+
+impl AddAssign<&Self> for Distributions {
+    fn add_assign(&mut self, other: &Self) {
+        for (ours, theirs) in self.halves.iter_mut().zip(&other.halves) {
+            ours.lengths.merge(&theirs.lengths);
+            if ours.qualities.len() < theirs.qualities.len() {
+                let cycles = theirs.qualities.len();
+                ours.qualities.resize(cycles, [0; QUALITIES]);
+            }
+            for (ours, theirs) in ours.qualities.iter_mut().zip(&theirs.qualities) {
+                ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
+            }
+        }
+        self.insertions.merge(&other.insertions);
+        self.deletions.merge(&other.deletions);
+    }
 }
 
 impl Distributions {

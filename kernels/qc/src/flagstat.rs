@@ -1,11 +1,13 @@
 //! Counts by FLAG, as `samtools flagstat` prints them.
 
 use std::fmt::Write as _;
+use std::ops::AddAssign;
 
 use kumi_formats::bam::{View, flag};
+use serde::{Deserialize, Serialize};
 
 /// Counts of records of one kind: those that passed the platform's checks, or those that did not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// All records.
     pub total: u64,
@@ -42,12 +44,40 @@ pub struct Counts {
 }
 
 /// Counts by FLAG.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flagstat {
     /// Records that passed the platform's checks.
     pub passed: Counts,
     /// Records that failed them.
     pub failed: Counts,
+}
+
+impl AddAssign<&Self> for Counts {
+    fn add_assign(&mut self, other: &Self) {
+        self.total += other.total;
+        self.primary += other.primary;
+        self.secondary += other.secondary;
+        self.supplementary += other.supplementary;
+        self.duplicates += other.duplicates;
+        self.primary_duplicates += other.primary_duplicates;
+        self.mapped += other.mapped;
+        self.primary_mapped += other.primary_mapped;
+        self.paired += other.paired;
+        self.first += other.first;
+        self.last += other.last;
+        self.proper += other.proper;
+        self.both_mapped += other.both_mapped;
+        self.singletons += other.singletons;
+        self.elsewhere += other.elsewhere;
+        self.elsewhere_sure += other.elsewhere_sure;
+    }
+}
+
+impl AddAssign<&Self> for Flagstat {
+    fn add_assign(&mut self, other: &Self) {
+        self.passed += &other.passed;
+        self.failed += &other.failed;
+    }
 }
 
 impl Flagstat {

@@ -1,17 +1,32 @@
 //! Records by contig, as `samtools idxstats` prints them.
 
 use std::fmt::Write as _;
+use std::ops::AddAssign;
 
 use kumi_formats::bam::{View, flag};
 use kumi_seq::contig::Contigs;
+use serde::{Deserialize, Serialize};
 
 /// Records by contig.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Idxstats {
     /// Aligned records, and records placed beside an aligned mate, by contig.
     placed: Vec<[u64; 2]>,
     /// Records without a place.
     nowhere: u64,
+}
+
+impl AddAssign<&Self> for Idxstats {
+    fn add_assign(&mut self, other: &Self) {
+        if self.placed.len() < other.placed.len() {
+            self.placed.resize(other.placed.len(), [0; 2]);
+        }
+        for (ours, theirs) in self.placed.iter_mut().zip(&other.placed) {
+            ours[0] += theirs[0];
+            ours[1] += theirs[1];
+        }
+        self.nowhere += other.nowhere;
+    }
 }
 
 impl Idxstats {

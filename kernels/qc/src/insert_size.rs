@@ -1,6 +1,9 @@
 //! How long the sequenced fragments are: Picard's `InsertSizeMetrics`.
 
+use std::ops::AddAssign;
+
 use kumi_formats::bam::{View, flag};
+use serde::{Deserialize, Serialize};
 
 use crate::histogram::Histogram;
 use crate::picard::{Columns, File, number};
@@ -16,7 +19,7 @@ const ORIENTATIONS: [&str; 3] = ["FR", "RF", "TANDEM"];
 const WIDTHS: [f64; 11] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99];
 
 /// Insert sizes by orientation. Every pair counts once, by its last segment; duplicates do not.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct InsertSizes([Histogram; 3]);
 
 /// Mean and deviation of the pairs that face each other.
@@ -28,6 +31,14 @@ pub struct Spread {
     pub standard_deviation: f64,
     /// Median, in bases.
     pub median: f64,
+}
+
+impl AddAssign<&Self> for InsertSizes {
+    fn add_assign(&mut self, other: &Self) {
+        for (ours, theirs) in self.0.iter_mut().zip(&other.0) {
+            ours.merge(theirs);
+        }
+    }
 }
 
 impl InsertSizes {

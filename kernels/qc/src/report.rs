@@ -1,7 +1,9 @@
 //! What one sample's alignments amount to, and the files that say so.
 
+use std::ops::AddAssign;
+
 use kumi_seq::contig::Contigs;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::alignment_summary::AlignmentSummary;
 use crate::depth::Depths;
@@ -14,18 +16,64 @@ use crate::mosdepth;
 use crate::stats::Stats;
 use crate::summary;
 
-/// Everything that was counted.
-#[derive(Clone, Debug)]
-pub struct Report {
-    pub(crate) sample: String,
-    pub(crate) contigs: Contigs,
+/// What was counted of a sample's records, or of those of a part of the genome: the counts of all parts, in the
+/// order of the genome, add up to those of the sample.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
     pub(crate) flagstat: Flagstat,
     pub(crate) idxstats: Idxstats,
     pub(crate) stats: Stats,
     pub(crate) alignment: AlignmentSummary,
     pub(crate) inserts: InsertSizes,
     pub(crate) depths: Depths,
-    pub(crate) duplication: Vec<Duplication>,
+}
+
+impl Counts {
+    /// The counts as JSON, in which no digit is lost: all are whole numbers.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("numbers are JSON")
+    }
+
+    /// Reads what [`Self::encode`] wrote.
+    ///
+    /// # Errors
+    /// When the bytes are something else.
+    pub fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+
+    /// The report of a sample with these contigs, with what duplicate marking found by library.
+    #[must_use]
+    pub fn report(self, sample: &str, contigs: &Contigs, duplication: Vec<Duplication>) -> Report {
+        Report {
+            sample: sample.to_owned(),
+            contigs: contigs.clone(),
+            counts: self,
+            duplication,
+        }
+    }
+}
+
+impl AddAssign<&Self> for Counts {
+    fn add_assign(&mut self, other: &Self) {
+        self.flagstat += &other.flagstat;
+        self.idxstats += &other.idxstats;
+        self.stats += &other.stats;
+        self.alignment += &other.alignment;
+        self.inserts += &other.inserts;
+        self.depths += &other.depths;
+    }
+}
+
+/// Everything that was counted.
+#[derive(Clone, Debug)]
+pub struct Report {
+    sample: String,
+    contigs: Contigs,
+    counts: Counts,
+    duplication: Vec<Duplication>,
 }
 
 /// The sums that tables and manifests show. Reads are primary records.
@@ -67,31 +115,31 @@ impl Report {
     /// The depths.
     #[must_use]
     pub fn depths(&self) -> &Depths {
-        &self.depths
+        &self.counts.depths
     }
 
     /// The insert sizes.
     #[must_use]
     pub fn insert_sizes(&self) -> &InsertSizes {
-        &self.inserts
+        &self.counts.inserts
     }
 
     /// Counts by FLAG.
     #[must_use]
     pub fn flagstat(&self) -> &Flagstat {
-        &self.flagstat
+        &self.counts.flagstat
     }
 
     /// The sums.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let [passed, failed] = [self.flagstat.passed, self.flagstat.failed];
-        let territory = self.depths.wgs.territory();
-        let mean_depth = ratio(self.depths.territory_bases, territory);
+        let [passed, failed] = [self.counts.flagstat.passed, self.counts.flagstat.failed];
+        let territory = self.counts.depths.wgs.territory();
+        let mean_depth = ratio(self.counts.depths.territory_bases, territory);
         Totals {
             reads: passed.primary + failed.primary,
-            bases: self.stats.bases(),
-            bases_q30: self.stats.bases_q30,
+            bases: self.counts.stats.bases(),
+            bases_q30: self.counts.stats.bases_q30,
             mapped: passed.primary_mapped + failed.primary_mapped,
             properly_paired: passed.proper + failed.proper,
             duplicates: passed.primary_duplicates + failed.primary_duplicates,
@@ -99,7 +147,7 @@ impl Report {
             supplementary: passed.supplementary + failed.supplementary,
             territory,
             mean_depth,
-            share_20x: self.depths.wgs.share_at_least(20),
+            share_20x: self.counts.depths.wgs.share_at_least(20),
             eq30x: mean_depth / 30.0,
         }
     }
@@ -117,33 +165,40 @@ impl Report {
         let mut files = vec![
             (
                 "alignment_summary_metrics.txt",
-                self.alignment.to_text(sample),
+                self.counts.alignment.to_text(sample),
             ),
             (
                 "duplication_metrics.txt",
                 duplication::to_text(&self.duplication, sample),
             ),
-            ("flagstat.txt", self.flagstat.to_text()),
-            ("idxstats.txt", self.idxstats.to_text(&self.contigs)),
-            ("insert_size_metrics.txt", self.inserts.to_text(sample)),
+            ("flagstat.txt", self.counts.flagstat.to_text()),
+            ("idxstats.txt", self.counts.idxstats.to_text(&self.contigs)),
+            (
+                "insert_size_metrics.txt",
+                self.counts.inserts.to_text(sample),
+            ),
             (
                 "mosdepth.global.dist.txt",
-                mosdepth::distribution_text(&self.depths.contigs, &self.depths, &names),
+                mosdepth::distribution_text(
+                    &self.counts.depths.contigs,
+                    &self.counts.depths,
+                    &names,
+                ),
             ),
             (
                 "mosdepth.summary.txt",
-                mosdepth::summary_text(&self.depths, &names),
+                mosdepth::summary_text(&self.counts.depths, &names),
             ),
             ("qc.json", summary::to_json(self)),
-            ("stats.txt", self.stats.to_text()),
-            ("wgs_metrics.txt", self.depths.wgs.to_text(sample)),
+            ("stats.txt", self.counts.stats.to_text()),
+            ("wgs_metrics.txt", self.counts.depths.wgs.to_text(sample)),
         ];
-        if let Some(targets) = &self.depths.targets {
+        if let Some(targets) = &self.counts.depths.targets {
             files.insert(
                 6,
                 (
                     "mosdepth.region.dist.txt",
-                    mosdepth::distribution_text(targets, &self.depths, &names),
+                    mosdepth::distribution_text(targets, &self.counts.depths, &names),
                 ),
             );
         }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::AddAssign;
 
 use kumi_formats::bam::{Value, View, flag};
 use kumi_seq::cigar::Kind;
+use serde::{Deserialize, Serialize};
 
 use crate::distributions::Distributions;
 use crate::histogram::{Histogram, ratio};
@@ -16,7 +18,7 @@ const INSERT_MAX: u64 = 7999;
 const MAIN_BULK: f64 = 0.99;
 
 /// Counts of primary records, first and last segments apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Segment {
     reads: u64,
     bases: u64,
@@ -24,7 +26,7 @@ struct Segment {
 }
 
 /// What `samtools stats` sums up.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
     segments: [Segment; 2],
     mapped: u64,
@@ -47,6 +49,37 @@ pub struct Stats {
     inserts: BTreeMap<u64, [u64; 3]>,
     elsewhere: u64,
     distributions: Distributions,
+}
+
+impl AddAssign<&Self> for Stats {
+    fn add_assign(&mut self, other: &Self) {
+        for (ours, theirs) in self.segments.iter_mut().zip(&other.segments) {
+            ours.reads += theirs.reads;
+            ours.bases += theirs.bases;
+            ours.longest = ours.longest.max(theirs.longest);
+        }
+        self.mapped += other.mapped;
+        self.mapped_and_paired += other.mapped_and_paired;
+        self.proper += other.proper;
+        self.paired += other.paired;
+        self.duplicates += other.duplicates;
+        self.mapq_zero += other.mapq_zero;
+        self.qc_failed += other.qc_failed;
+        self.secondary += other.secondary;
+        self.supplementary += other.supplementary;
+        self.bases_mapped += other.bases_mapped;
+        self.bases_in_cigar += other.bases_in_cigar;
+        self.bases_duplicated += other.bases_duplicated;
+        self.bases_q30 += other.bases_q30;
+        self.mismatches += other.mismatches;
+        self.quality_sum += other.quality_sum;
+        for (&size, theirs) in &other.inserts {
+            let ours = self.inserts.entry(size).or_default();
+            ours.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
+        }
+        self.elsewhere += other.elsewhere;
+        self.distributions += &other.distributions;
+    }
 }
 
 impl Stats {

@@ -1,6 +1,9 @@
 //! Coverage of quality: Picard's `WgsMetrics`, with unpaired reads counted (`COUNT_UNPAIRED=true`).
 
+use std::ops::AddAssign;
+
 use kumi_formats::bam::{View, flag};
+use serde::{Deserialize, Serialize};
 
 use crate::adapter::is_adapter;
 use crate::histogram::{Histogram, ratio};
@@ -37,7 +40,7 @@ pub(crate) struct Place {
 }
 
 /// Reference bases by depth, and aligned bases that do not count.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Wgs {
     positions: Vec<u64>,
     adapter: u64,
@@ -59,6 +62,20 @@ impl Default for Wgs {
             overlapping: 0,
             capped: 0,
         }
+    }
+}
+
+impl AddAssign<&Self> for Wgs {
+    fn add_assign(&mut self, other: &Self) {
+        for (ours, theirs) in self.positions.iter_mut().zip(&other.positions) {
+            *ours += theirs;
+        }
+        self.adapter += other.adapter;
+        self.mapq += other.mapq;
+        self.duplicate += other.duplicate;
+        self.low_quality += other.low_quality;
+        self.overlapping += other.overlapping;
+        self.capped += other.capped;
     }
 }
 

@@ -11,6 +11,9 @@ use crate::tile::Spot;
 #[derive(Debug, Default)]
 pub(crate) struct Duplicates(Vec<u64>);
 
+/// Bytes of numbers that are kept together.
+const NUMBERS_BYTES: usize = 64 << 10;
+
 impl Duplicates {
     pub(crate) fn new(templates: u64) -> Self {
         Self(vec![0; templates.div_ceil(64) as usize])
@@ -20,10 +23,69 @@ impl Duplicates {
         self.0[(template / 64) as usize] |= 1 << (template % 64);
     }
 
+    /// The numbers of the templates, rising, as lists of bytes: of each number what it is more than the one before
+    /// it in the list, seven bits a byte, the lowest first, the highest bit of a byte saying that another follows.
+    pub(crate) fn encode(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
+        let words = (0u64..).zip(&self.0);
+        let mut numbers = words
+            .flat_map(|(at, &word)| {
+                let bits = (0..64).filter(move |bit| word >> bit & 1 == 1);
+                bits.map(move |bit| 64 * at + bit)
+            })
+            .peekable();
+        std::iter::from_fn(move || {
+            numbers.peek()?;
+            let (mut bytes, mut last) = (Vec::new(), 0);
+            while bytes.len() < NUMBERS_BYTES
+                && let Some(number) = numbers.next()
+            {
+                put_number(&mut bytes, number - last);
+                last = number;
+            }
+            Some(bytes)
+        })
+    }
+
+    /// Adds a list of numbers; none when it is none, or of templates that there are not.
+    pub(crate) fn add(&mut self, list: &[u8]) -> Option<()> {
+        let (mut rest, mut last) = (list, 0u64);
+        while !rest.is_empty() {
+            last = last.checked_add(take_number(&mut rest)?)?;
+            let word = self.0.get_mut(usize::try_from(last / 64).ok()?)?;
+            *word |= 1 << (last % 64);
+        }
+        Some(())
+    }
+
     pub(crate) fn contains(&self, template: u64) -> bool {
         let word = self.0.get((template / 64) as usize);
         word.is_some_and(|word| word >> (template % 64) & 1 == 1)
     }
+}
+
+fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+fn take_number(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..u64::BITS).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        let bits = u64::from(byte & 0x7f);
+        if bits << shift >> shift != bits {
+            return None;
+        }
+        number |= bits << shift;
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
 }
 
 /// Larger groups have no optical duplicates counted, as in Picard (its `MAX_OPTICAL_DUPLICATE_SET_SIZE`): that
@@ -139,4 +201,54 @@ fn root(cluster: &mut [usize], mut at: usize) -> usize {
         at = cluster[at];
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Duplicates, take_number};
+
+    proptest! {
+        #[test]
+        fn numbers_come_back(mut numbers in prop::collection::vec(0u64..100_000, 0..200)) {
+            let mut marked = Duplicates::new(100_000);
+            numbers.iter().for_each(|number| marked.set(*number));
+            numbers.sort_unstable();
+            numbers.dedup();
+            let mut again = Duplicates::new(100_000);
+            for list in marked.encode() {
+                prop_assert!(again.add(&list).is_some());
+            }
+            let found = (0..100_000).filter(|number| again.contains(*number));
+            prop_assert_eq!(found.collect::<Vec<_>>(), numbers);
+        }
+
+        #[test]
+        fn what_is_no_list_is_refused_without_harm(list in prop::collection::vec(any::<u8>(), 0..30)) {
+            let _ = Duplicates::new(1_000).add(&list);
+        }
+    }
+
+    #[test]
+    fn many_numbers_make_several_lists() {
+        let mut marked = Duplicates::new(1 << 20);
+        (0..1 << 20)
+            .step_by(2)
+            .for_each(|number| marked.set(number));
+        let lists: Vec<_> = marked.encode().collect();
+        assert!(lists.len() > 1);
+        let mut again = Duplicates::new(1 << 20);
+        assert!(lists.iter().all(|list| again.add(list).is_some()));
+        assert_eq!(again.0, marked.0);
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_none() {
+        assert_eq!(take_number(&mut &[0xff; 11][..]), None);
+        assert_eq!(take_number(&mut &[0x80][..]), None);
+        let largest = [[0xff; 9].as_slice(), &[1]].concat();
+        assert_eq!(take_number(&mut &largest[..]), Some(u64::MAX));
+        assert_eq!(Duplicates::new(64).add(&[64]), None);
+    }
 }

@@ -20,7 +20,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 
 /// A total order of items.
 pub(crate) trait Order: Send + Sync {
-    /// Decides most comparisons: `prefix(a) < prefix(b)` implies `a < b`.
+    /// Decides most comparisons: `prefix(a) < prefix(b)` implies `a < b`. Its upper half is the contig.
     fn prefix(item: &[u8]) -> u64;
     /// The order.
     fn compare(a: &[u8], b: &[u8]) -> Ordering;
@@ -250,6 +250,15 @@ impl<O: Order> Merge<O> {
             });
         }
         Ok(())
+    }
+
+    /// Items of stored runs.
+    pub(crate) fn stored_items(&self) -> u64 {
+        let items = |run: &Run| match run {
+            Run::Stored(run) => run.items(),
+            Run::File(_) | Run::Memory { .. } => 0,
+        };
+        self.runs.iter().map(items).sum()
     }
 
     /// The next item; `None` at the end.

@@ -68,6 +68,18 @@ impl DuplicationMetrics {
     }
 }
 
+/// Those libraries that have reads.
+pub(crate) fn with_reads(metrics: &[DuplicationMetrics]) -> Vec<DuplicationMetrics> {
+    let has_reads = |library: &&DuplicationMetrics| {
+        **library
+            != DuplicationMetrics {
+                library: library.library.clone(),
+                ..Default::default()
+            }
+    };
+    metrics.iter().filter(has_reads).cloned().collect()
+}
+
 impl AddAssign<&Self> for DuplicationMetrics {
     fn add_assign(&mut self, other: &Self) {
         self.unpaired_reads_examined += other.unpaired_reads_examined;

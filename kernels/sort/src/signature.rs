@@ -3,7 +3,9 @@
 //! Picard's definition: two pairs are duplicates when library, UMI and, for both reads, contig, unclipped
 //! 5' end and strand agree; the best of a group has the highest sum of base qualities of at least 15, among
 //! equals it is the one on the lowest tile, x and y, then the first in the order of coordinates.
-//! Numbers are big-endian, so comparing bytes compares keys first, then puts the best template first.
+//! Numbers are big-endian, so comparing bytes compares keys first, then puts the best template first. A key begins
+//! with the contig of a pair's first end or of the read: the signatures of some contigs lie together, and every
+//! group is among those of one contig.
 
 use std::cmp::Ordering;
 
@@ -21,14 +23,9 @@ const QUALITY_MIN: u8 = 15;
 pub(crate) struct Bytes;
 
 impl Order for Bytes {
+    /// Contig and position.
     fn prefix(item: &[u8]) -> u64 {
-        // Library and UMI seldom differ: contig and position of the first read decide most.
-        let byte = |i: usize| item.get(i).copied().unwrap_or(0);
-        if item.get(..10).is_some_and(|head| head == [0; 10]) {
-            u64::from_be_bytes(std::array::from_fn(|i| byte(10 + i)))
-        } else {
-            u64::MAX
-        }
+        u64::from_be_bytes(std::array::from_fn(|i| item.get(i).copied().unwrap_or(0)))
     }
 
     fn compare(a: &[u8], b: &[u8]) -> Ordering {
@@ -213,8 +210,8 @@ pub(crate) fn pair(source: Source, [first, last]: [View<'_>; 2], template: u64) 
         rank.read = rank.read.min(Rank::of(high_read).read);
     }
     let mut bytes = Vec::with_capacity(PAIR_KEY + 48 + SEEN);
-    bytes.extend_from_slice(&source_bytes(source));
     bytes.extend_from_slice(&end_bytes(low));
+    bytes.extend_from_slice(&source_bytes(source));
     bytes.extend_from_slice(&end_bytes(high));
     bytes.push(u8::from(low.reverse) << 1 | u8::from(high.reverse));
     rank.push_to(&mut bytes);
@@ -228,8 +225,8 @@ pub(crate) fn pair(source: Source, [first, last]: [View<'_>; 2], template: u64) 
 pub(crate) fn fragment(source: Source, record: View<'_>, template: Option<u64>) -> Vec<u8> {
     let end = End::of(record);
     let mut bytes = Vec::with_capacity(FRAGMENT_KEY + 48);
-    bytes.extend_from_slice(&source_bytes(source));
     bytes.extend_from_slice(&end_bytes(end));
+    bytes.extend_from_slice(&source_bytes(source));
     bytes.push(u8::from(end.reverse));
     bytes.push(u8::from(template.is_some()));
     if let Some(template) = template {
@@ -241,7 +238,7 @@ pub(crate) fn fragment(source: Source, record: View<'_>, template: Option<u64>) 
 
 /// Reads signatures back.
 pub(crate) mod read {
-    use super::{FRAGMENT_KEY, SEEN, SPOT, TEMPLATE};
+    use super::{END, FRAGMENT_KEY, SEEN, SPOT, TEMPLATE};
     use crate::tile::Spot;
 
     fn be<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
@@ -250,7 +247,7 @@ pub(crate) mod read {
 
     /// The library of either kind.
     pub(crate) fn library(bytes: &[u8]) -> usize {
-        usize::from(u16::from_be_bytes(be(bytes, 0)))
+        usize::from(u16::from_be_bytes(be(bytes, END)))
     }
 
     /// The template of a pair.

@@ -8,7 +8,7 @@ use kumi_formats::bam::{InvalidRecord, Record, flag};
 use crate::decide::{self, Duplicates};
 use crate::external::{ExternalSort, Merge};
 use crate::library::Libraries;
-use crate::metrics::DuplicationMetrics;
+use crate::metrics::{self, DuplicationMetrics};
 use crate::order::{Coordinate, TEMPLATE_BYTES};
 use crate::signature::{self, Bytes, Source};
 
@@ -77,7 +77,7 @@ impl Sorter {
     /// with the lower number is the best. Numbers rise from chunk to chunk and may leave gaps.
     #[must_use]
     pub fn numbering_from(params: Params, first_template: u64) -> Self {
-        let metrics = counters(&params.libraries);
+        let metrics = counters(params.libraries.names());
         let part = |eighths: usize| (params.memory_bytes / 8).saturating_mul(eighths);
         Self {
             records: ExternalSort::new(part(6), &params.scratch),
@@ -205,8 +205,8 @@ impl Sorter {
 }
 
 /// Counters for each library, all 0.
-pub(crate) fn counters(libraries: &Libraries) -> Vec<DuplicationMetrics> {
-    let names = libraries.names().iter();
+pub(crate) fn counters(libraries: &[String]) -> Vec<DuplicationMetrics> {
+    let names = libraries.iter();
     names
         .map(|name| DuplicationMetrics {
             library: name.clone(),
@@ -261,15 +261,13 @@ pub(crate) struct Filed {
 
 impl Filed {
     pub(crate) fn decide(self, optical_distance: u32) -> Result<Sorted, SortError> {
-        let failed = |source| self.medium.failed(source);
         let mut metrics = self.metrics;
         for (library, reads) in metrics.iter_mut().zip(self.paired_reads) {
             library.read_pairs_examined = reads / 2;
         }
-        let mut duplicates = Duplicates::new(self.templates);
-        decide::pairs(self.pairs, optical_distance, &mut duplicates, &mut metrics)
-            .map_err(failed)?;
-        decide::fragments(self.fragments, &mut duplicates, &mut metrics).map_err(failed)?;
+        let signatures = (self.pairs, self.fragments);
+        let duplicates = duplicates(signatures, self.templates, optical_distance, &mut metrics)
+            .map_err(|source| self.medium.failed(source))?;
         Ok(Sorted {
             records: self.records,
             duplicates,
@@ -277,6 +275,19 @@ impl Filed {
             medium: self.medium,
         })
     }
+}
+
+/// Which templates are duplicates by their signatures, and how many of each library.
+pub(crate) fn duplicates(
+    (pairs, fragments): (Merge<Bytes>, Merge<Bytes>),
+    templates: u64,
+    optical_distance: u32,
+    metrics: &mut [DuplicationMetrics],
+) -> io::Result<Duplicates> {
+    let mut duplicates = Duplicates::new(templates);
+    decide::pairs(pairs, optical_distance, &mut duplicates, metrics)?;
+    decide::fragments(fragments, &mut duplicates, metrics)?;
+    Ok(duplicates)
 }
 
 /// True when `record` belongs to the template of `open`, whose first record is `first`. A pair and a single read
@@ -293,24 +304,17 @@ fn continues(first: &Record, open: &[Record], record: &Record) -> bool {
 /// Records in coordinate order: contig, position, strand, then name, FLAG and the bytes themselves; those
 /// without a place last.
 pub struct Sorted {
-    records: Merge<Coordinate>,
-    duplicates: Duplicates,
-    metrics: Vec<DuplicationMetrics>,
-    medium: Medium,
+    pub(crate) records: Merge<Coordinate>,
+    pub(crate) duplicates: Duplicates,
+    pub(crate) metrics: Vec<DuplicationMetrics>,
+    pub(crate) medium: Medium,
 }
 
 impl Sorted {
     /// The duplicates of each library that has reads, in the order of the read groups.
     #[must_use]
     pub fn metrics(&self) -> Vec<DuplicationMetrics> {
-        let has_reads = |library: &&DuplicationMetrics| {
-            **library
-                != DuplicationMetrics {
-                    library: library.library.clone(),
-                    ..Default::default()
-                }
-        };
-        self.metrics.iter().filter(has_reads).cloned().collect()
+        metrics::with_reads(&self.metrics)
     }
 }
 

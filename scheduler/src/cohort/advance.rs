@@ -1,5 +1,5 @@
 //! The rules by which tasks wait, become ready, are done or skipped: index, then align by row (in
-//! latency mode cut by row and chunk by row and column before it), call by row and column, gVCF by row,
+//! latency mode cut by row, chunk by row and column and perhaps mark and merge by row and region before it), call by row and column, gVCF by row,
 //! joint by column over all rows, release.
 //!
 //! A state follows from what the ledger knows and what is set aside; running and failed tasks are
@@ -51,7 +51,7 @@ impl Cohort {
         match cell.stage {
             Stage::Unspecified => {}
             Stage::Index => self.advance(Extent::Whole, ledger, ripple),
-            Stage::Cut | Stage::Chunk | Stage::Align | Stage::Gvcf => {
+            Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge | Stage::Align | Stage::Gvcf => {
                 self.advance(Extent::Row(cell.row), ledger, ripple)
             }
             Stage::Call => self.advance_gvcf(cell.row, ledger, ripple),
@@ -107,23 +107,40 @@ impl Cohort {
         self.advance_gvcf(row, ledger, ripple);
     }
 
-    /// Brings the chunks of a row up to date; true when all that there are have their runs.
+    /// Brings the chunks of a row and the regions that they are merged in up to date; true when the results of all
+    /// that there are can be read.
     fn advance_chunks(&mut self, row: u32, ledger: &Ledger, ripple: &mut Ripple) -> bool {
-        let mut cut = true;
-        let mut whole = true;
-        for cell in self.chunk_cells(row) {
-            let known = ledger.has(&self.address(cell));
-            let to = self.state(known, cut);
-            self.place(cell, to, ripple);
-            match cell.stage {
-                Stage::Cut => cut = known,
-                _ => whole &= known,
-            }
+        let cut = self.advance_stage(Stage::Cut, row, true, ledger, ripple);
+        // Nothing but chunks reads the cut.
+        let mut whole = self.advance_stage(Stage::Chunk, row, cut, ledger, ripple);
+        for stage in [Stage::Mark, Stage::Merge] {
+            whole &= self.advance_stage(stage, row, whole, ledger, ripple);
         }
         whole
     }
 
-    /// The alignment is there: nothing needs the chunks of a row any more.
+    /// Brings the tasks that a row has of a stage of latency mode up to date, when what they read is there or not;
+    /// true when the results of all are known.
+    fn advance_stage(
+        &mut self,
+        stage: Stage,
+        row: u32,
+        inputs: bool,
+        ledger: &Ledger,
+        ripple: &mut Ripple,
+    ) -> bool {
+        let mut whole = true;
+        for column in 0..self.layout.tasks_of(stage, row) {
+            let cell = Cell { stage, row, column };
+            let known = ledger.has(&self.address(cell));
+            let to = self.state(known, inputs);
+            self.place(cell, to, ripple);
+            whole &= known;
+        }
+        whole
+    }
+
+    /// The alignment is there: nothing needs the chunks of a row and what was merged of them any more.
     fn drop_chunks(&mut self, row: u32, ripple: &mut Ripple) {
         for cell in self.chunk_cells(row) {
             if self.get(cell) == TaskState::Done {

@@ -189,6 +189,10 @@ impl Cohort {
             Stage::Unspecified | Stage::Index => layout.index_address(),
             Stage::Cut => layout.address(layout.cut_key(cell.row)),
             Stage::Chunk => layout.address(layout.chunk_key(cell.row, cell.column)),
+            Stage::Mark | Stage::Merge => {
+                let domain = cell.stage.label();
+                layout.address(layout.region_key(domain, cell.row, cell.column))
+            }
             Stage::Align => layout.address(layout.align[row].unwrap_or_default()),
             Stage::Gvcf => layout.address(layout.gvcf[row]),
             Stage::Call => {
@@ -265,10 +269,10 @@ impl Cohort {
 
     /// The tasks whose results a row's alignment is made of in latency mode.
     pub(crate) fn chunk_cells(&self, row: u32) -> impl Iterator<Item = Cell> + use<> {
-        let chunks = self.layout.chunks[row as usize];
-        let cell = move |stage, column| Cell { stage, row, column };
-        let cut = (0..chunks.min(1)).map(move |column| cell(Stage::Cut, column));
-        cut.chain((0..chunks).map(move |column| cell(Stage::Chunk, column)))
+        let tasks = BEFORE_ALIGN.map(|stage| (stage, self.layout.tasks_of(stage, row)));
+        tasks.into_iter().flat_map(move |(stage, tasks)| {
+            (0..tasks).map(move |column| Cell { stage, row, column })
+        })
     }
 
     /// All cells of a stage's row.
@@ -286,10 +290,15 @@ pub(crate) enum Extent {
     Whole,
 }
 
+/// The stages of latency mode, in order: the alignment is made of their results.
+pub(crate) const BEFORE_ALIGN: [Stage; 4] = [Stage::Cut, Stage::Chunk, Stage::Mark, Stage::Merge];
+
 /// Stages with a row for each sample.
-pub(crate) const BY_SAMPLE: [Stage; 5] = [
+pub(crate) const BY_SAMPLE: [Stage; 7] = [
     Stage::Cut,
     Stage::Chunk,
+    Stage::Mark,
+    Stage::Merge,
     Stage::Align,
     Stage::Call,
     Stage::Gvcf,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kumi_proto::STAGES;
 use kumi_proto::v1::{CohortState, Stage, TaskState};
 
-use crate::cohort::{BY_SAMPLE, Cohort, Extent};
+use crate::cohort::{BEFORE_ALIGN, BY_SAMPLE, Cohort, Extent};
 use crate::grid::Cell;
 use crate::ledger::Ledger;
 use crate::ripple::Ripple;
@@ -67,11 +67,14 @@ impl Cohort {
         };
         let mut suspects = Vec::new();
         for row in self.retried(rows) {
-            let cells = self.chunk_cells(row);
-            if failed(Stage::Align, row) {
-                suspects.extend(cells);
-            } else if failed(Stage::Chunk, row) {
-                suspects.extend(cells.filter(|cell| cell.stage == Stage::Cut));
+            let stages = [Stage::Align].into_iter();
+            let stages = stages.chain(BEFORE_ALIGN.into_iter().rev());
+            // What comes before the last stage that failed.
+            if let Some(last) = stages.into_iter().find(|stage| failed(*stage, row)) {
+                let before = BEFORE_ALIGN.into_iter().take_while(|stage| *stage != last);
+                let before: Vec<Stage> = before.collect();
+                let cells = self.chunk_cells(row);
+                suspects.extend(cells.filter(|cell| before.contains(&cell.stage)));
             }
         }
         suspects.retain(|cell| self.get(*cell) == TaskState::Done);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kumi_proto::v1::{Region, Stage};
 use kumi_proto::{STAGES, v1};
 
+use crate::plan::contig;
 use crate::plan::key::{Address, Chain, Key, hex};
 use crate::plan::need::{self, Need};
 use crate::plan::region;
@@ -25,6 +26,8 @@ pub(crate) struct Layout {
     pub(crate) gvcf: Vec<Key>,
     /// In how many chunks a row is aligned; 0: as a whole.
     pub(crate) chunks: Vec<u32>,
+    /// In how many regions a row's chunks are merged; 0: as a whole.
+    pub(crate) merged: Vec<u32>,
     pub(crate) targets: Vec<Region>,
     /// By column.
     pub(crate) call: Vec<Vec<Region>>,
@@ -88,6 +91,7 @@ impl Layout {
             gvcf: gvcf.collect(),
             align,
             chunks: samples.iter().map(chunks).collect(),
+            merged: merged(samples, &facts.contigs),
             call_digests: call.iter().map(|shard| digest(shard)).collect(),
             joint_digests: joint.iter().map(|shard| digest(shard)).collect(),
             targets,
@@ -116,6 +120,10 @@ impl Layout {
             Stage::Index => (u32::from(self.builds_index), 1),
             Stage::Cut => (count(self.gvcf.len()), self.most_chunks().min(1)),
             Stage::Chunk => (count(self.gvcf.len()), self.most_chunks()),
+            Stage::Mark | Stage::Merge => {
+                let most = self.merged.iter().copied().max().unwrap_or(0);
+                (count(self.gvcf.len()), most)
+            }
             Stage::Align | Stage::Gvcf => (count(self.gvcf.len()), 1),
             Stage::Call => (count(self.gvcf.len()), count(self.call.len())),
             Stage::Joint => (1, count(self.joint.len())),
@@ -133,6 +141,7 @@ impl Layout {
         match stage {
             Stage::Cut => self.chunks[row].min(1),
             Stage::Chunk => self.chunks[row],
+            Stage::Mark | Stage::Merge => self.merged[row],
             Stage::Align | Stage::Call if self.align[row].is_none() => 0,
             _ => u32::MAX,
         }
@@ -151,6 +160,13 @@ impl Layout {
     /// The key of a chunk's runs.
     pub(crate) fn chunk_key(&self, row: u32, column: u32) -> Key {
         let chain = self.chunked("chunk", row);
+        chain.number(column.into()).finish()
+    }
+
+    /// The key of what is marked (`mark`) or merged (`merge`) of a region of a row.
+    pub(crate) fn region_key(&self, domain: &str, row: u32, column: u32) -> Key {
+        let regions = self.merged[row as usize];
+        let chain = self.chunked(domain, row).number(regions.into());
         chain.number(column.into()).finish()
     }
 
@@ -316,6 +332,31 @@ pub(super) fn chunks(sample: &v1::Sample) -> u32 {
     match sample.align_chunks {
         1 => 0,
         given => given,
+    }
+}
+
+/// In how many regions the chunks of each sample are merged; one region is the whole.
+fn merged(samples: &[v1::Sample], contigs: &[v1::Contig]) -> Vec<u32> {
+    let mut known = BTreeMap::new();
+    let mut regions = |sample: &v1::Sample| {
+        let wanted = merge_regions(sample);
+        *known.entry(wanted).or_insert_with(|| {
+            let regions = contig::group(contigs, wanted).len();
+            u32::try_from(regions)
+                .ok()
+                .filter(|regions| *regions > 1)
+                .unwrap_or(0)
+        })
+    };
+    samples.iter().map(&mut regions).collect()
+}
+
+/// In how many regions a sample may be merged.
+pub(super) fn merge_regions(sample: &v1::Sample) -> u32 {
+    if chunks(sample) == 0 {
+        0
+    } else {
+        sample.merge_regions
     }
 }
 

@@ -1,6 +1,7 @@
 //! From a cohort's facts to its grids: what is valid, how many columns, which regions, which keys,
 //! which `Spec`. Nothing here looks at what was done or runs.
 
+mod contig;
 pub(crate) mod key;
 pub(crate) mod layout;
 pub(crate) mod need;

@@ -33,6 +33,11 @@ pub(super) fn of(stage: Stage, header: &v1::CohortHeader, samples: usize) -> Nee
             align_cores,
             512 * MIB + 5 * genome_bytes + u64::from(align_cores) * 64 * MIB,
         ),
+        // Buffers of all chunks' signatures, and a bit a template: of a genome sequenced 300 times less than this.
+        Stage::Mark => (1, 512 * MIB + genome_bytes / 8),
+        // Buffers of all chunks' records, bits as before, the mapped index; one thread reads, one counts, others
+        // compress.
+        Stage::Merge => (align_cores.min(4), 768 * MIB + 5 * genome_bytes),
         Stage::Call => (1, 768 * MIB),
         Stage::Gvcf => (1, 256 * MIB),
         // A reader for every sample.

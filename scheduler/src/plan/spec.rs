@@ -6,6 +6,7 @@ use kumi_proto::v1::{Manifest, Stage, TaskState};
 use crate::cohort::Cohort;
 use crate::grid::Cell;
 use crate::ledger::Ledger;
+use crate::plan::contig;
 use crate::plan::key::hex;
 use crate::plan::need::Need;
 
@@ -41,7 +42,7 @@ pub(crate) fn directory(cohort: &Cohort, cell: Cell) -> String {
             let sample = &cohort.samples[cell.row as usize].name;
             cohort.layout.sample_directory(programme, sample, cell.row)
         }
-        Stage::Cut | Stage::Chunk | Stage::Call | Stage::Joint => {
+        Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge | Stage::Call | Stage::Joint => {
             format!("{programme}/work/{}", hex(&key, 16))
         }
         Stage::Release => {
@@ -81,9 +82,17 @@ impl Writer<'_> {
                 cut: Some(self.manifest(Stage::Cut, row, 0)),
                 chunk: cell.column,
             }),
+            Stage::Mark => Kind::Mark(v1::MarkSpec {
+                align: Some(self.merged(row, false)),
+                region: Some(self.region(cell)),
+            }),
+            Stage::Merge => Kind::Merge(v1::MergeSpec {
+                align: Some(self.merged(row, true)),
+                region: Some(self.region(cell)),
+            }),
             Stage::Align => Kind::Align(v1::AlignSpec {
-                chunks: self.chunks(row),
-                ..self.align(row)
+                parts: self.regions(Stage::Merge, row),
+                ..self.merged(row, true)
             }),
             Stage::Call => Kind::Call(self.call(cell)),
             Stage::Gvcf => Kind::Gvcf(self.gvcf(row)),
@@ -113,15 +122,36 @@ impl Writer<'_> {
             sample: sample.name.clone(),
             read_groups: sample.read_groups.clone(),
             targets: self.cohort.layout.targets.clone(),
-            chunks: Vec::new(),
+            ..v1::AlignSpec::default()
         }
     }
 
-    fn chunks(&self, row: u32) -> Vec<Manifest> {
-        let columns = 0..self.cohort.layout.chunks[row as usize];
+    /// The alignment of a sample with the chunks that it is made of, and perhaps what is marked in them.
+    fn merged(&self, row: u32, marked: bool) -> v1::AlignSpec {
+        let chunks = 0..self.cohort.layout.chunks[row as usize];
+        let chunk = |column| self.manifest(Stage::Chunk, row, column);
+        let marks = marked.then(|| self.regions(Stage::Mark, row));
+        v1::AlignSpec {
+            chunks: chunks.map(chunk).collect(),
+            marks: marks.unwrap_or_default(),
+            ..self.align(row)
+        }
+    }
+
+    /// The results of a stage for all regions of a sample.
+    fn regions(&self, stage: Stage, row: u32) -> Vec<Manifest> {
+        let columns = 0..self.cohort.layout.merged[row as usize];
         columns
-            .map(|column| self.manifest(Stage::Chunk, row, column))
+            .map(|column| self.manifest(stage, row, column))
             .collect()
+    }
+
+    fn region(&self, cell: Cell) -> v1::ContigRange {
+        let facts = self.cohort.header.reference.as_ref();
+        let contigs = facts.map_or(&[][..], |facts| &facts.contigs);
+        let sample = self.sample(cell.row);
+        let groups = contig::group(contigs, sample.merge_regions);
+        groups[cell.column as usize]
     }
 
     fn call(&self, cell: Cell) -> v1::CallSpec {

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use kumi_proto::v1;
 
 use crate::limits::{
-    CHUNKS_MAX, NAME_CHARS_MAX, SAMPLES_MAX, SHARDS_MAX, TASKS_MAX, TEXT_CHARS_MAX, VIOLATIONS_MAX,
+    CHUNKS_MAX, MERGE_REGIONS_MAX, NAME_CHARS_MAX, SAMPLES_MAX, SHARDS_MAX, TASKS_MAX,
+    TEXT_CHARS_MAX, VIOLATIONS_MAX,
 };
 use crate::plan::layout::{self, Layout};
 
@@ -298,6 +299,11 @@ fn chunks(sample: &v1::Sample, field: &str, found: &mut Findings) {
     if chunks > CHUNKS_MAX {
         found.add(&field, format!("is {chunks}; at most {CHUNKS_MAX}"));
     }
+    let regions = sample.merge_regions;
+    if regions > MERGE_REGIONS_MAX {
+        let field = field.replace("align_chunks", "merge_regions");
+        found.add(field, format!("is {regions}; at most {MERGE_REGIONS_MAX}"));
+    }
     let is_fastq = |group: &v1::ReadGroup| {
         matches!(group.source, None | Some(v1::read_group::Source::Fastq(_)))
     };
@@ -324,8 +330,10 @@ fn files_of(sample: &v1::Sample) -> Vec<&str> {
 
 fn size(header: &v1::CohortHeader, samples: &[v1::Sample], found: &mut Findings) {
     let columns = Layout::call_columns(header);
-    let chunks = samples.iter().map(layout::chunks).max().unwrap_or(0);
-    let chunks = u64::from(chunks) + u64::from(chunks.min(1));
+    let most = |of: fn(&v1::Sample) -> u32| samples.iter().map(of).max().unwrap_or(0);
+    let chunks = most(layout::chunks);
+    let regions = most(layout::merge_regions);
+    let chunks = u64::from(chunks) + u64::from(chunks.min(1)) + 2 * u64::from(regions);
     let tasks = samples.len() as u64 * (chunks + columns + 2);
     if tasks > TASKS_MAX {
         found.add(

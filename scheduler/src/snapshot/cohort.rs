@@ -3,7 +3,7 @@
 use kumi_proto::STAGES;
 use kumi_proto::v1::{CohortState, Stage, TaskState};
 
-use crate::cohort::{Aside, Cohort, Trouble};
+use crate::cohort::{Aside, BEFORE_ALIGN, Cohort, Trouble};
 use crate::grid::{Cell, Grid};
 use crate::plan::validate;
 use crate::snapshot::RestoreError;
@@ -95,17 +95,15 @@ pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
     Ok(cohort)
 }
 
-/// The stages that so many grids are of: all of them, or in version 1, which knew no chunks, all others.
+/// The stages that so many grids are of: all of them, or those that an older version knew: 2 no regions that chunks
+/// are merged in, 1 no chunks either.
 fn stages_of(grids: usize) -> Option<Vec<Stage>> {
-    let added = [Stage::Cut, Stage::Chunk];
-    if grids == STAGES.len() {
-        Some(STAGES.to_vec())
-    } else if grids + added.len() == STAGES.len() {
-        let known = STAGES.into_iter().filter(|stage| !added.contains(stage));
-        Some(known.collect())
-    } else {
-        None
-    }
+    let added = [[].as_slice(), &BEFORE_ALIGN[2..], &BEFORE_ALIGN];
+    let added = added
+        .into_iter()
+        .find(|added| grids + added.len() == STAGES.len())?;
+    let known = STAGES.into_iter().filter(|stage| !added.contains(stage));
+    Some(known.collect())
 }
 
 /// Whether a restored grid has tasks where the plan has some.
@@ -138,10 +136,9 @@ pub(super) fn reason(label: &str) -> Option<Reason> {
 mod tests {
     use kumi_proto::STAGES;
     use kumi_proto::v1;
-    use kumi_proto::v1::Stage;
 
     use super::{of_record, record};
-    use crate::cohort::Cohort;
+    use crate::cohort::{BEFORE_ALIGN, Cohort};
 
     fn file(path: &str) -> v1::ReadFile {
         v1::ReadFile {
@@ -151,7 +148,8 @@ mod tests {
         }
     }
 
-    fn cohort() -> Cohort {
+    /// A cohort of one sample, perhaps in chunks.
+    fn cohort(align_chunks: u32) -> Cohort {
         let header = v1::CohortHeader {
             name: "c".to_owned(),
             programme: "p".to_owned(),
@@ -181,27 +179,37 @@ mod tests {
             name: "S".to_owned(),
             read_groups: vec![v1::ReadGroup {
                 id: "g".to_owned(),
-                source: Some(v1::read_group::Source::Alignment(file("/s.bam"))),
+                source: Some(v1::read_group::Source::Fastq(v1::FastqPair {
+                    first: Some(file("/s.fq")),
+                    second: None,
+                })),
                 ..Default::default()
             }],
+            align_chunks,
             ..Default::default()
         };
         Cohort::new(7, header, vec![sample], 0)
     }
 
-    /// Version 1 knew no chunks: the grids of two stages are not in it.
+    /// Version 1 knew no chunks, version 2 no regions that chunks are merged in: the grids of these stages are not in
+    /// it, and no sample has such tasks.
     #[test]
-    fn a_cohort_of_version_1_is_read() {
-        let cohort = cohort();
-        let mut old = record(&cohort);
-        let added = |stage: &Stage| [Stage::Cut, Stage::Chunk].contains(stage);
-        let mut stages = STAGES.iter();
-        old.grids
-            .retain(|_| stages.next().is_some_and(|stage| !added(stage)));
-        assert_eq!(old.grids.len() + 2, STAGES.len());
-        let restored = of_record(old).expect("read");
-        assert_eq!(record(&restored), record(&cohort));
-        let mut damaged = record(&cohort);
+    fn a_cohort_of_an_older_version_is_read() {
+        for (chunks, added) in [
+            (0, &BEFORE_ALIGN[..]),
+            (0, &BEFORE_ALIGN[2..]),
+            (3, &BEFORE_ALIGN[2..]),
+        ] {
+            let cohort = cohort(chunks);
+            let mut old = record(&cohort);
+            let mut stages = STAGES.iter();
+            old.grids
+                .retain(|_| stages.next().is_some_and(|stage| !added.contains(stage)));
+            assert_eq!(old.grids.len() + added.len(), STAGES.len());
+            let restored = of_record(old).expect("read");
+            assert_eq!(record(&restored), record(&cohort));
+        }
+        let mut damaged = record(&cohort(0));
         damaged.grids.pop();
         assert!(of_record(damaged).is_err());
     }

@@ -106,7 +106,7 @@ impl State {
         }
         let row_open = |stage: Stage| cohort.grid(stage).open(cell.row) > 0;
         let read = match cell.stage {
-            Stage::Cut | Stage::Chunk => row_open(Stage::Align),
+            Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge => row_open(Stage::Align),
             Stage::Call => row_open(Stage::Gvcf),
             Stage::Joint => cohort.grid(Stage::Release).open(0) > 0,
             _ => true,
@@ -130,7 +130,12 @@ impl State {
         let inputs = match cell.stage {
             Stage::Unspecified | Stage::Index | Stage::Cut => true,
             Stage::Chunk => done(Stage::Cut, cell.row),
-            Stage::Align => done(Stage::Chunk, cell.row),
+            Stage::Mark => done(Stage::Chunk, cell.row),
+            Stage::Merge => done(Stage::Chunk, cell.row) && done(Stage::Mark, cell.row),
+            Stage::Align => {
+                let before = [Stage::Chunk, Stage::Mark, Stage::Merge];
+                before.into_iter().all(|stage| done(stage, cell.row))
+            }
             Stage::Call => done(Stage::Align, cell.row),
             Stage::Gvcf => done(Stage::Align, cell.row) && done(Stage::Call, cell.row),
             Stage::Joint => cohort.included().all(|row| done(Stage::Gvcf, row)),

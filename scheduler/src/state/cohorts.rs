@@ -260,10 +260,10 @@ fn rows_of(cohort: &Cohort, samples: &[String]) -> Result<Option<BTreeSet<u32>>,
 }
 
 /// By which address other cohorts that use a cell's result are found: those that share a call shard share the
-/// alignment that it was called from, and those that share a chunk the one it is for.
+/// alignment that it was called from, and those that share a chunk or a region the one it is for.
 fn sharing(cohort: &Cohort, cell: Cell) -> Address {
     cohort.address(match cell.stage {
-        Stage::Cut | Stage::Chunk | Stage::Call => Cell {
+        Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge | Stage::Call => Cell {
             stage: Stage::Align,
             column: 0,
             ..cell

@@ -255,8 +255,13 @@ fn waiting(state: &State, cohort: &Cohort, cell: Cell) -> String {
         let says = says(cut);
         return format!("needs to know where the chunks of {sample} begin: the cut is {says}");
     }
-    if cell.stage == Stage::Align && cohort.grid(Stage::Chunk).open(cell.row) > 0 {
-        return missing_of_row(cohort, Stage::Chunk, cell.row, &says);
+    // Of the stages of latency mode the first that is not done; each reads all that come before it but the cut.
+    if let Some(missing) = [Stage::Chunk, Stage::Mark, Stage::Merge]
+        .into_iter()
+        .take_while(|stage| *stage != cell.stage)
+        .find(|stage| reads_regions(cell.stage) && cohort.grid(*stage).open(cell.row) > 0)
+    {
+        return missing_of_row(cohort, missing, cell.row, &says);
     }
     if cell.stage == Stage::Gvcf && cohort.grid(Stage::Call).open(cell.row) > 0 {
         return missing_of_row(cohort, Stage::Call, cell.row, &says);
@@ -286,6 +291,10 @@ fn waiting(state: &State, cohort: &Cohort, cell: Cell) -> String {
     "needs the stage before it".to_owned()
 }
 
+fn reads_regions(stage: Stage) -> bool {
+    matches!(stage, Stage::Mark | Stage::Merge | Stage::Align)
+}
+
 fn missing_of_row(
     cohort: &Cohort,
     stage: Stage,
@@ -302,6 +311,8 @@ fn missing_of_row(
     let cells = cells.filter(|cell| cohort.has(*cell));
     let (part, parts) = match stage {
         Stage::Chunk => ("chunk", "chunks".to_owned()),
+        Stage::Mark => ("region", "regions to be marked".to_owned()),
+        Stage::Merge => ("region", "regions to be merged".to_owned()),
         _ => ("shard", format!("{} shards", stage.label())),
     };
     let first = cells.clone().find(open);

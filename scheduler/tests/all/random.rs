@@ -60,6 +60,7 @@ fn shape(bits: u8) -> Shape {
         call_shards: u32::from(bits & 2) + 1,
         joint_shards: u32::from(bits & 4) / 2 + 1,
         chunks: u32::from(bits & 5),
+        regions: u32::from(bits & 3),
         quarantine: bits & 32 == 0,
         index_given: bits & 64 != 0,
         ..Shape::default()

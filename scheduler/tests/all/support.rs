@@ -15,6 +15,8 @@ pub(crate) struct Shape {
     pub(crate) from_gvcf: Vec<String>,
     /// In how many chunks reads are aligned.
     pub(crate) chunks: u32,
+    /// In how many regions they are merged.
+    pub(crate) regions: u32,
     /// All samples are one case.
     pub(crate) case: String,
     pub(crate) call_shards: u32,
@@ -37,6 +39,7 @@ impl Default for Shape {
             samples: Vec::new(),
             from_gvcf: Vec::new(),
             chunks: 0,
+            regions: 0,
             case: String::new(),
             call_shards: 2,
             joint_shards: 2,
@@ -119,6 +122,7 @@ impl Shape {
             sample.gvcf = Some(file(&format!("/in/{name}.g.vcf.gz")));
         } else {
             sample.align_chunks = self.chunks;
+            sample.merge_regions = self.regions;
             sample.read_groups = vec![v1::ReadGroup {
                 id: format!("{name}.1"),
                 library: name.to_owned(),

@@ -2,22 +2,27 @@
 //!
 //! Reads are aligned and filed in the sorter; what it gives back in order is counted and written at the same
 //! time. In latency mode the stages `cut` and `chunk` went before: then the runs that they left are merged instead,
-//! and what comes out is the same. Every read of the input is in the CRAM exactly once as a primary record, or
+//! or, when the stages `mark` and `merge` did that for regions, what these wrote is joined. What comes out is the
+//! same. Every read of the input is in the CRAM exactly once as a primary record, or
 //! nothing is published.
 
 pub(super) mod chunk;
 pub(super) mod cut;
+mod join;
 mod plan;
 mod reads;
+pub(super) mod region;
 mod write;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use kumi_align::{AlignError, InsertSizes, Params, Stats, align_all, align_part};
 use kumi_formats::bam::{Record, flag};
 use kumi_formats::header::{Header, ReadGroup, SortOrder};
 use kumi_formats::reads::TemplateReader;
 use kumi_proto::v1;
+use kumi_qc::report::Counts;
 use kumi_sort::library::Libraries;
 use kumi_sort::metrics::DuplicationMetrics;
 use kumi_sort::sorter::{self, SortError, Sorted, Sorter};
@@ -39,52 +44,35 @@ const WRITTEN: f32 = 0.95;
 
 pub(super) fn run(context: &Context<'_>, spec: &v1::AlignSpec) -> Result<v1::Manifest, Fault> {
     let reference = context.reference(spec.reference.as_ref())?;
-    let targets = context.intervals(reference.contigs(), &spec.targets)?;
-    let input = if spec.chunks.is_empty() {
-        aligned(context, spec, &reference)?
-    } else {
-        chunk::merged(context, spec, &reference)?
-    };
-    let header = Header::build(
-        reference.contigs(),
-        &input.read_groups,
-        VERSION,
-        SortOrder::Coordinate,
-    );
-
     let mut publication =
         Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
     let name = format!("{}.cram", spec.sample);
     let cram = publication.stage(&name)?;
-    let duplication = input.sorted.metrics();
-    let target = write::Target {
-        path: &cram,
-        header: &header,
-        reference: &reference,
-        sample: &spec.sample,
-        targets: &targets,
-        progress: input.progress,
+    let made = if spec.parts.is_empty() {
+        written(context, spec, &reference, &cram)?
+    } else {
+        join::all(context, spec, &reference, &cram)?
     };
-    let written = write::all(context, &target, input.sorted, &duplication, input.reads)?;
     let crai = publication.stage_beside(&name, "crai")?;
     validate::index_cram(context, &cram, &crai)?;
-    for (name, content) in written.report.files() {
-        publication.stage_bytes(&format!("qc/{name}"), &content)?;
-    }
-    let totals = written.report.totals();
-    if totals.reads != input.reads {
-        return Err(context.internal(format_args!(
-            "{} reads went in and {} came out",
-            input.reads, totals.reads
-        )));
-    }
-    validate::cram(context, &cram, &header, &reference, written.records)?;
-    context.control.check()?;
-    let files = publication.publish()?;
-    let optical: u64 = duplication
-        .iter()
+    let optical: u64 = (made.duplication.iter())
         .map(|library| 2 * library.read_pair_optical_duplicates)
         .sum();
+    let duplication = duplication(&made.duplication);
+    let report = (made.counts).report(&spec.sample, reference.contigs(), duplication);
+    for (name, content) in report.files() {
+        publication.stage_bytes(&format!("qc/{name}"), &content)?;
+    }
+    let totals = report.totals();
+    if totals.reads != made.reads {
+        return Err(context.internal(format_args!(
+            "{} reads went in and {} came out",
+            made.reads, totals.reads
+        )));
+    }
+    validate::cram(context, &cram, &made.header, &reference, made.records)?;
+    context.control.check()?;
+    let files = publication.publish()?;
     let counts = [
         ("reads", totals.reads),
         ("bases", totals.bases),
@@ -92,7 +80,7 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::AlignSpec) -> Result<v1::Man
         ("properly_paired", totals.properly_paired),
         ("duplicates", totals.duplicates),
         ("optical_duplicates", optical),
-        ("records", written.records),
+        ("records", made.records),
         ("depth_milli", (totals.mean_depth * 1000.0).round() as u64),
     ];
     Ok(v1::Manifest {
@@ -101,6 +89,54 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::AlignSpec) -> Result<v1::Man
         counts: BTreeMap::from(counts.map(|(name, count)| (name.to_owned(), count))),
         ..Default::default()
     })
+}
+
+/// A CRAM that was made, and what is known of it.
+struct Made {
+    header: Header,
+    counts: Counts,
+    duplication: Vec<DuplicationMetrics>,
+    records: u64,
+    /// Reads that went in.
+    reads: u64,
+}
+
+/// Writes the CRAM of a sample from its reads, or from the chunks that they were aligned in.
+fn written(
+    context: &Context<'_>,
+    spec: &v1::AlignSpec,
+    reference: &Reference,
+    cram: &Path,
+) -> Result<Made, Fault> {
+    let targets = context.intervals(reference.contigs(), &spec.targets)?;
+    let input = if spec.chunks.is_empty() {
+        aligned(context, spec, reference)?
+    } else {
+        chunk::merged(context, spec, reference)?
+    };
+    let header = header(reference, &input.read_groups);
+    let duplication = input.sorted.metrics();
+    let target = write::Target {
+        path: cram,
+        header: &header,
+        reference,
+        targets: &targets,
+        progress: input.progress,
+        expected: input.reads,
+    };
+    let (counts, records) = write::all(context, &target, input.sorted)?;
+    Ok(Made {
+        header,
+        counts,
+        duplication,
+        records,
+        reads: input.reads,
+    })
+}
+
+fn header(reference: &Reference, read_groups: &[ReadGroup]) -> Header {
+    let contigs = reference.contigs();
+    Header::build(contigs, read_groups, VERSION, SortOrder::Coordinate)
 }
 
 /// The records of a sample on their way to the CRAM.

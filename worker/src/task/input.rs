@@ -151,6 +151,29 @@ impl Context<'_> {
         })
     }
 
+    /// As [`Self::published`], with what the file holds, which must be what its manifest says.
+    pub(super) fn published_bytes(
+        &self,
+        manifest: &v1::Manifest,
+        ending: &str,
+    ) -> Result<(PathBuf, Vec<u8>), Fault> {
+        let path = self.published(manifest, ending)?;
+        let unsound = |what: &str| {
+            let path = path.display();
+            self.transient(format_args!(
+                "{path} {what}; run `kumi cohort retry` to make it again"
+            ))
+        };
+        let mut files = manifest.files.iter();
+        let listed = files.find(|file| file.name.ends_with(ending));
+        let found = store::sha256_file(&path).map_err(|error| unsound(&error.to_string()))?;
+        if listed.is_none_or(|file| file.sha256 != found.1) {
+            return Err(unsound("is not what was published"));
+        }
+        let bytes = std::fs::read(&path).map_err(|error| unsound(&error.to_string()))?;
+        Ok((path, bytes))
+    }
+
     /// Regions as intervals of the reference.
     pub(super) fn intervals(
         &self,

@@ -11,7 +11,7 @@
 //! | `reads`, `bases` | chunk, align | reads of the sequencer and their bases; primary records |
 //! | `mapped`, `properly_paired`, `duplicates` | align | reads |
 //! | `optical_duplicates` | align | reads of pairs that are optical duplicates |
-//! | `records` | align | records of the CRAM, secondary and supplementary ones too |
+//! | `records` | merge, align | records of the CRAM or of its part, secondary and supplementary ones too |
 //! | `depth_milli` | align | mean depth over the targets (or the genome), times 1,000 |
 //! | `records` | call, gvcf, joint, release | lines of the VCF |
 //! | `variants` | call, gvcf, joint, release | lines that pass, with an alternative allele that some genotype carries |
@@ -74,6 +74,8 @@ fn make(context: &Context<'_>) -> Result<v1::Manifest, Fault> {
         Some(Kind::Index(spec)) => index::run(context, spec),
         Some(Kind::Cut(spec)) => align::cut::run(context, spec),
         Some(Kind::Chunk(spec)) => align::chunk::run(context, spec),
+        Some(Kind::Mark(spec)) => align::region::mark(context, spec),
+        Some(Kind::Merge(spec)) => align::region::merge(context, spec),
         Some(Kind::Align(spec)) => align::run(context, spec),
         Some(Kind::Call(spec)) => call::run(context, spec),
         Some(Kind::Gvcf(spec)) => gvcf::run(context, spec),
@@ -91,6 +93,8 @@ pub(crate) fn heading(spec: &v1::Spec) -> String {
         Some(Kind::Index(_)) => "reference index".to_owned(),
         Some(Kind::Cut(cut)) => sample_of(cut.align.as_ref()),
         Some(Kind::Chunk(chunk)) => sample_of(chunk.align.as_ref()),
+        Some(Kind::Mark(mark)) => sample_of(mark.align.as_ref()),
+        Some(Kind::Merge(merge)) => sample_of(merge.align.as_ref()),
         Some(Kind::Align(align)) => sample_of(Some(align)),
         Some(Kind::Call(call)) => format!("sample {}", call.sample),
         Some(Kind::Gvcf(gvcf)) => format!("sample {}", gvcf.sample),

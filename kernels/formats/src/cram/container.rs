@@ -25,6 +25,7 @@ pub(super) const SEVERAL: i32 = -2;
 /// A container as it lies in the file.
 pub(super) struct Container {
     pub(super) place: Place,
+    pub(super) counts: Counts,
     pub(super) landmarks: Vec<usize>,
     /// Header and body.
     bytes: Vec<u8>,
@@ -97,16 +98,20 @@ impl Container {
             start: input.itf8()?,
             span: input.itf8()?,
         };
-        let _records = input.itf8()?;
-        let _counter = input.ltf8()?;
-        let _bases = input.ltf8()?;
-        let _blocks = input.itf8()?;
+        // What readers of records do not need is not checked: writers differ in it.
+        let counts = Counts {
+            records: usize::try_from(input.itf8()?).unwrap_or(0),
+            before: input.ltf8()? as u64,
+            bases: input.ltf8()? as u64,
+            blocks: usize::try_from(input.itf8()?).unwrap_or(0),
+        };
         let count = input.count()?;
         let landmarks = (0..count)
             .map(|_| input.count())
             .collect::<io::Result<_>>()?;
         Ok(Self {
             place,
+            counts,
             landmarks,
             bytes: Vec::new(),
             body_at: 0,
@@ -269,6 +274,11 @@ impl<'a> Block<'a> {
         });
         self.raw_size.max(own as usize)
     }
+}
+
+/// Steps over a block, whose checksum must be right.
+pub(super) fn skip_block(input: &mut Input<'_>) -> io::Result<()> {
+    Block::read(input).map(drop)
 }
 
 /// Looks at the blocks of a slice behind its header: their checksums, and that they do not claim to become

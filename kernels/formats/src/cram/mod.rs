@@ -12,6 +12,7 @@ mod encode;
 mod encoding;
 #[cfg(test)]
 mod hostile;
+mod join;
 mod mates;
 mod number;
 mod rans;
@@ -25,6 +26,7 @@ mod write;
 use std::io;
 use std::path::Path;
 
+pub use join::Joiner;
 pub(crate) use reader::{Reader, Shared};
 pub use write::Writer;
 

@@ -51,9 +51,15 @@ impl<'r, W: Write> Writer<'r, W> {
         reference: &'r dyn ReferenceSource,
     ) -> io::Result<Self> {
         inner.write_all(&file_header(header)?)?;
+        Ok(Self::part(inner, header, reference))
+    }
+
+    /// Starts with the containers of a file that is written in parts, which [`super::Joiner`] puts together. The
+    /// records of a file that is sorted are parted where a contig ends.
+    pub fn part(inner: W, header: &Header, reference: &'r dyn ReferenceSource) -> Self {
         let groups = header.read_groups().into_iter().map(|g| g.id.into_bytes());
         let contigs = header.references();
-        Ok(Self {
+        Self {
             inner,
             contigs: contigs
                 .iter()
@@ -65,7 +71,7 @@ impl<'r, W: Write> Writer<'r, W> {
             waiting: Vec::new(),
             waiting_bases: 0,
             written: 0,
-        })
+        }
     }
 
     /// Writes a record.
@@ -113,7 +119,7 @@ impl<'r, W: Write> Writer<'r, W> {
     }
 }
 
-fn file_header(header: &Header) -> io::Result<Vec<u8>> {
+pub(super) fn file_header(header: &Header) -> io::Result<Vec<u8>> {
     let text = header.to_text()?;
     let mut raw = (text.len() as i32).to_le_bytes().to_vec();
     raw.extend_from_slice(text.as_bytes());

@@ -2,13 +2,14 @@
 //! the tools is tested with the product.
 
 use kumi_formats::bam::{Fields, Record, flag};
-use kumi_formats::reference::InMemory;
+use kumi_formats::reference::{InMemory, ReferenceSource};
 use kumi_seq::base;
 use kumi_seq::cigar;
 use kumi_seq::contig::{Contig, ContigId};
 use kumi_seq::interval::Interval;
 
 use crate::collector::Collector;
+use crate::report::Counts;
 
 /// Flags of the halves of a proper pair that face each other.
 const LEFT: u16 = flag::PAIRED | flag::PROPER | flag::MATE_REVERSE | flag::FIRST;
@@ -48,11 +49,12 @@ fn record(name: &str, flags: u16, pos: u32, cigar: &str, mate: u32) -> Record {
 
 fn files(records: &[Record], targets: &[Interval]) -> Vec<(String, String)> {
     let reference = reference();
-    let mut collector = Collector::new(&reference, "s", targets);
+    let mut collector = Collector::new(&reference, targets);
     records
         .iter()
         .for_each(|record| collector.observe(record.view()));
-    let files = collector.finish(Vec::new()).files();
+    let counts = collector.finish();
+    let files = counts.report("s", reference.contigs(), Vec::new()).files();
     let text = |(name, content)| (name, String::from_utf8(content).expect("text"));
     files.into_iter().map(text).collect()
 }
@@ -233,4 +235,95 @@ fn a_contig_without_any_record_is_not_told_about() {
     assert_eq!(depth(&counted, "1"), Some((400, 0)));
     assert_eq!(depth(&counted, "2"), None);
     assert_eq!(depth(&counted, "total"), Some((400, 0)));
+}
+
+/// A pseudo-random record: anywhere, of any kind.
+fn any_record(numbers: &mut impl FnMut(u32) -> u32) -> Record {
+    let contig = numbers(4);
+    let length = [400, 300, 200, 1][contig as usize];
+    let mut flags = [LEFT, RIGHT, 0, flag::PAIRED | flag::MATE_UNMAPPED][numbers(4) as usize];
+    for bit in [
+        flag::DUPLICATE,
+        flag::SECONDARY,
+        flag::SUPPLEMENTARY,
+        flag::QC_FAIL,
+        flag::REVERSE,
+    ] {
+        flags |= if numbers(6) == 0 { bit } else { 0 };
+    }
+    let placed = contig < 3;
+    let aligned = placed && numbers(8) > 0;
+    flags |= if aligned { 0 } else { flag::UNMAPPED };
+    let cigar = ["30M", "5S20M2D10M", "12M3I15M"][numbers(3) as usize];
+    let cigar = cigar::parse(cigar).expect("a CIGAR");
+    let bases = cigar::read_length(&cigar) as usize;
+    let (pos, mate) = (numbers(length), numbers(length));
+    let name = [b'a' + numbers(6) as u8];
+    let mut record = Fields {
+        name: &name,
+        flags,
+        place: placed.then_some((contig, pos)),
+        mapq: if aligned {
+            [0, 60][numbers(2) as usize]
+        } else {
+            0
+        },
+        cigar: if aligned { &cigar } else { &[] },
+        mate: placed.then(|| (if numbers(3) == 0 { numbers(3) } else { contig }, mate)),
+        template_length: numbers(200) as i32 - 100,
+        bases: &(0..bases)
+            .map(|_| b"ACGTN"[numbers(5) as usize])
+            .collect::<Vec<_>>(),
+        qualities: &(0..bases).map(|_| numbers(45) as u8).collect::<Vec<_>>(),
+    }
+    .to_record();
+    record.push_integer_tag(*b"NM", numbers(9) as i32);
+    record
+}
+
+#[test]
+fn the_counts_of_parts_add_up_to_those_of_the_whole() {
+    let reference = reference();
+    for seed in 0..60u64 {
+        let mut state = seed;
+        let mut numbers = |limit: u32| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 33) % u64::from(limit)) as u32
+        };
+        let mut records: Vec<Record> = (0..80).map(|_| any_record(&mut numbers)).collect();
+        records.sort_by_key(|record| (record.view().ref_id() as u32, record.view().pos()));
+        let target = Interval {
+            contig: ContigId(1),
+            start: 50,
+            end: 250,
+        };
+        let targets = [target].into_iter().filter(|_| seed % 2 == 0);
+        let targets: Vec<Interval> = targets.collect();
+        let count = |from: u32, to: u32| {
+            let mut collector = Collector::of_part(&reference, &targets, from..to);
+            let inside = |record: &&Record| {
+                (from..to).contains(&(record.view().ref_id() as u32 & !(1 << 31)))
+            };
+            let records = records.iter().filter(inside);
+            records.for_each(|record| collector.observe(record.view()));
+            let counts = collector.finish();
+            let read = Counts::decode(&counts.encode()).expect("as written");
+            assert_eq!(read, counts);
+            read
+        };
+        let whole = count(0, u32::MAX);
+        for cuts in [vec![1], vec![2, 3], vec![1, 2], vec![3]] {
+            let mut begin = 0;
+            let ends = cuts.iter().copied().chain([u32::MAX]);
+            let parts = ends.map(|end| count(std::mem::replace(&mut begin, end), end));
+            let sum = parts.reduce(|mut sum, part| {
+                sum += &part;
+                sum
+            });
+            assert_eq!(sum.expect("parts"), whole, "{cuts:?}");
+        }
+    }
+    assert!(Counts::decode(b"{}").is_err());
 }

@@ -1,7 +1,6 @@
-//! Stage `chunk`: some reads of a sample to sorted runs; and the runs of all, merged.
+//! Stage `chunk`: some reads of a sample to sorted runs; and the runs of all, merged as a whole.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use kumi_formats::reads::Part;
 use kumi_proto::v1;
@@ -71,24 +70,36 @@ pub(super) fn merged(
     reference: &Reference,
 ) -> Result<Input, Fault> {
     let groups = reads::open_part(context, spec, reference, &Part::default())?;
-    let chunks = spec.chunks.iter().map(|chunk| files(context, chunk));
-    let chunks: Vec<Files> = chunks.collect::<Result<_, _>>()?;
+    let chunks = files_of_all(context, spec)?;
     let params = sorting_params(context, groups.read_groups());
-    let count = |chunk: &v1::Manifest| chunk.counts.get("reads").copied().unwrap_or(0);
     Ok(Input {
         sorted: merge(&params, &chunks).map_err(|error| sorting(context, &error))?,
         read_groups: groups.read_groups().to_vec(),
-        reads: spec.chunks.iter().map(count).sum(),
+        reads: reads_of_all(spec),
         progress: 0.0,
     })
 }
 
+/// The reads of all chunks of a sample.
+pub(super) fn reads_of_all(spec: &v1::AlignSpec) -> u64 {
+    let count = |chunk: &v1::Manifest| chunk.counts.get("reads").copied().unwrap_or(0);
+    spec.chunks.iter().map(count).sum()
+}
+
+/// The files of all chunks of a sample.
+pub(super) fn files_of_all(
+    context: &Context<'_>,
+    spec: &v1::AlignSpec,
+) -> Result<Vec<Files>, Fault> {
+    let chunks = spec.chunks.iter();
+    chunks.map(|chunk| files(context, chunk)).collect()
+}
+
 fn files(context: &Context<'_>, chunk: &v1::Manifest) -> Result<Files, Fault> {
-    let file = |name: &str| -> Result<PathBuf, Fault> { context.published(chunk, name) };
     Ok(Files {
-        records: file(RECORDS)?,
-        pairs: file(PAIRS)?,
-        fragments: file(FRAGMENTS)?,
-        counts: file(COUNTS)?,
+        records: context.published(chunk, RECORDS)?,
+        pairs: context.published(chunk, PAIRS)?,
+        fragments: context.published(chunk, FRAGMENTS)?,
+        counts: context.published(chunk, COUNTS)?,
     })
 }

@@ -6,7 +6,6 @@ use kumi_proto::v1;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
-use crate::store::sha256_file;
 use crate::task::Context;
 
 /// The file's name.
@@ -112,20 +111,13 @@ impl Plan {
     /// Reads what the stage `cut` published, which must be what its manifest says.
     pub(super) fn read(context: &Context<'_>, cut: Option<&v1::Manifest>) -> Result<Self, Fault> {
         let cut = cut.ok_or_else(|| context.internal("the specification names no cut"))?;
-        let path = context.published(cut, NAME)?;
-        let unsound = |what: &str| {
-            let path = path.display();
+        let (path, bytes) = context.published_bytes(cut, NAME)?;
+        Self::decode(&bytes).ok_or_else(|| {
             context.transient(format_args!(
-                "{path} {what}; run `kumi cohort retry` to make it again"
+                "{} is no cut of this version; run `kumi cohort retry` to make it again",
+                path.display()
             ))
-        };
-        let listed = cut.files.iter().find(|file| file.name == NAME);
-        let (_, sha256) = sha256_file(&path).map_err(|error| unsound(&error.to_string()))?;
-        if listed.is_none_or(|file| file.sha256 != sha256) {
-            return Err(unsound("is not what was published"));
-        }
-        let bytes = std::fs::read(&path).map_err(|error| unsound(&error.to_string()))?;
-        Self::decode(&bytes).ok_or_else(|| unsound("is no cut of this version"))
+        })
     }
 }
 

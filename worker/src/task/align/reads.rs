@@ -1,6 +1,6 @@
 //! The reads of a sample, from all its read groups.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kumi_formats::header::ReadGroup;
@@ -53,19 +53,43 @@ pub(super) fn sources(
     Ok(sources)
 }
 
+/// The read groups of a sample of FASTQ files, of which none is looked at.
+pub(super) fn groups_of_fastq(
+    context: &Context<'_>,
+    spec: &v1::AlignSpec,
+) -> Result<Vec<ReadGroup>, Fault> {
+    let path = |file: Option<&v1::ReadFile>| file.map(|file| PathBuf::from(&file.path));
+    let source = |group: &v1::ReadGroup| match &group.source {
+        Some(read_group::Source::Fastq(pair)) => Ok(Source::Fastq {
+            first: path(pair.first.as_ref()).unwrap_or_default(),
+            second: path(pair.second.as_ref()),
+            read_group: read_group(&spec.sample, group),
+        }),
+        _ => Err(context.internal(format_args!("read group {} has no FASTQ files", group.id))),
+    };
+    let sources: Vec<Source> = (spec.read_groups.iter().map(source)).collect::<Result<_, _>>()?;
+    let reader = TemplateReader::open_part(&sources, &spec.sample, &Part::default());
+    let reader = reader.map_err(|error| context.kernel(&error))?;
+    Ok(reader.read_groups().to_vec())
+}
+
+fn read_group(sample: &str, group: &v1::ReadGroup) -> ReadGroup {
+    ReadGroup {
+        id: group.id.clone(),
+        sample: sample.to_owned(),
+        library: group.library.clone(),
+        platform: group.platform.clone(),
+        platform_unit: group.platform_unit.clone(),
+    }
+}
+
 fn source(
     context: &Context<'_>,
     spec: &v1::AlignSpec,
     group: &v1::ReadGroup,
     reference: &Reference,
 ) -> Result<Source, Fault> {
-    let read_group = ReadGroup {
-        id: group.id.clone(),
-        sample: spec.sample.clone(),
-        library: group.library.clone(),
-        platform: group.platform.clone(),
-        platform_unit: group.platform_unit.clone(),
-    };
+    let read_group = read_group(&spec.sample, group);
     let checked = |file: &v1::ReadFile, probe: &dyn Fn(&Path) -> Result<(), ReadsError>| {
         let path = context.submitted(file)?;
         probe(&path).map_err(|error| context.kernel(&error))?;

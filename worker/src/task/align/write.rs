@@ -10,12 +10,12 @@ use kumi_formats::cram;
 use kumi_formats::header::Header;
 use kumi_proto::v1;
 use kumi_qc::collector::Collector;
-use kumi_qc::report::Report;
+use kumi_qc::report::Counts;
 use kumi_seq::interval::Interval;
-use kumi_sort::metrics::DuplicationMetrics;
+use kumi_sort::region::Region;
 use kumi_sort::sorter::{SortError, Sorted};
 
-use super::{WRITTEN, duplication, sorting};
+use super::{WRITTEN, sorting};
 use crate::fault::Fault;
 use crate::store::StoreError;
 use crate::task::input::Reference;
@@ -30,32 +30,55 @@ pub(super) struct Target<'a> {
     pub(super) path: &'a Path,
     pub(super) header: &'a Header,
     pub(super) reference: &'a Reference,
-    pub(super) sample: &'a str,
     pub(super) targets: &'a [Interval],
     /// How far the task is when the first record comes.
     pub(super) progress: f32,
+    /// How many records come, or about so many.
+    pub(super) expected: u64,
 }
 
-/// What was written.
-pub(super) struct Written {
-    pub(super) report: Report,
-    pub(super) records: u64,
-}
-
-/// Writes every record and counts it.
+/// Writes every record of a sample and counts it: the counts, and the number of records.
 pub(super) fn all(
     context: &Context<'_>,
     target: &Target<'_>,
+    sorted: Sorted,
+) -> Result<(Counts, u64), Fault> {
+    let reference = &target.reference.indexed;
+    let writer = cram::Writer::new(create(context, target)?, target.header, reference);
+    let writer = writer.map_err(|error| writing(context, target.path, error))?;
+    let collector = Collector::new(reference, target.targets);
+    records(context, target, sorted, writer, collector)
+}
+
+/// Writes every record of a region and counts it: the counts, and the number of records. What is written becomes a
+/// file when the parts of all regions are joined.
+pub(super) fn part(
+    context: &Context<'_>,
+    target: &Target<'_>,
+    sorted: Sorted,
+    region: Region,
+) -> Result<(Counts, u64), Fault> {
+    let reference = &target.reference.indexed;
+    let writer = cram::Writer::part(create(context, target)?, target.header, reference);
+    let contigs = region.first..region.end.unwrap_or(u32::MAX);
+    let collector = Collector::of_part(reference, target.targets, contigs);
+    records(context, target, sorted, writer, collector)
+}
+
+fn create(context: &Context<'_>, target: &Target<'_>) -> Result<BufWriter<File>, Fault> {
+    let file = File::create(target.path);
+    let file = file.map_err(|error| writing(context, target.path, error))?;
+    Ok(BufWriter::with_capacity(BUFFER_BYTES, file))
+}
+
+fn records(
+    context: &Context<'_>,
+    target: &Target<'_>,
     mut sorted: Sorted,
-    metrics: &[DuplicationMetrics],
-    reads: u64,
-) -> Result<Written, Fault> {
+    mut writer: cram::Writer<'_, BufWriter<File>>,
+    mut collector: Collector<'_>,
+) -> Result<(Counts, u64), Fault> {
     let failed = |error: io::Error| writing(context, target.path, error);
-    let mut collector = Collector::new(&target.reference.indexed, target.sample, target.targets);
-    let file = File::create(target.path).map_err(failed)?;
-    let file = BufWriter::with_capacity(BUFFER_BYTES, file);
-    let mut writer =
-        cram::Writer::new(file, target.header, &target.reference.indexed).map_err(failed)?;
     let mut records = 0u64;
     let mut chunk = next_chunk(&mut sorted).map_err(|error| sorting(context, &error))?;
     while !chunk.is_empty() {
@@ -77,16 +100,13 @@ pub(super) fn all(
         records += chunk.len() as u64;
         context
             .control
-            .advance(target.progress, WRITTEN, records, reads);
+            .advance(target.progress, WRITTEN, records, target.expected);
         chunk = next.map_err(|error| sorting(context, &error))?;
     }
     let file = writer.finish().map_err(failed)?;
     file.into_inner()
         .map_err(|error| failed(error.into_error()))?;
-    Ok(Written {
-        report: collector.finish(duplication(metrics)),
-        records,
-    })
+    Ok((collector.finish(), records))
 }
 
 fn next_chunk(sorted: &mut Sorted) -> Result<Vec<Record>, SortError> {
@@ -94,7 +114,7 @@ fn next_chunk(sorted: &mut Sorted) -> Result<Vec<Record>, SortError> {
 }
 
 /// The disk decides the class; what is wrong with a record is our fault, since it is ours.
-fn writing(context: &Context<'_>, path: &Path, source: io::Error) -> Fault {
+pub(super) fn writing(context: &Context<'_>, path: &Path, source: io::Error) -> Fault {
     let error = StoreError::io("write", path, source);
     Fault::from_error(&heading(context.spec), &error, v1::FailureClass::Internal)
 }

@@ -35,18 +35,70 @@ fn chunks(house: &House, align: &v1::AlignSpec, number: u32) -> Vec<v1::Manifest
     done
 }
 
-fn merge(house: &House, align: &v1::AlignSpec, chunks: &[v1::Manifest]) -> v1::Spec {
-    let align = v1::AlignSpec {
+/// The alignment of chunks.
+fn of(align: &v1::AlignSpec, chunks: &[v1::Manifest]) -> v1::AlignSpec {
+    v1::AlignSpec {
         chunks: chunks.to_vec(),
         ..align.clone()
-    };
+    }
+}
+
+fn merge(house: &House, align: v1::AlignSpec) -> v1::Spec {
     house.spec("p/samples/S/merged", Kind::Align(align))
+}
+
+/// Where to publish what is made of regions that begin at these contigs.
+fn regions(begins: &[u32]) -> Vec<(String, v1::ContigRange)> {
+    let ends = begins[1..].iter().copied().chain([0]);
+    let region = |(&first, end): (&u32, u32)| {
+        let count = end.saturating_sub(first);
+        (
+            format!("{begins:?}.{first}").replace([' ', '[', ']'], ""),
+            v1::ContigRange { first, count },
+        )
+    };
+    begins.iter().zip(ends).map(region).collect()
+}
+
+/// Marks and merges all regions, the last one first.
+fn in_regions(house: &House, align: v1::AlignSpec, begins: &[u32]) -> v1::AlignSpec {
+    let regions = regions(begins);
+    let done = |kind: &dyn Fn(v1::ContigRange) -> Kind, name: &str| {
+        let task = |(number, region): &(String, v1::ContigRange)| {
+            house.done(house.spec(&format!("p/work/{name}{number}"), kind(*region)))
+        };
+        let mut done: Vec<v1::Manifest> = regions.iter().rev().map(task).collect();
+        done.reverse();
+        done
+    };
+    let mark = |region| {
+        Kind::Mark(v1::MarkSpec {
+            align: Some(align.clone()),
+            region: Some(region),
+        })
+    };
+    let marks = done(&mark, "mark");
+    let align = v1::AlignSpec {
+        marks,
+        ..align.clone()
+    };
+    let merge = |region| {
+        Kind::Merge(v1::MergeSpec {
+            align: Some(align.clone()),
+            region: Some(region),
+        })
+    };
+    let parts = done(&merge, "merge");
+    v1::AlignSpec {
+        parts,
+        ..align.clone()
+    }
 }
 
 /// Files and counts, whatever the number of chunks; and every read is counted once on the way.
 #[test]
 fn merged_chunks_are_the_alignment_of_the_whole() {
-    let (house, reference) = House::with_index(2);
+    let (house, reference) = House::with_contigs(2);
     let spec = house.align_example(&reference, "NA12891");
     let align = whole(&spec);
     let expected = house.done(spec);
@@ -54,9 +106,24 @@ fn merged_chunks_are_the_alignment_of_the_whole() {
         let chunks = chunks(&house, &align, number);
         let reads: u64 = chunks.iter().map(|chunk| chunk.counts["reads"]).sum();
         assert_eq!(reads, expected.counts["reads"]);
-        let merged = house.done(merge(&house, &align, &chunks));
+        let merged = house.done(merge(&house, of(&align, &chunks)));
         assert_eq!(merged.files, expected.files, "{number} chunks");
         assert_eq!(merged.counts, expected.counts, "{number} chunks");
+        let contigs = house.contigs();
+        for begins in [
+            vec![0],
+            vec![0, 1],
+            vec![0, contigs - 1],
+            (0..contigs).collect(),
+        ] {
+            let joined = in_regions(&house, of(&align, &chunks), &begins);
+            let joined = house.done(merge(&house, joined));
+            assert_eq!(
+                joined.files, expected.files,
+                "{number} chunks, regions from {begins:?}"
+            );
+            assert_eq!(joined.counts, expected.counts);
+        }
     }
 }
 
@@ -67,7 +134,7 @@ fn a_run_that_is_gone_or_damaged_is_named_with_what_to_do() {
     let chunks = chunks(&house, &align, 2);
     let run = |name: &str| house.root.path().join("p/work/c2.1").join(name);
     let fails = |says: &str| {
-        let failure = house.fails(merge(&house, &align, &chunks));
+        let failure = house.fails(merge(&house, of(&align, &chunks)));
         assert_eq!(failure.class(), FailureClass::Transient, "{failure:?}");
         let told = [says, "sample NA12892", "kumi cohort retry"];
         let all = told.iter().all(|told| failure.message.contains(told));
@@ -104,4 +171,58 @@ fn what_nothing_needs_any_more_is_removed_and_nothing_else() {
     assert!(house.files("p/work/0a").is_empty());
     assert_eq!(house.files("p/work/0b").len(), 1);
     assert_eq!(house.files("p/samples/other").len(), 1);
+}
+
+/// What lies between the stages: a flip in a run, in a part of the CRAM, in what was counted.
+#[test]
+fn what_is_damaged_between_chunks_and_regions_is_named_with_what_to_do() {
+    let (house, reference) = House::with_contigs(1);
+    let align = whole(&house.align_example(&reference, "NA12892"));
+    let align = of(&align, &chunks(&house, &align, 2));
+    let joined = in_regions(&house, align, &[0, 1]);
+    let file = |name: &str| house.root.path().join("p/work").join(name);
+    let fails = |name: &str, spec: v1::Spec| {
+        let bytes = std::fs::read(file(name)).expect("there");
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() / 2] ^= 1;
+        std::fs::write(file(name), flipped).expect("written");
+        let failure = house.fails(spec);
+        std::fs::write(file(name), bytes).expect("written");
+        assert_eq!(failure.class(), FailureClass::Transient, "{failure:?}");
+        for told in [name, "sample NA12892", "kumi cohort retry"] {
+            assert!(failure.message.contains(told), "{told}: {failure:?}");
+        }
+    };
+    for name in [
+        "merge0,1.0/part.cram",
+        "merge0,1.1/part.cram",
+        "merge0,1.1/counts.json",
+        "mark0,1.0/marked.run",
+    ] {
+        fails(name, merge(&house, joined.clone()));
+    }
+    assert!(house.files("p/samples/S").is_empty());
+    let again = |kind: Kind| house.spec("p/work/again", kind);
+    let region = Some(v1::ContigRange::default());
+    let align = Some(v1::AlignSpec {
+        parts: Vec::new(),
+        ..joined.clone()
+    });
+    let merge_one = || {
+        Kind::Merge(v1::MergeSpec {
+            align: align.clone(),
+            region,
+        })
+    };
+    let mark_one = || {
+        Kind::Mark(v1::MarkSpec {
+            align: align.clone(),
+            region,
+        })
+    };
+    fails("mark0,1.1/duplicates.run", again(merge_one()));
+    fails("c2.1/records.run", again(merge_one()));
+    fails("c2.0/pairs.run", again(mark_one()));
+    fails("c2.0/counts.run", again(mark_one()));
+    house.done(again(merge_one()));
 }
