@@ -76,13 +76,14 @@ impl Context<'_> {
         let reference =
             reference.ok_or_else(|| self.internal("the specification names no reference"))?;
         let path = self.root()?.join(&reference.path);
-        let index = Index::open(&path).map_err(|error| match &error {
+        let indexed = Indexed::open(&path).map_err(|error| match &error {
             OpenError::Io { .. } => self.transient(format_args!(
                 "{}; if it is gone, run `kumi cohort retry`",
                 chain(&error)
             )),
             _ => self.bad_input(chain(&error)),
         })?;
+        let index = &indexed.0;
         let planned = self
             .spec
             .contigs
@@ -109,10 +110,7 @@ impl Context<'_> {
         } else {
             reference.name.clone()
         };
-        Ok(Reference {
-            indexed: Indexed(Arc::new(index)),
-            name,
-        })
+        Ok(Reference { indexed, name })
     }
 
     /// The path of a file that an earlier task published, which must still be as it was: the first whose name

@@ -3,5 +3,6 @@
 mod align;
 mod gvcf;
 mod house;
+mod indexed;
 mod latency;
 mod way;
