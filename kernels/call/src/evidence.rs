@@ -70,12 +70,13 @@ impl Evidence {
         })
     }
 
-    /// What filters ask about a position; `repeat` is the tract behind it.
-    pub(crate) fn place(&self, position: i64, repeat: &[u8]) -> Place {
+    /// What filters ask about a position of a contig of this length; `repeat` is the tract behind it.
+    pub(crate) fn place(&self, position: i64, length: i64, repeat: &[u8]) -> Place {
         let covers = |&&(from, to): &&(i64, i64)| from <= position && position < to;
         Place {
             low_mapq: self.doubtful.iter().filter(covers).count() as u32,
             thinned: self.left_out.iter().any(|span| covers(&span)),
+            inside: position.min(length - 1 - position).max(0) as u32,
             repeat: repeat.len() as u32,
             homopolymer: repeat.windows(2).all(|pair| pair[0] == pair[1]),
         }

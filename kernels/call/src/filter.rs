@@ -97,6 +97,8 @@ pub(crate) struct Place {
     pub low_mapq: u32,
     /// Some reads were left out because the pile was too deep.
     pub thinned: bool,
+    /// Bases between it and the nearer end of its contig, where reads must end too.
+    pub inside: u32,
     /// Bases of the repeat behind the site's first base.
     pub repeat: u32,
     /// They are all the same.
@@ -124,7 +126,10 @@ pub(crate) fn failed(filters: Filters, site: &Site, place: Place) -> Vec<&'stati
         (MAPPING, f64::from(place.low_mapq) > limits.mapping * reads),
         (
             POSITION,
-            !changes_length && site.from_end.is_some_and(|bases| bases < limits.position),
+            !changes_length
+                && site
+                    .from_end
+                    .is_some_and(|bases| bases < limits.position.min(place.inside)),
         ),
         (BALANCE, imbalance(site) > limits.balance),
         (
@@ -186,7 +191,13 @@ mod tests {
 
     #[test]
     fn each_filter_sees_its_fault() {
-        let (site, place) = (good(), Place::default());
+        let (site, place) = (
+            good(),
+            Place {
+                inside: 500,
+                ..Place::default()
+            },
+        );
         assert_eq!(shown(&site, place), ["", "", ""]);
         let strands = Site {
             strands: [15, 0, 0, 15],
@@ -204,6 +215,8 @@ mod tests {
         };
         assert_eq!(shown(&end(5), place), ["", "", "ReadEnd"]);
         assert_eq!(shown(&end(1), place), ["", "ReadEnd", "ReadEnd"]);
+        let edge = Place { inside: 1, ..place };
+        assert_eq!(shown(&end(1), edge), ["", "", ""]);
         let balance = Site {
             depths: vec![55, 5, 0],
             ..good()

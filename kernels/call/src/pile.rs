@@ -5,33 +5,54 @@ use std::collections::BTreeMap;
 use crate::params::Params;
 use crate::read::{Mate, Read};
 
-/// Reads that start in the same stretch of this many bases are thinned together.
-const BUCKET: i64 = 64;
+/// Depth is held to about the limit in absolute cells of this many bases.
+const CELL: i64 = 64;
 
-/// Leaves out reads where they are too many: of those that start in the same 64 bases the ones with the
-/// highest name hash, so that as many bases are left as the depth allows. Returns where those left out lie.
-/// `reads` stay in order.
+/// Leaves out reads where they are too many. A read belongs to the cell of its middle, and stays when that cell has room for
+/// the bases of all reads that touch it and whose names have a hash as low. Returns where those left out lie. `reads` stay
+/// in order.
 pub(crate) fn thin(reads: &mut Vec<Read>, params: &Params) -> Vec<(i64, i64)> {
-    let budget = u64::from(params.max_depth) * BUCKET as u64;
-    let mut buckets: BTreeMap<i64, Vec<(u64, usize)>> = BTreeMap::new();
+    let budget = i64::from(params.max_depth) * CELL;
+    let mut cells: BTreeMap<i64, i64> = BTreeMap::new();
+    for (cell, bases) in reads.iter().flat_map(cells_of) {
+        *cells.entry(cell).or_default() += bases;
+    }
+    cells.retain(|_, bases| *bases > budget);
+    if cells.is_empty() {
+        return Vec::new();
+    }
+    let mut full: BTreeMap<i64, Vec<(u64, usize, i64)>> = BTreeMap::new();
     for (number, read) in reads.iter().enumerate() {
-        buckets
-            .entry(read.start.div_euclid(BUCKET))
-            .or_default()
-            .push((read.name, number));
+        for (cell, bases) in cells_of(read).filter(|(cell, _)| cells.contains_key(cell)) {
+            full.entry(cell)
+                .or_default()
+                .push((read.name, number, bases));
+        }
     }
     let mut keep = vec![true; reads.len()];
-    for members in buckets.values_mut() {
+    for (&cell, members) in &mut full {
         members.sort_unstable();
-        let mut bases = 0;
-        for &(_, number) in members.iter() {
-            bases += reads[number].bases.len() as u64;
-            keep[number] = bases <= budget;
+        let mut all = 0;
+        for &(_, number, bases) in members.iter() {
+            all += bases;
+            let read = &reads[number];
+            if all > budget && i64::midpoint(read.start, read.end).div_euclid(CELL) == cell {
+                keep[number] = false;
+            }
         }
     }
     let mut kept = keep.iter();
     let left_out = reads.extract_if(.., |_| !kept.next().copied().unwrap_or(true));
     left_out.map(|read| (read.start, read.end)).collect()
+}
+
+/// The cells that a read touches, and how many of its bases lie in each.
+fn cells_of(read: &Read) -> impl Iterator<Item = (i64, i64)> + use<> {
+    let (start, end) = (read.start, read.end);
+    (start.div_euclid(CELL)..=(end - 1).div_euclid(CELL)).map(move |cell| {
+        let bases = end.min((cell + 1) * CELL) - start.max(cell * CELL);
+        (cell, bases)
+    })
 }
 
 /// Marks the bases that both mates of a fragment cover: of two that agree the better one counts, of two that
@@ -118,5 +139,15 @@ mod tests {
             .collect();
         assert_eq!(thin(&mut reads, &params).len(), 8);
         assert_eq!(reads.iter().map(|r| r.name).collect::<Vec<_>>(), [1, 0]);
+        // One that lies mostly beside them stays.
+        reads = (0..10)
+            .map(|n| read(n, 64, "32M", &[b'A'; 32], 30))
+            .collect();
+        reads.push(read(99, 90, "80M", &[b'A'; 80], 30));
+        assert_eq!(thin(&mut reads, &params), [(64, 96); 8]);
+        assert_eq!(reads.len(), 3);
+        // Long reads are no deep pile.
+        reads = vec![read(1, 0, "640M", &[b'A'; 640], 30)];
+        assert!(thin(&mut reads, &params).is_empty());
     }
 }

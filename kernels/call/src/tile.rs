@@ -141,7 +141,11 @@ fn evaluate(
         let behind = usize::try_from(site.start + 1 - start).ok();
         let repeat = behind.and_then(|at| repeats.get(at));
         let tract = repeat.map(|r| (start + i64::from(r.start), start + i64::from(r.end)));
-        let place = evidence.place(site.start, tract.map_or(&[], |(a, b)| window.slice(a, b)));
+        let place = evidence.place(
+            site.start,
+            length,
+            tract.map_or(&[], |(a, b)| window.slice(a, b)),
+        );
         site.thinned = place.thinned;
         site.filters = filter::failed(params.filters, site, place);
     }
