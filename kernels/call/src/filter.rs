@@ -38,7 +38,7 @@ pub(crate) const DESCRIBED: [(&str, &str); 6] = [
     ),
     (
         COMPLEXITY,
-        "A change of length in a homopolymer of ten bases or more, or in another repeat of twenty",
+        "A change of length in a homopolymer of ten bases or more, or in another repeat of twenty, of little quality",
     ),
     (DEPTH, "So many reads that some were left out"),
 ];
@@ -66,8 +66,8 @@ struct Limits {
     position: u32,
     /// Phred probability that a heterozygous site gives such shares by chance.
     balance: f64,
-    /// Changes of length in long repeats are filtered.
-    complexity: bool,
+    /// QUAL below which changes of length in long repeats are filtered.
+    complexity: f64,
     /// Sites of piles that were too deep are filtered.
     depth: bool,
 }
@@ -77,7 +77,7 @@ const STANDARD: Limits = Limits {
     mapping: 0.75,
     position: 3,
     balance: 60.0,
-    complexity: false,
+    complexity: 0.0,
     depth: false,
 };
 
@@ -86,7 +86,7 @@ const STRICT: Limits = Limits {
     mapping: 0.5,
     position: 8,
     balance: 30.0,
-    complexity: true,
+    complexity: 40.0,
     depth: true,
 };
 
@@ -134,7 +134,7 @@ pub(crate) fn failed(filters: Filters, site: &Site, place: Place) -> Vec<&'stati
         (BALANCE, imbalance(site) > limits.balance),
         (
             COMPLEXITY,
-            limits.complexity && changes_length && place.repeat >= long,
+            changes_length && place.repeat >= long && site.quality < limits.complexity,
         ),
         (DEPTH, limits.depth && place.thinned),
     ];
@@ -250,6 +250,11 @@ mod tests {
         };
         assert_eq!(shown(&deletion, place((12, 1))), ["", "", "LowComplexity"]);
         assert_eq!(shown(&deletion, place((12, 2))), ["", "", ""]);
+        let sure = Site {
+            quality: 100.0,
+            ..deletion.clone()
+        };
+        assert_eq!(shown(&sure, place((12, 1))), ["", "", ""]);
         assert_eq!(shown(&deletion, place((20, 2))), ["", "", "LowComplexity"]);
         assert_eq!(shown(&good(), place((30, 1))), ["", "", ""]);
     }
