@@ -115,8 +115,8 @@ pub struct ParamsSection {
     pub mode: Option<ModeSetting>,
     /// Chunks a sample in latency mode; by the size of its files when not given. Results do not depend on it.
     pub align_chunks: Option<u32>,
-    /// Regions that the chunks of a sample are merged in, at most; as many as it has chunks when not given. Results do
-    /// not depend on it.
+    /// Regions that the chunks of a sample are merged in, at most; as many as it has chunks when not given. 0 and 1: one
+    /// task merges all. Of no effect on samples that are not aligned in chunks. Results do not depend on it.
     pub merge_regions: Option<u32>,
     /// What becomes of the cohort when a sample's data are bad: fail (default) or quarantine.
     pub on_bad_sample: OnBadSampleSetting,

@@ -21,6 +21,7 @@ use crate::capabilities::capabilities;
 pub use crate::daemon::config::{Config, StartError};
 use crate::daemon::run::Loop;
 use crate::metrics::Metrics;
+use crate::open_files;
 use crate::scratch::Scratch;
 
 /// A worker that runs. Dropping the handle shuts it down.
@@ -49,6 +50,7 @@ impl Drop for Aborting {
 /// What is wrong with the configuration or this machine.
 pub async fn start(config: Config) -> Result<Daemon, StartError> {
     config.check()?;
+    let open_files = open_files::raise();
     let incarnation = config::incarnation();
     let scratch =
         Scratch::create(&config.scratch, &incarnation).map_err(|source| StartError::Scratch {
@@ -76,6 +78,7 @@ pub async fn start(config: Config) -> Result<Daemon, StartError> {
         cores = config.cores,
         memory_bytes = config.memory_bytes,
         cpu = hello.cpu,
+        open_files,
         "worker started"
     );
     let interval_ms = u64::try_from(config.report_interval.as_millis()).unwrap_or(u64::MAX);

@@ -17,6 +17,7 @@ pub mod fingerprint;
 pub mod indexed;
 mod measure;
 pub mod metrics;
+mod open_files;
 mod scratch;
 pub mod store;
 mod task;
