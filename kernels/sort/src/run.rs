@@ -42,6 +42,23 @@ impl Entry {
             items: u64::from_le_bytes(*rest.first_chunk()?),
         })
     }
+
+    /// Whether the entries are of a run that has so many items before byte `table_at`: contigs, bytes and items rise.
+    fn hold(entries: &[Self], table_at: u64, items: u64) -> bool {
+        let begin = match entries.first() {
+            Some(first) => (first.offset, first.items),
+            None => (table_at, items),
+        };
+        let rise = |pair: &[Self]| {
+            pair[0].contig < pair[1].contig
+                && pair[0].offset < pair[1].offset
+                && pair[0].items < pair[1].items
+        };
+        let last = entries.last();
+        begin == (MAGIC.len() as u64, 0)
+            && entries.windows(2).all(rise)
+            && last.is_none_or(|last| last.offset < table_at && last.items < items)
+    }
 }
 
 /// Writes a run, item by item.
@@ -68,6 +85,8 @@ impl<W: Write> Writer<W> {
     /// Appends an item; contigs never fall.
     pub(crate) fn push(&mut self, contig: u32, item: &[u8]) -> io::Result<()> {
         if self.table.last().is_none_or(|last| last.contig != contig) {
+            let rises = self.table.last().is_none_or(|last| last.contig < contig);
+            debug_assert!(rises, "contig {contig} after a later one");
             self.flush()?;
             self.table.push(Entry {
                 contig,
@@ -178,6 +197,9 @@ impl Reader {
         let entries: Option<Vec<Entry>> = entries.collect();
         let sound = entries.filter(|_| self.left == 0);
         let entries = sound.ok_or_else(|| damaged("it holds more or less than it says"))?;
+        if !Entry::hold(&entries, table_at, items) {
+            return Err(damaged("its table is wrong"));
+        }
         self.block.clear();
         Ok((items, table_at, entries))
     }
@@ -246,97 +268,4 @@ fn named(path: &Path, source: &io::Error) -> io::Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::{Reader, Writer};
-    use crate::region::Region;
-
-    type Items = Vec<(u32, Vec<u8>)>;
-
-    fn read(bytes: &[u8], region: Region) -> std::io::Result<Vec<Vec<u8>>> {
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let path = dir.path().join("x.run");
-        std::fs::write(&path, bytes).expect("written");
-        let mut reader = Reader::open(&path, region)?;
-        let (mut items, mut item) = (Vec::new(), Vec::new());
-        while reader.read(&mut item)? {
-            items.push(item.clone());
-        }
-        assert!(!reader.read(&mut item).expect("the end"), "it stays ended");
-        assert_eq!(reader.items(), items.len() as u64);
-        Ok(items)
-    }
-
-    fn write(items: &Items) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut writer = Writer::new(&mut bytes).expect("memory");
-        for (contig, item) in items {
-            writer.push(*contig, item).expect("memory");
-        }
-        writer.finish().expect("memory");
-        bytes
-    }
-
-    fn items() -> impl Strategy<Value = Items> {
-        let contig = prop_oneof![4 => 0u32..4, 1 => Just(u32::MAX)];
-        let item = (contig, prop::collection::vec(any::<u8>(), 0..40));
-        prop::collection::vec(item, 0..12).prop_map(|mut items| {
-            items.sort_by_key(|(contig, _)| *contig);
-            items
-        })
-    }
-
-    fn of(items: &Items, region: Region) -> Vec<Vec<u8>> {
-        let inside =
-            |contig: u32| contig >= region.first && region.end.is_none_or(|end| contig < end);
-        let inside = items.iter().filter(|(contig, _)| inside(*contig));
-        inside.map(|(_, item)| item.clone()).collect()
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_written_comes_back_and_damage_is_found(
-            items in items(),
-            at in any::<prop::sample::Index>(),
-            flip in 1u8..=255,
-        ) {
-            let bytes = write(&items);
-            let whole = |bytes: &[u8]| read(bytes, Region::WHOLE);
-            prop_assert_eq!(whole(&bytes).expect("sound"), of(&items, Region::WHOLE));
-            let mut flipped = bytes.clone();
-            flipped[at.index(bytes.len())] ^= flip;
-            let said = whole(&flipped).expect_err("flipped").to_string();
-            prop_assert!(said.contains("x.run"), "{}", said);
-            prop_assert!(whole(&bytes[..at.index(bytes.len())]).is_err(), "cut");
-            prop_assert!(whole(&[bytes.as_slice(), &[0]].concat()).is_err(), "longer");
-        }
-
-        #[test]
-        fn a_region_is_read_alone(
-            items in items(),
-            first in 0u32..5,
-            end in prop::option::of(0u32..6),
-        ) {
-            let region = Region { first, end: end.map(|more| first + more) };
-            prop_assert_eq!(read(&write(&items), region).expect("sound"), of(&items, region));
-        }
-    }
-
-    #[test]
-    fn the_blocks_of_other_regions_are_not_looked_at() {
-        let items: Items = (0..3).map(|contig| (contig, vec![7; 9])).collect();
-        let mut bytes = write(&items);
-        bytes[8 + 8 + 2] ^= 1;
-        let others = Region {
-            first: 1,
-            end: None,
-        };
-        assert_eq!(read(&bytes, others).expect("sound").len(), 2);
-        let own = Region {
-            first: 0,
-            end: Some(1),
-        };
-        assert!(read(&bytes, own).is_err());
-    }
-}
+mod tests;
