@@ -1,4 +1,4 @@
-//! SHA-256 of files.
+//! SHA-256 of files and bytes.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -12,6 +12,11 @@ const BUFFER_BYTES: usize = 1 << 20;
 /// Size in bytes and SHA-256 (64 lower-case hex digits) of a file.
 pub fn sha256_file(path: &Path) -> io::Result<(u64, String)> {
     sha256(File::open(path)?)
+}
+
+/// SHA-256 of bytes (64 lower-case hex digits).
+pub(crate) fn sha256_bytes(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 pub(super) fn sha256(mut file: impl Read) -> io::Result<(u64, String)> {

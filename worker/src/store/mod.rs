@@ -17,6 +17,7 @@ use std::path::{Component, Path, PathBuf};
 
 use kumi_proto::v1;
 
+pub(crate) use crate::store::digest::sha256_bytes;
 pub use crate::store::digest::{hex, sha256_file};
 pub use crate::store::error::StoreError;
 

@@ -112,7 +112,7 @@ fn written(
     let input = if spec.chunks.is_empty() {
         aligned(context, spec, reference)?
     } else {
-        chunk::merged(context, spec, reference)?
+        chunk::merged(context, spec)?
     };
     let header = header(reference, &input.read_groups);
     let duplication = input.sorted.metrics();

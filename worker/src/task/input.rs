@@ -164,11 +164,10 @@ impl Context<'_> {
         };
         let mut files = manifest.files.iter();
         let listed = files.find(|file| file.name.ends_with(ending));
-        let found = store::sha256_file(&path).map_err(|error| unsound(&error.to_string()))?;
-        if listed.is_none_or(|file| file.sha256 != found.1) {
+        let bytes = std::fs::read(&path).map_err(|error| unsound(&error.to_string()))?;
+        if listed.is_none_or(|file| file.sha256 != store::sha256_bytes(&bytes)) {
             return Err(unsound("is not what was published"));
         }
-        let bytes = std::fs::read(&path).map_err(|error| unsound(&error.to_string()))?;
         Ok((path, bytes))
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use kumi_formats::reads::Part;
 use kumi_proto::v1;
 use kumi_sort::chunk::{Files, merge};
 use kumi_sort::sorter::Sorter;
@@ -12,7 +11,6 @@ use super::{Input, align, reads, sorting, sorting_params};
 use crate::fault::Fault;
 use crate::store::Publication;
 use crate::task::Context;
-use crate::task::input::Reference;
 
 /// The names of a chunk's files.
 const RECORDS: &str = "records.run";
@@ -64,17 +62,13 @@ pub(in crate::task) fn run(
 }
 
 /// Merges the runs of all chunks of a sample.
-pub(super) fn merged(
-    context: &Context<'_>,
-    spec: &v1::AlignSpec,
-    reference: &Reference,
-) -> Result<Input, Fault> {
-    let groups = reads::open_part(context, spec, reference, &Part::default())?;
+pub(super) fn merged(context: &Context<'_>, spec: &v1::AlignSpec) -> Result<Input, Fault> {
+    let read_groups = reads::groups_of_fastq(context, spec)?;
     let chunks = files_of_all(context, spec)?;
-    let params = sorting_params(context, groups.read_groups());
+    let params = sorting_params(context, &read_groups);
     Ok(Input {
         sorted: merge(&params, &chunks).map_err(|error| sorting(context, &error))?,
-        read_groups: groups.read_groups().to_vec(),
+        read_groups,
         reads: reads_of_all(spec),
         progress: 0.0,
     })

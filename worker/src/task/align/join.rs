@@ -5,7 +5,6 @@ use std::io::{self, BufReader, BufWriter};
 use std::path::Path;
 
 use kumi_formats::cram;
-use kumi_formats::reads::Part;
 use kumi_proto::v1;
 use kumi_qc::report::Counts;
 use kumi_sort::library::Libraries;
@@ -28,8 +27,7 @@ pub(super) fn all(
     reference: &Reference,
     to: &Path,
 ) -> Result<Made, Fault> {
-    let groups = reads::open_part(context, spec, reference, &Part::default())?;
-    let read_groups = groups.read_groups();
+    let read_groups = &reads::groups_of_fastq(context, spec)?;
     let chunks = files_of_all(context, spec)?;
     let marks = marks_of_all(context, spec)?;
     let duplication = mark::duplication(&Libraries::new(read_groups), &chunks, &marks)

@@ -26,7 +26,7 @@ pub(super) fn open(
     Ok(reader.spill_to(context.scratch))
 }
 
-/// Opens a part of the sample's reads; with no pieces none, for the read groups alone.
+/// Opens a part of the sample's reads.
 pub(super) fn open_part(
     context: &Context<'_>,
     spec: &v1::AlignSpec,

@@ -95,6 +95,19 @@ fn in_regions(house: &House, align: v1::AlignSpec, begins: &[u32]) -> v1::AlignS
     }
 }
 
+/// A sample's alignment whose FASTQ files are gone.
+fn without_reads(mut align: v1::AlignSpec) -> v1::AlignSpec {
+    for group in &mut align.read_groups {
+        let Some(v1::read_group::Source::Fastq(pair)) = &mut group.source else {
+            panic!("{group:?}");
+        };
+        for file in pair.first.iter_mut().chain(&mut pair.second) {
+            file.path = format!("/gone{}", file.path);
+        }
+    }
+    align
+}
+
 /// Files and counts, whatever the number of chunks; and every read is counted once on the way.
 #[test]
 fn merged_chunks_are_the_alignment_of_the_whole() {
@@ -125,6 +138,27 @@ fn merged_chunks_are_the_alignment_of_the_whole() {
             assert_eq!(joined.counts, expected.counts);
         }
     }
+}
+
+/// Once its chunks are there, nothing is asked of a sample's FASTQ files: they may be archived meanwhile.
+#[test]
+fn fastq_files_that_are_gone_when_all_chunks_are_there_are_not_missed() {
+    let (house, reference) = House::with_contigs(1);
+    let spec = house.align_example(&reference, "NA12892");
+    let align = whole(&spec);
+    let expected = house.done(spec);
+    let align = without_reads(of(&align, &chunks(&house, &align, 2)));
+    let merged = house.done(merge(&house, align.clone()));
+    assert_eq!(merged.files, expected.files);
+    let joined = in_regions(&house, align.clone(), &[0, 1]);
+    let joined = house.done(merge(&house, joined));
+    assert_eq!(joined.files, expected.files);
+    let missed = v1::AlignSpec {
+        chunks: Vec::new(),
+        ..align
+    };
+    let missed = house.fails(merge(&house, missed));
+    assert_eq!(missed.class(), FailureClass::Transient, "{missed:?}");
 }
 
 #[test]
