@@ -93,7 +93,7 @@ impl Picker<'_> {
             if grid.count(v1::TaskState::Ready) == 0 {
                 continue;
             }
-            let least = cohort.layout.need(stage);
+            let (least, most) = cohort.layout.needs(stage);
             let cores = least.cores.min(self.worker.hello.cores);
             let mut taken = 0;
             if self.fits(cores, least.memory_bytes) {
@@ -108,11 +108,12 @@ impl Picker<'_> {
                 }
             }
             let left = grid.count(v1::TaskState::Ready) - taken;
-            let possible = least.memory_bytes <= self.worker.hello.memory_bytes;
+            let cores = most.cores.min(self.worker.hello.cores);
+            let possible = most.memory_bytes <= self.worker.hello.memory_bytes;
             keep_free |= left > 0
                 && possible
-                && !self.fits(cores, least.memory_bytes)
-                && self.is_among_freest(left, cores, least.memory_bytes);
+                && !self.fits(cores, most.memory_bytes)
+                && self.is_among_freest(left, cores, most.memory_bytes);
             if self.is_full() {
                 break;
             }

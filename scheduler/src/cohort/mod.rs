@@ -174,7 +174,7 @@ impl Cohort {
 
     /// What a task asks for now.
     pub(crate) fn need(&self, cell: Cell) -> Need {
-        let mut need = self.layout.need(cell.stage);
+        let mut need = self.layout.need(cell.stage, cell.row);
         if let Some(trouble) = self.troubles.get(&cell) {
             need.memory_bytes = need.memory_bytes.max(trouble.memory_bytes);
         }

@@ -35,6 +35,8 @@ pub(crate) struct Layout {
     call_digests: Vec<Key>,
     joint_digests: Vec<Key>,
     needs: [Need; STAGES.len()],
+    /// Whether some alignments join what was merged, and whether all do.
+    joins: (bool, bool),
     /// Rows in the order of their samples' names, which is the order of a release.
     pub(crate) by_name: Vec<u32>,
     /// The case of each row, and the rows of each case.
@@ -76,6 +78,7 @@ impl Layout {
             targets: digest(&targets),
         };
         let align: Vec<_> = samples.iter().map(|sample| keys.align(sample)).collect();
+        let merged = merged(samples, &facts.contigs);
         let gvcf = samples.iter().zip(&align);
         let gvcf = gvcf.map(|(sample, align)| keys.gvcf(sample, align.as_ref()));
         let (case_of, cases) = cases(samples);
@@ -89,9 +92,10 @@ impl Layout {
             reference,
             builds_index: matches!(facts.source, Some(v1::reference_facts::Source::Fasta(_))),
             gvcf: gvcf.collect(),
+            joins: joins(&align, &merged),
             align,
             chunks: samples.iter().map(chunks).collect(),
-            merged: merged(samples, &facts.contigs),
+            merged,
             call_digests: call.iter().map(|shard| digest(shard)).collect(),
             joint_digests: joint.iter().map(|shard| digest(shard)).collect(),
             targets,
@@ -147,7 +151,26 @@ impl Layout {
         }
     }
 
-    pub(crate) fn need(&self, stage: Stage) -> Need {
+    /// What a stage's tasks of a row ask for.
+    pub(crate) fn need(&self, stage: Stage, row: u32) -> Need {
+        if stage == Stage::Align && self.merged[row as usize] > 0 {
+            need::JOIN
+        } else {
+            self.need_of_stage(stage)
+        }
+    }
+
+    /// The least and the most that any task of a stage asks for.
+    pub(crate) fn needs(&self, stage: Stage) -> (Need, Need) {
+        let most = self.need_of_stage(stage);
+        match self.joins {
+            (true, true) if stage == Stage::Align => (need::JOIN, need::JOIN),
+            (true, false) if stage == Stage::Align => (need::JOIN, most),
+            _ => (most, most),
+        }
+    }
+
+    fn need_of_stage(&self, stage: Stage) -> Need {
         let at = STAGES.iter().position(|s| *s == stage);
         self.needs[at.expect("a grid's stage is one of the stages")]
     }
@@ -349,6 +372,14 @@ fn merged(samples: &[v1::Sample], contigs: &[v1::Contig]) -> Vec<u32> {
         })
     };
     samples.iter().map(&mut regions).collect()
+}
+
+/// Whether some alignments join what was merged, and whether all do.
+fn joins(align: &[Option<Key>], merged: &[u32]) -> (bool, bool) {
+    let rows = align.iter().zip(merged);
+    let mut aligned = rows.filter(|(key, _)| key.is_some());
+    let some = merged.iter().any(|regions| *regions > 0);
+    (some, some && aligned.all(|(_, regions)| *regions > 0))
 }
 
 /// In how many regions a sample may be merged.

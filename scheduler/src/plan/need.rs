@@ -13,10 +13,17 @@ pub(crate) struct Need {
     pub(crate) memory_bytes: u64,
 }
 
-/// The needs of a stage of a cohort.
+/// The needs of an alignment that joins what was merged of regions: one thread copies it and reads it back, and adds
+/// up what was counted, which grows with the contigs and not with their bases; the reference is looked at for its
+/// contigs alone.
+pub(super) const JOIN: Need = Need {
+    cores: 1,
+    memory_bytes: 512 * MIB,
+};
+
+/// The needs of a stage of a cohort; of alignments, of those that do not join ([`JOIN`]).
 pub(super) fn of(stage: Stage, header: &v1::CohortHeader, samples: usize) -> Need {
-    let contigs = header.reference.iter().flat_map(|facts| &facts.contigs);
-    let genome_bytes: u64 = contigs.map(|contig| contig.length).sum();
+    let genome_bytes = genome_bytes(header);
     let asked = header
         .params
         .as_ref()
@@ -35,9 +42,9 @@ pub(super) fn of(stage: Stage, header: &v1::CohortHeader, samples: usize) -> Nee
         ),
         // Buffers of all chunks' signatures, and a bit a template: of a genome sequenced 300 times less than this.
         Stage::Mark => (1, 512 * MIB + genome_bytes / 8),
-        // Buffers of all chunks' records, bits as before, the mapped index; one thread reads, one counts, others
-        // compress.
-        Stage::Merge => (align_cores.min(4), 768 * MIB + 5 * genome_bytes),
+        // Buffers of all chunks' records, bits as before, the reference's bases, of which the mapped index holds four in
+        // a byte; one thread reads, one counts, others compress.
+        Stage::Merge => (align_cores.min(4), 768 * MIB + genome_bytes / 2),
         Stage::Call => (1, 768 * MIB),
         Stage::Gvcf => (1, 256 * MIB),
         // A reader for every sample.
@@ -47,5 +54,40 @@ pub(super) fn of(stage: Stage, header: &v1::CohortHeader, samples: usize) -> Nee
     Need {
         cores,
         memory_bytes,
+    }
+}
+
+fn genome_bytes(header: &v1::CohortHeader) -> u64 {
+    let contigs = header.reference.iter().flat_map(|facts| &facts.contigs);
+    contigs.map(|contig| contig.length).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use kumi_proto::v1;
+    use kumi_proto::v1::Stage;
+
+    use super::{JOIN, MIB, of};
+
+    /// A worker of 64 GB merges as many regions as its cores allow, and joins beside an alignment.
+    #[test]
+    fn what_does_not_align_does_not_ask_for_the_whole_index() {
+        let genome = v1::Contig {
+            length: 3_100_000_000,
+            ..Default::default()
+        };
+        let header = v1::CohortHeader {
+            reference: Some(v1::ReferenceFacts {
+                contigs: vec![genome],
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let (align, merge) = (of(Stage::Align, &header, 1), of(Stage::Merge, &header, 1));
+        assert!(align.memory_bytes > 5 * 3_100_000_000);
+        assert_eq!(merge.cores, 4);
+        assert!(16 / merge.cores * u32::try_from(merge.memory_bytes / MIB).expect("fits") < 60_000);
+        assert!(align.cores + JOIN.cores < 16);
+        assert!(align.memory_bytes + JOIN.memory_bytes < 60_000 * MIB);
     }
 }
