@@ -24,6 +24,7 @@ const BAD_CYCLE: f64 = 0.8;
 
 /// Counts of one category of reads.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Category {
     total: u64,
     passed: u64,

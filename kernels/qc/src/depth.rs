@@ -25,6 +25,7 @@ const CHUNK: u32 = 1 << 20;
 
 /// How deep a stretch of the reference is covered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Coverage {
     /// Bases of the reference by depth.
     pub positions: Vec<u64>,
@@ -75,6 +76,7 @@ impl Coverage {
 
 /// What the depth of a sample is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Depths {
     /// Plain depth by contig.
     pub contigs: Vec<Coverage>,
@@ -90,9 +92,27 @@ pub struct Depths {
     pub territory_bases: u64,
 }
 
+impl Depths {
+    /// Whether these are depths of a reference of so many contigs, over targets or not.
+    pub(crate) fn is_of(&self, contigs: usize, targets: bool) -> bool {
+        let sound = |coverages: &[Coverage]| {
+            let mut coverages = coverages.iter();
+            coverages.len() == contigs
+                && coverages.all(|coverage| coverage.positions.len() <= DEPTH_MAX as usize + 1)
+        };
+        sound(&self.contigs)
+            && self.reached.len() == contigs
+            && self.targets.is_some() == targets
+            && self.targets.as_deref().is_none_or(sound)
+            && self.wgs.is_whole()
+            && self.autosomes.is_whole()
+    }
+}
+
 impl AddAssign<&Self> for Depths {
     /// Adds the depths of another part of the same reference, measured over the same targets.
     fn add_assign(&mut self, other: &Self) {
+        debug_assert!(other.is_of(self.contigs.len(), self.targets.is_some()));
         let add = |ours: &mut Vec<Coverage>, theirs: &[Coverage]| {
             for (ours, theirs) in ours.iter_mut().zip(theirs) {
                 ours.merge(theirs);

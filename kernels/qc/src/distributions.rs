@@ -14,6 +14,7 @@ const QUALITIES: usize = 94;
 
 /// Counts of one half of the reads: unpaired ones and first segments, or last segments.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Half {
     lengths: Histogram,
     /// Bases by cycle and quality.
@@ -51,6 +52,7 @@ mod cycles {
 
 /// Histograms over a sample's reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Distributions {
     halves: [Half; 2],
     insertions: Histogram,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Counts of records of one kind: those that passed the platform's checks, or those that did not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Counts {
     /// All records.
     pub total: u64,
@@ -45,6 +46,7 @@ pub struct Counts {
 
 /// Counts by FLAG.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Flagstat {
     /// Records that passed the platform's checks.
     pub passed: Counts,

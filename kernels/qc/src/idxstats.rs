@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Records by contig.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Idxstats {
     /// Aligned records, and records placed beside an aligned mate, by contig.
     placed: Vec<[u64; 2]>,
@@ -30,6 +31,11 @@ impl AddAssign<&Self> for Idxstats {
 }
 
 impl Idxstats {
+    /// On how many contigs, from the first on, records may have been counted.
+    pub(crate) fn contigs(&self) -> usize {
+        self.placed.len()
+    }
+
     /// Counts a record.
     pub fn observe(&mut self, record: View<'_>) {
         let Ok(contig) = usize::try_from(record.ref_id()) else {

@@ -29,19 +29,61 @@ pub struct Counts {
     pub(crate) depths: Depths,
 }
 
+/// What stands in `counts.json`: `docs/formats/part.md`.
+const FORMAT: &str = "kumi counts 1";
+
+#[derive(Serialize)]
+struct Written<'a> {
+    format: &'a str,
+    counts: &'a Counts,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Read {
+    format: String,
+    counts: Counts,
+}
+
+/// Why bytes are not the counts that are asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum CountsError {
+    /// They are no counts, or of another version, which may have other keys.
+    #[error("it holds no counts of this version")]
+    Json(#[from] serde_json::Error),
+    /// They say that they are something else.
+    #[error("it holds {0:?}, not {FORMAT:?}")]
+    Format(String),
+    /// They were counted on other contigs, or of other depths.
+    #[error("it counts other contigs, depths or targets")]
+    Shape,
+}
+
 impl Counts {
     /// The counts as JSON, in which no digit is lost: all are whole numbers.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("numbers are JSON")
+        let written = Written {
+            format: FORMAT,
+            counts: self,
+        };
+        serde_json::to_vec(&written).expect("numbers are JSON")
     }
 
-    /// Reads what [`Self::encode`] wrote.
+    /// Reads what [`Self::encode`] wrote of a part of a reference of so many contigs, with targets or without: what is
+    /// given may be added up.
     ///
     /// # Errors
     /// When the bytes are something else.
-    pub fn decode(bytes: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(bytes)
+    pub fn decode(bytes: &[u8], contigs: usize, targets: bool) -> Result<Self, CountsError> {
+        let Read { format, counts } = serde_json::from_slice(bytes)?;
+        if format != FORMAT {
+            return Err(CountsError::Format(format));
+        }
+        if !counts.depths.is_of(contigs, targets) || counts.idxstats.contigs() > contigs {
+            return Err(CountsError::Shape);
+        }
+        Ok(counts)
     }
 
     /// The report of a sample with these contigs, with what duplicate marking found by library.

@@ -19,6 +19,7 @@ const MAIN_BULK: f64 = 0.99;
 
 /// Counts of primary records, first and last segments apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Segment {
     reads: u64,
     bases: u64,
@@ -27,6 +28,7 @@ struct Segment {
 
 /// What `samtools stats` sums up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Stats {
     segments: [Segment; 2],
     mapped: u64,

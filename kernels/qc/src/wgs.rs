@@ -41,6 +41,7 @@ pub(crate) struct Place {
 
 /// Reference bases by depth, and aligned bases that do not count.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Wgs {
     positions: Vec<u64>,
     adapter: u64,
@@ -80,6 +81,11 @@ impl AddAssign<&Self> for Wgs {
 }
 
 impl Wgs {
+    /// Whether every depth is counted.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.positions.len() == DEPTH_MAX as usize + 1
+    }
+
     /// Why a record is left out whole, in the order in which Picard asks.
     pub(crate) fn exclusion(record: View<'_>) -> Option<Exclusion> {
         if is_adapter(record) {

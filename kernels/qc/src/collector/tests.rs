@@ -9,7 +9,7 @@ use kumi_seq::contig::{Contig, ContigId};
 use kumi_seq::interval::Interval;
 
 use crate::collector::Collector;
-use crate::report::Counts;
+use crate::report::{Counts, CountsError};
 
 /// Flags of the halves of a proper pair that face each other.
 const LEFT: u16 = flag::PAIRED | flag::PROPER | flag::MATE_REVERSE | flag::FIRST;
@@ -309,7 +309,8 @@ fn the_counts_of_parts_add_up_to_those_of_the_whole() {
             let records = records.iter().filter(inside);
             records.for_each(|record| collector.observe(record.view()));
             let counts = collector.finish();
-            let read = Counts::decode(&counts.encode()).expect("as written");
+            let read = Counts::decode(&counts.encode(), 3, !targets.is_empty());
+            let read = read.expect("as written");
             assert_eq!(read, counts);
             read
         };
@@ -325,5 +326,76 @@ fn the_counts_of_parts_add_up_to_those_of_the_whole() {
             assert_eq!(sum.expect("parts"), whole, "{cuts:?}");
         }
     }
-    assert!(Counts::decode(b"{}").is_err());
+}
+
+/// Counts of another version, or of another shape, would be added up to something less than all.
+#[test]
+fn other_counts_are_refused() {
+    let reference = reference();
+    let target = Interval {
+        contig: ContigId(1),
+        start: 50,
+        end: 250,
+    };
+    let mut collector = Collector::new(&reference, &[target]);
+    collector.observe(record("a", 0, 20, "30M", 20).view());
+    let sound = collector.finish().encode();
+    let decode = |bytes: &[u8]| Counts::decode(bytes, 3, true);
+    decode(&sound).expect("as written");
+    let shape = |found| matches!(found, Err(CountsError::Shape));
+    assert!(shape(Counts::decode(&sound, 2, true)));
+    assert!(shape(Counts::decode(&sound, 3, false)));
+    let json: serde_json::Value = serde_json::from_slice(&sound).expect("JSON");
+    let with = |at: &str, value: serde_json::Value| {
+        let mut changed = json.clone();
+        *changed.pointer_mut(at).expect(at) = value;
+        decode(changed.to_string().as_bytes())
+    };
+    let version = with("/format", "kumi counts 2".into());
+    assert!(matches!(version, Err(CountsError::Format(_))));
+    for list in [
+        "/counts/depths/contigs",
+        "/counts/depths/reached",
+        "/counts/depths/targets",
+        "/counts/depths/wgs/positions",
+        "/counts/depths/autosomes/positions",
+    ] {
+        let mut shorter = json.pointer(list).expect(list).clone();
+        shorter.as_array_mut().expect("a list").pop();
+        assert!(shape(with(list, shorter)), "{list}");
+    }
+    assert!(shape(with(
+        "/counts/idxstats/placed",
+        vec![[0; 2]; 4].into()
+    )));
+    assert_every_object_refuses_more(&json, &decode);
+    assert!(decode(b"{}").is_err());
+}
+
+/// Objects whose keys are numbers are histograms: those have any.
+fn assert_every_object_refuses_more(
+    json: &serde_json::Value,
+    decode: &dyn Fn(&[u8]) -> Result<Counts, CountsError>,
+) {
+    let mut open = vec![String::new()];
+    let mut objects = 0;
+    while let Some(at) = open.pop() {
+        let value = json.pointer(&at).expect("a path");
+        if let Some(items) = value.as_array() {
+            open.extend((0..items.len().min(4)).map(|item| format!("{at}/{item}")));
+        }
+        let Some(object) = value.as_object() else {
+            continue;
+        };
+        open.extend(object.keys().map(|key| format!("{at}/{key}")));
+        if object.keys().all(|key| key.parse::<u64>().is_ok()) {
+            continue;
+        }
+        let mut changed = json.clone();
+        changed.pointer_mut(&at).expect("the object")["more"] = 1.into();
+        let found = decode(changed.to_string().as_bytes());
+        assert!(matches!(found, Err(CountsError::Json(_))), "{at}");
+        objects += 1;
+    }
+    assert!(objects > 12, "{objects}");
 }

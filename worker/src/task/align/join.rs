@@ -41,7 +41,7 @@ pub(super) fn all(
     let mut counts: Option<Counts> = None;
     let mut records = 0;
     for manifest in &spec.parts {
-        let part = counted(context, manifest)?;
+        let part = counted(context, spec, reference, manifest)?;
         match &mut counts {
             None => counts = Some(part),
             Some(counts) => *counts += &part,
@@ -72,9 +72,16 @@ pub(super) fn all(
 }
 
 /// What was counted of a region.
-fn counted(context: &Context<'_>, manifest: &v1::Manifest) -> Result<Counts, Fault> {
+fn counted(
+    context: &Context<'_>,
+    spec: &v1::AlignSpec,
+    reference: &Reference,
+    manifest: &v1::Manifest,
+) -> Result<Counts, Fault> {
     let (path, bytes) = context.published_bytes(manifest, COUNTS)?;
-    Counts::decode(&bytes).map_err(|error| unusable(context, &path, &error))
+    let contigs = reference.contigs().len();
+    let counts = Counts::decode(&bytes, contigs, !spec.targets.is_empty());
+    counts.map_err(|error| unusable(context, &path, &error))
 }
 
 fn unusable(context: &Context<'_>, path: &Path, error: &dyn std::error::Error) -> Fault {
