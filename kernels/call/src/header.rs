@@ -17,7 +17,7 @@ const FIXED: &str = r#"##ALT=<ID=NON_REF,Description="Any possible alternative a
 ##FORMAT=<ID=MIN_DP,Number=1,Type=Integer,Description="Lowest DP in the block">
 ##FORMAT=<ID=PGT,Number=1,Type=String,Description="Genotype as physically phased, the same as GT">
 ##FORMAT=<ID=PID,Number=1,Type=String,Description="Phase set by its first site, as POS_REF_ALT">
-##FORMAT=<ID=PL,Number=G,Type=Integer,Description="Phred-scaled genotype likelihoods, the best 0">
+##FORMAT=<ID=PL,Number=G,Type=Integer,Description="Phred-scaled genotype likelihoods, the best 0, at most 999">
 ##FORMAT=<ID=PS,Number=1,Type=Integer,Description="Phase set: the position of its first site">
 ##FORMAT=<ID=SB,Number=4,Type=Integer,Description="Fragments by allele and strand: reference forward, reference reverse, other forward, other reverse">
 ##INFO=<ID=DS,Number=0,Type=Flag,Description="Downsampled: some reads were left out because the pile was too deep">

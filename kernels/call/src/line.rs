@@ -10,6 +10,9 @@ use crate::site::Site;
 /// The alternative allele that stands for every other one.
 pub(crate) const NON_REF: &str = "<NON_REF>";
 
+/// PL above this are not told apart: a genotype so unlikely is out of the question, and their digits are a tenth of a file.
+const MAX_PL: u16 = 999;
+
 /// The line of a reference block.
 pub(crate) fn block(contig: &str, base: u8, ploidy: u8, block: &Block) -> Vec<u8> {
     let mut line = Vec::with_capacity(96);
@@ -24,7 +27,7 @@ pub(crate) fn block(contig: &str, base: u8, ploidy: u8, block: &Block) -> Vec<u8
         "{contig}\t{start}\t.\t{reference}\t{NON_REF}\t.\t.\tEND={end}\tGT:DP:GQ:MIN_DP:PL\t{gt}:{}:{}:{}:",
         block.depth, block.gq, block.min_depth
     );
-    let [none, one, two] = block.pl;
+    let [none, one, two] = block.pl.map(|pl| pl.min(MAX_PL));
     let _ = if ploidy == 1 {
         write!(line, "{none},{two}")
     } else {
@@ -66,7 +69,8 @@ pub(crate) fn site(contig: &str, site: &Site, params: &Params) -> Vec<u8> {
         site.quality,
     );
     let (ad, dp, gq) = (list(&site.depths), site.depth, site.gq);
-    let (pl, sb) = (list(&site.pl), list(&site.strands));
+    let pl: Vec<u16> = site.pl.iter().map(|&pl| pl.min(MAX_PL)).collect();
+    let (pl, sb) = (list(&pl), list(&site.strands));
     let _ = match &site.phase {
         None => {
             let gt = genotype(&site.genotype);
