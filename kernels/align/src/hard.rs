@@ -239,16 +239,17 @@ fn on_each(
             open.iter().copied().partition(is_alternate);
         gapped(setting, read, &primary, buffers, found);
         gapped(setting, read, &alternate, buffers, &mut alternates);
-        keep_distinct(&mut alternates);
     } else {
         gapped(setting, read, open, buffers, found);
     }
     if found.is_empty() {
         std::mem::swap(found, &mut alternates);
     }
-    keep_distinct(found);
-    clipped::reach_farther(setting, read, found, buffers);
-    keep_distinct(found);
+    for found in [found, &mut alternates] {
+        keep_distinct(found);
+        clipped::reach_farther(setting, read, found, buffers);
+        keep_distinct(found);
+    }
     alternates
 }
 

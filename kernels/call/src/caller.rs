@@ -50,6 +50,9 @@ pub fn call_all<E: Send>(
     mut sink: impl FnMut(Vec<Record>) -> Result<(), E> + Send,
 ) -> Result<Stats, CallError<E>> {
     let tiles = tiles(reference, ploidy, regions, params)?;
+    if tiles.is_empty() {
+        return Ok(Stats::default());
+    }
     let mut first = AlignmentFile::open(alignments, Some(reference))?;
     check_reference(&first, alignments, reference)?;
     let learned = learned::learn(&mut first, reference, params)?;

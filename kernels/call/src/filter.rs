@@ -52,6 +52,8 @@ const DEPTH: &str = "HighDepth";
 
 /// Strand odds up to here are no bias (GATK's hard filter for SNVs: SOR above 3).
 const STRAND_ODDS: f64 = 3.0;
+/// Share of an allele from which a heterozygous genotype is balanced, whatever the depth (gnomAD: Karczewski et al. 2020).
+const BALANCED: f64 = 0.2;
 /// Bases from which a homopolymer is long, and another repeat.
 const HOMOPOLYMER_LONG: u32 = 10;
 const REPEAT_LONG: u32 = 20;
@@ -93,7 +95,8 @@ const STRICT: Limits = Limits {
 /// What is known of a place beside the called site.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Place {
-    /// Reads whose mapping quality is too low to count.
+    /// All reads, and those of them whose mapping quality is too low to count.
+    pub reads: u32,
     pub low_mapq: u32,
     /// Some reads were left out because the pile was too deep.
     pub thinned: bool,
@@ -115,7 +118,6 @@ pub(crate) fn failed(filters: Filters, site: &Site, place: Place) -> Vec<&'stati
     let changes_length = site.alleles[1..]
         .iter()
         .any(|allele| allele != b"*" && allele.len() != site.alleles[0].len());
-    let reads = f64::from(place.low_mapq + site.depth);
     let long = if place.homopolymer {
         HOMOPOLYMER_LONG
     } else {
@@ -123,7 +125,10 @@ pub(crate) fn failed(filters: Filters, site: &Site, place: Place) -> Vec<&'stati
     };
     let checks = [
         (STRAND, is_one_sided(site.strands, &limits)),
-        (MAPPING, f64::from(place.low_mapq) > limits.mapping * reads),
+        (
+            MAPPING,
+            f64::from(place.low_mapq) > limits.mapping * f64::from(place.reads),
+        ),
         (
             POSITION,
             !changes_length
@@ -158,10 +163,14 @@ fn strand_odds(strands: [u32; 4]) -> f64 {
     (odds + 1.0 / odds).ln() + evenness(a, b).ln() - evenness(c, d).ln()
 }
 
-/// Phred probability that the alleles of a heterozygous site would be shared out so unevenly.
+/// Phred probability that the alleles of a heterozygous site would be shared out so unevenly; 0 when both have the share
+/// that one copy gives at least.
 fn imbalance(site: &Site) -> f64 {
+    let few = |a: u32, b: u32| f64::from(a.min(b)) < BALANCED * f64::from(a + b);
     match *site.genotype.as_slice() {
-        [a, b] if a != b => chance::binomial(site.depths[a], site.depths[b]),
+        [a, b] if a != b && few(site.depths[a], site.depths[b]) => {
+            chance::binomial(site.depths[a], site.depths[b])
+        }
         _ => 0.0,
     }
 }
@@ -227,9 +236,15 @@ mod tests {
         );
         let mapping = Place {
             low_mapq: 60,
+            reads: 90,
             ..place
         };
         assert_eq!(shown(&site, mapping), ["", "", "LowMapQ"]);
+        let deep = Site {
+            depths: vec![195, 105, 0],
+            ..good()
+        };
+        assert_eq!(shown(&deep, place), ["", "", ""]);
         let thinned = Place {
             thinned: true,
             ..place

@@ -16,12 +16,12 @@ use crate::strangers::Strangers;
 use crate::window::Window;
 
 /// Bases of a cell.
-const CELL: u32 = 1 << 17;
+const CELL: u32 = 1 << 14;
 /// Cells with reads that are enough, and cells looked at before giving up.
-const ENOUGH: usize = 24;
-const MOST: usize = 1_024;
+const ENOUGH: usize = 192;
+const MOST: usize = 4_096;
 /// A cell with fewer reads has none.
-const COVERED: usize = 200;
+const COVERED: usize = 25;
 /// Reads that are enough: a second's work.
 const ENOUGH_READS: usize = 250_000;
 /// Bases around a cell that reads and repeats may reach into.
@@ -32,7 +32,7 @@ const AROUND: u32 = 1_024;
 pub(crate) struct Learned {
     /// How easily gaps open in repeats.
     pub gaps: GapTable,
-    /// Share of the fragments that come from elsewhere, when it can be told.
+    /// Share of the fragments that come from elsewhere and show it, when it can be told.
     pub strangers: Option<f64>,
 }
 
@@ -65,7 +65,13 @@ pub(crate) fn learn(
         reads.iter_mut().for_each(|read| read.left_align(&window));
         let ends = (i64::from(cell.start), i64::from(cell.end));
         slips.count(&reads, &window, ends);
-        strangers.count(&reads, &window, ends);
+        if !reference
+            .contigs()
+            .get(cell.contig)
+            .is_some_and(|contig| contig.alternate)
+        {
+            strangers.count(&reads, &window, ends);
+        }
         covered += usize::from(reads.len() >= COVERED);
         seen += reads.len();
     }
@@ -84,7 +90,7 @@ fn cells(reference: &dyn ReferenceSource) -> Vec<Interval> {
             let cell = Interval {
                 contig: ContigId(number),
                 start,
-                end: (start + CELL).min(contig.length),
+                end: start.saturating_add(CELL).min(contig.length),
             };
             cells.push((read::hash(&place), cell));
         }

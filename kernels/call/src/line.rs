@@ -54,11 +54,16 @@ pub(crate) fn site(contig: &str, site: &Site, params: &Params) -> Vec<u8> {
     } else {
         failed.join(";")
     };
-    let info = match (site.thinned, site.unassembled) {
-        (false, false) => ".",
-        (true, false) => "DS",
-        (false, true) => "NO_ASSEMBLY",
-        (true, true) => "DS;NO_ASSEMBLY",
+    let flags = [(site.thinned, "DS"), (site.unassembled, "NO_ASSEMBLY")];
+    let flags: Vec<&str> = flags
+        .iter()
+        .filter(|flag| flag.0)
+        .map(|flag| flag.1)
+        .collect();
+    let info = if flags.is_empty() {
+        ".".to_owned()
+    } else {
+        flags.join(";")
     };
     let _ = write!(
         line,
@@ -88,7 +93,7 @@ pub(crate) fn site(contig: &str, site: &Site, params: &Params) -> Vec<u8> {
 }
 
 /// VCF knows no base but A, C, G, T and N.
-fn plain(base: char) -> char {
+pub(crate) fn plain(base: char) -> char {
     if "ACGTN*".contains(base) { base } else { 'N' }
 }
 

@@ -9,18 +9,20 @@ use crate::region::Region;
 use crate::window::Window;
 
 /// The span without what lies beyond deletions of other regions that reach over its ends: bases of a read before such a
-/// one are not where the reference has them.
+/// one are not where the reference has them. All candidates of the region end at `reach` or before.
 pub(crate) fn shortened(
     region: &Region,
+    reach: i64,
     (mut from, mut to): (i64, i64),
     candidates: &[Candidate],
 ) -> (i64, i64) {
-    for candidate in candidates.iter().filter(|c| c.odds >= ACTIVE) {
+    let is_deletion = |c: &&Candidate| c.odds >= ACTIVE && c.event.del > 0;
+    for candidate in candidates.iter().filter(is_deletion) {
         let (start, end) = (candidate.event.vcf_start(), candidate.event.end());
         if start <= from && from < end && end < region.start {
             from = end;
         }
-        if start < to && to <= end && start > region.end {
+        if start < to && to <= end && start > reach {
             to = start;
         }
     }
@@ -104,7 +106,11 @@ mod tests {
             (deletion(100, 150), (120, 300)),
         ];
         for (candidate, expected) in cases {
-            assert_eq!(shortened(&region, (120, 300), &[candidate]), expected);
+            let found = shortened(&region, region.end, (120, 300), &[candidate]);
+            assert_eq!(found, expected);
         }
+        // A candidate of the region that ends behind the deletion's start needs the bases there.
+        let other = deletion(280, 50);
+        assert_eq!(shortened(&region, 290, (120, 300), &[other]), (120, 300));
     }
 }

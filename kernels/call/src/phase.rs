@@ -1,7 +1,8 @@
 //! Physical phasing: heterozygous sites of a region whose alleles the same fragments carry.
 
 use crate::likelihood::Fragment;
-use crate::site::Called;
+use crate::line::plain;
+use crate::site::{Called, Site};
 
 /// log10 odds from which one arrangement of two sites is told from the other.
 const ODDS_MIN: f64 = 2.0;
@@ -41,7 +42,10 @@ pub(crate) fn sites(called: &mut [Called], fragments: &[Fragment]) {
 /// The phase of the first site of a set.
 fn begin(called: &Called) -> Phase {
     let site = &called.site;
-    let text = |allele: usize| String::from_utf8_lossy(&site.alleles[allele]);
+    let text = |allele: usize| -> String {
+        let bases = site.alleles[allele].iter().copied();
+        bases.map(char::from).map(plain).collect()
+    };
     Phase {
         id: format!("{}_{}_{}", site.start + 1, text(0), text(1)),
         set: site.start + 1,
@@ -52,8 +56,10 @@ fn begin(called: &Called) -> Phase {
 /// log10 odds that the lower alleles of two genotypes are on one copy, and the higher ones on the other.
 fn in_order(a: &Called, b: &Called, fragments: &[Fragment]) -> f64 {
     let of = |called: &Called, n: usize| called.site.genotype[n];
+    let covers = |fragment: &&Fragment, site: &Site| fragment.covers(site.start, site.start + 1);
     fragments
         .iter()
+        .filter(|fragment| covers(fragment, &a.site) && covers(fragment, &b.site))
         .map(|fragment| {
             let likelihood = |n, m| together(fragment, (a, of(a, n)), (b, of(b, m)));
             let odds =
@@ -107,6 +113,7 @@ mod tests {
 
     fn fragments(likelihoods: [f64; 4], count: usize) -> Vec<Fragment> {
         let fragment = Fragment {
+            spans: vec![(50, 150)],
             likelihoods: likelihoods.to_vec(),
             ..Fragment::default()
         };
@@ -139,5 +146,11 @@ mod tests {
         assert_eq!(phased([0, 1], [0, 1], &fragments([0.0; 4], 10)), ["-", "-"]);
         assert_eq!(phased([0, 1], [0, 1], &[]), ["-", "-"]);
         assert_eq!(phased([1, 1], [0, 1], &both), ["-", "-"]);
+        // Those that cover one of the sites only.
+        let mut apart = both;
+        apart
+            .iter_mut()
+            .for_each(|fragment| fragment.spans = vec![(50, 110)]);
+        assert_eq!(phased([0, 1], [0, 1], &apart), ["-", "-"]);
     }
 }

@@ -10,8 +10,9 @@ const CELL: i64 = 64;
 
 /// Leaves out reads where they are too many. A read belongs to the cell of its middle, and stays when that cell has room for
 /// the bases of all reads that touch it and whose names have a hash as low. Returns where those left out lie. `reads` stay
-/// in order.
-pub(crate) fn thin(reads: &mut Vec<Read>, params: &Params) -> Vec<(i64, i64)> {
+/// in order; what they have outside `reach` is not looked at.
+pub(crate) fn thin(reads: &mut Vec<Read>, reach: (i64, i64), params: &Params) -> Vec<(i64, i64)> {
+    let cells_of = |read: &Read| cells_of(read, reach);
     let budget = i64::from(params.max_depth) * CELL;
     let mut cells: BTreeMap<i64, i64> = BTreeMap::new();
     for (cell, bases) in reads.iter().flat_map(cells_of) {
@@ -46,9 +47,9 @@ pub(crate) fn thin(reads: &mut Vec<Read>, params: &Params) -> Vec<(i64, i64)> {
     left_out.map(|read| (read.start, read.end)).collect()
 }
 
-/// The cells that a read touches, and how many of its bases lie in each.
-fn cells_of(read: &Read) -> impl Iterator<Item = (i64, i64)> + use<> {
-    let (start, end) = (read.start, read.end);
+/// The cells of a stretch that a read touches, and how many bases of the reference it covers in each.
+fn cells_of(read: &Read, (from, to): (i64, i64)) -> impl Iterator<Item = (i64, i64)> + use<> {
+    let (start, end) = (read.start.max(from), read.end.min(to));
     (start.div_euclid(CELL)..=(end - 1).div_euclid(CELL)).map(move |cell| {
         let bases = end.min((cell + 1) * CELL) - start.max(cell * CELL);
         (cell, bases)
@@ -137,17 +138,17 @@ mod tests {
         let mut reads: Vec<Read> = (0..10)
             .map(|n| read(9 - n, 64 + n as i64, "32M", &[b'A'; 32], 30))
             .collect();
-        assert_eq!(thin(&mut reads, &params).len(), 8);
+        assert_eq!(thin(&mut reads, (0, 1_000), &params).len(), 8);
         assert_eq!(reads.iter().map(|r| r.name).collect::<Vec<_>>(), [1, 0]);
         // One that lies mostly beside them stays.
         reads = (0..10)
             .map(|n| read(n, 64, "32M", &[b'A'; 32], 30))
             .collect();
         reads.push(read(99, 90, "80M", &[b'A'; 80], 30));
-        assert_eq!(thin(&mut reads, &params), [(64, 96); 8]);
+        assert_eq!(thin(&mut reads, (0, 1_000), &params), [(64, 96); 8]);
         assert_eq!(reads.len(), 3);
         // Long reads are no deep pile.
         reads = vec![read(1, 0, "640M", &[b'A'; 640], 30)];
-        assert!(thin(&mut reads, &params).is_empty());
+        assert!(thin(&mut reads, (0, 1_000), &params).is_empty());
     }
 }

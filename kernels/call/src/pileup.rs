@@ -126,10 +126,13 @@ fn add(
                     && read.ops[place + 1].kind == Kind::Match;
                 let quality = read.quals[index.saturating_sub(1)]
                     .min(read.quals[index.min(read.quals.len() - 1)]);
+                let del = if op.kind == Kind::Deletion { op.len } else { 0 };
+                let end = at + i64::from(del);
+                // What lies beyond the columns belongs to another tile.
+                let inside = inside && pileup.column(at).is_some() && end <= reference.end();
                 if inside && read.mate[index.saturating_sub(1)] != Mate::Counts {
                     let inserted = if op.kind == Kind::Insertion { len } else { 0 };
                     let ins = read.bases[index..index + inserted].to_vec();
-                    let del = if op.kind == Kind::Deletion { op.len } else { 0 };
                     if !ins.contains(&b'N') {
                         let event = Event { pos: at, del, ins };
                         pileup.observations.push(Observation {
@@ -138,8 +141,8 @@ fn add(
                             quality,
                         });
                     }
-                    for n in 0..i64::from(del) {
-                        if let Some(column) = pileup.column(at + n) {
+                    for position in at..end {
+                        if let Some(column) = pileup.column(position) {
                             column.depth += 1;
                             phred::add(&mut column.likelihoods, false, GAP_QUALITY);
                         }

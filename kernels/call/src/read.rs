@@ -81,6 +81,8 @@ pub(crate) fn take(view: &View<'_>, contig_length: u32, params: &Params) -> Opti
     let mut ops = Vec::new();
     for op in view.cigar() {
         match op.kind {
+            // Of a transcript: what it skips says nothing of the genome.
+            Kind::Skip => return None,
             Kind::HardClip | Kind::Padding => {}
             kind if kind.is_aligned() => cigar::push(&mut ops, Kind::Match, op.len),
             kind => cigar::push(&mut ops, kind, op.len),

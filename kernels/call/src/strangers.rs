@@ -18,11 +18,14 @@ const FEW: f64 = 10.0;
 /// ... nor does a smaller share.
 const LEAST_SHARE: f64 = 1e-3;
 
-/// Good bases at homozygous substitutions: all, and those of the reference.
+/// Of the stretches with the largest shares so many are left out, one in so many: collapsed copies of the genome look
+/// like another individual, and a few of them would stand for all.
+const TRIMMED: usize = 10;
+
+/// Good bases at homozygous substitutions by stretch: all, and those of the reference.
 #[derive(Debug, Default)]
 pub(crate) struct Strangers {
-    bases: u64,
-    reference: u64,
+    stretches: Vec<(u64, u64)>,
 }
 
 impl Strangers {
@@ -31,25 +34,33 @@ impl Strangers {
         let mut counts = vec![[0u16; 2]; (to - from).max(0) as usize];
         for read in reads {
             for (position, index) in read.aligned() {
-                if read.quals[index] >= GOOD && (from..to).contains(&position) {
+                let known = window.at(position) != b'N';
+                if known && read.quals[index] >= GOOD && (from..to).contains(&position) {
                     let other = read.bases[index] != window.at(position);
                     let count = &mut counts[(position - from) as usize][usize::from(other)];
                     *count = count.saturating_add(1);
                 }
             }
         }
+        let mut sums = (0, 0);
         for [reference, other] in counts {
             let all = reference.saturating_add(other);
             if all >= LEAST && reference <= all / ONE_IN {
-                self.bases += u64::from(all);
-                self.reference += u64::from(reference);
+                sums.0 += u64::from(all);
+                sums.1 += u64::from(reference);
             }
         }
+        self.stretches.extend((sums.0 > 0).then_some(sums));
     }
 
     /// The share of fragments that come from elsewhere; `None` when none is seen.
     pub(crate) fn share(&self) -> Option<f64> {
-        let (bases, reference) = (self.bases as f64, self.reference as f64);
+        let mut stretches = self.stretches.clone();
+        // The largest share first.
+        stretches.sort_unstable_by(|a, b| (b.1 * a.0).cmp(&(a.1 * b.0)).then(a.cmp(b)));
+        let kept = &stretches[stretches.len() / TRIMMED..];
+        let sum = |of: fn(&(u64, u64)) -> u64| kept.iter().map(of).sum::<u64>() as f64;
+        let (bases, reference) = (sum(|stretch| stretch.0), sum(|stretch| stretch.1));
         let strange = reference - ERROR * bases;
         let share = strange / bases.max(1.0);
         (strange >= FEW && share >= LEAST_SHARE).then_some(share)

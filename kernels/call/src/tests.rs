@@ -17,6 +17,7 @@ use crate::caller::call_all;
 use crate::params::Params;
 
 mod deep;
+mod long;
 mod phase;
 
 const LENGTH: usize = 20_000;

@@ -193,7 +193,7 @@ fn call_region(
         (region.start - PADDING).max(window.start),
         (reach + PADDING).min(window.end()),
     );
-    let span = neighbours::shortened(region, span, candidates);
+    let span = neighbours::shortened(region, reach, span, candidates);
     let reads: Vec<Cow<'_, Read>> = neighbours::calmed(reads, region, span, candidates, window);
     let reads: Vec<&Read> = reads.iter().map(AsRef::as_ref).collect();
     let reads = reads.as_slice();
