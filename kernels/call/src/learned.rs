@@ -16,12 +16,12 @@ use crate::strangers::Strangers;
 use crate::window::Window;
 
 /// Bases of a cell.
-const CELL: u32 = 1 << 14;
+const CELL: u32 = 1 << 17;
 /// Cells with reads that are enough, and cells looked at before giving up.
-const ENOUGH: usize = 192;
-const MOST: usize = 4_096;
+const ENOUGH: usize = 24;
+const MOST: usize = 1_024;
 /// A cell with fewer reads has none.
-const COVERED: usize = 25;
+const COVERED: usize = 200;
 /// Reads that are enough: a second's work.
 const ENOUGH_READS: usize = 250_000;
 /// Bases around a cell that reads and repeats may reach into.

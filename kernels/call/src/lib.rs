@@ -1,8 +1,9 @@
 //! Single-sample small-variant calling: alignments in, banded gVCF records out.
 //!
 //! A tile of the genome is pulled through straight phases: reads, pileup, active regions, haplotypes,
-//! pair-HMM, genotypes, reference blocks. Every decision about a base is a function of the reads near it, so
-//! records do not depend on how the genome is cut or on the number of threads. This crate writes no file and
+//! pair-HMM, genotypes, reference blocks. Every decision about a base is a function of the reads near it (and of what is
+//! learned from the whole file), so records of reads that span up to a kilobase do not depend on how the genome is cut
+//! or on the number of threads. This crate writes no file and
 //! never sees another sample. `docs/methods.md` says what is computed and from which sources.
 
 mod align;
