@@ -164,6 +164,7 @@ impl Script {
             from_gvcf: words.list("gvcf"),
             case: words.text("case"),
             chunks: small("chunks", 0),
+            whole: words.list("whole"),
             regions: small("regions", 0),
             call_shards: small("call", otherwise.call_shards),
             joint_shards: small("joint", otherwise.joint_shards),

@@ -15,6 +15,8 @@ pub(crate) struct Shape {
     pub(crate) from_gvcf: Vec<String>,
     /// In how many chunks reads are aligned.
     pub(crate) chunks: u32,
+    /// Samples that are aligned by one task whatever the chunks of others.
+    pub(crate) whole: Vec<String>,
     /// In how many regions they are merged.
     pub(crate) regions: u32,
     /// All samples are one case.
@@ -39,6 +41,7 @@ impl Default for Shape {
             samples: Vec::new(),
             from_gvcf: Vec::new(),
             chunks: 0,
+            whole: Vec::new(),
             regions: 0,
             case: String::new(),
             call_shards: 2,
@@ -121,8 +124,10 @@ impl Shape {
         if self.from_gvcf.iter().any(|given| given == name) {
             sample.gvcf = Some(file(&format!("/in/{name}.g.vcf.gz")));
         } else {
-            sample.align_chunks = self.chunks;
-            sample.merge_regions = self.regions;
+            if !self.whole.iter().any(|whole| whole == name) {
+                sample.align_chunks = self.chunks;
+                sample.merge_regions = self.regions;
+            }
             sample.read_groups = vec![v1::ReadGroup {
                 id: format!("{name}.1"),
                 library: name.to_owned(),
