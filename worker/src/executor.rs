@@ -13,6 +13,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use crate::agent::TaskResult;
 use crate::control::Control;
 use crate::fault::Fault;
+use crate::indexed::Kept;
 use crate::measure;
 use crate::metrics::Meter;
 use crate::task::{self, Context};
@@ -27,17 +28,28 @@ pub struct Execution {
 }
 
 /// Runs an attempt to its end on this thread and a pool of its own; comes back when everything is published or
-/// nothing is. `scratch` is a directory of this process for what is spilled.
+/// nothing is.
 #[must_use]
-pub fn execute(start: &v1::Start, scratch: &Path, control: &Control, meter: &Meter) -> Execution {
-    supervise(start, scratch, control, meter, task::run)
+pub fn execute(start: &v1::Start, around: Around<'_>) -> Execution {
+    supervise(start, around, task::run)
+}
+
+/// What a worker gives an attempt to work with.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// A directory of this process for what is spilled.
+    pub scratch: &'a Path,
+    /// Whether to stop, and where progress is told.
+    pub control: &'a Control,
+    /// Where reads and bases are counted.
+    pub meter: &'a Meter,
+    /// The reference index that stays mapped between tasks.
+    pub kept: &'a Kept,
 }
 
 fn supervise(
     start: &v1::Start,
-    scratch: &Path,
-    control: &Control,
-    meter: &Meter,
+    around: Around<'_>,
     task: impl FnOnce(&Context<'_>) -> Result<v1::Manifest, Fault> + Send,
 ) -> Execution {
     let spec = start.spec.clone().unwrap_or_default();
@@ -45,13 +57,14 @@ fn supervise(
         Ok(pool) => pool,
         Err(fault) => return Execution::failed(&fault, 0),
     };
-    let outcome = in_scratch(scratch, start.attempt, |scratch| {
+    let outcome = in_scratch(around.scratch, start.attempt, |scratch| {
         let context = Context {
             spec: &spec,
             attempt: start.attempt,
             scratch,
-            control,
-            meter,
+            control: around.control,
+            meter: around.meter,
+            kept: around.kept,
         };
         catch_unwind(AssertUnwindSafe(|| pool.install(|| task(&context))))
             .unwrap_or_else(|payload| Err(panicked(&spec, payload.as_ref())))
@@ -128,10 +141,11 @@ mod tests {
     use kumi_proto::v1;
     use rayon::prelude::*;
 
-    use super::supervise;
+    use super::{Around, supervise};
     use crate::agent::TaskResult;
     use crate::control::Control;
     use crate::fault::Fault;
+    use crate::indexed::Kept;
     use crate::measure;
     use crate::metrics::Meter;
     use crate::task::Context;
@@ -148,13 +162,13 @@ mod tests {
             attempt: 3,
             spec: Some(spec),
         };
-        let execution = supervise(
-            &start,
-            scratch.path(),
-            &Control::default(),
-            &Meter::default(),
-            task,
-        );
+        let around = Around {
+            scratch: scratch.path(),
+            control: &Control::default(),
+            meter: &Meter::default(),
+            kept: &Kept::default(),
+        };
+        let execution = supervise(&start, around, task);
         let left = std::fs::read_dir(scratch.path()).expect("there").count();
         assert_eq!(left, 0, "scratch is gone whatever became of the task");
         execution

@@ -13,9 +13,12 @@ use kumi_seq::interval::Interval;
 #[derive(Clone, Debug)]
 pub struct Indexed(pub Arc<Index>);
 
-/// The index that was opened last.
-static LAST: Mutex<Option<Opened>> = Mutex::new(None);
+/// The index that was opened last, which stays mapped between the tasks of a worker: those that follow each other do
+/// not fault in again, page by page, what is in memory.
+#[derive(Debug, Default)]
+pub struct Kept(Mutex<Option<Opened>>);
 
+#[derive(Debug)]
 struct Opened {
     path: PathBuf,
     /// Device, inode, size, and time of the last change in seconds and nanoseconds: another file has others.
@@ -23,10 +26,10 @@ struct Opened {
     index: Arc<Index>,
 }
 
-impl Indexed {
-    /// Opens an index. The one that this process opened last stays mapped: tasks that follow each other do not fault
-    /// in again, page by page, what is in memory.
-    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+impl Kept {
+    /// Opens an index, or gives the one that is kept if it is of this file. Tasks that want it meanwhile wait: two
+    /// would map it twice.
+    pub(crate) fn open(&self, path: &Path) -> Result<Indexed, OpenError> {
         let file = std::fs::metadata(path).map(|found| {
             let (seconds, nanoseconds) = (found.mtime(), found.mtime_nsec());
             [
@@ -37,11 +40,11 @@ impl Indexed {
                 nanoseconds.into(),
             ]
         });
-        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(opened), Ok(file)) = (&*last, &file)
             && (opened.path.as_path(), &opened.file) == (path, file)
         {
-            return Ok(Self(Arc::clone(&opened.index)));
+            return Ok(Indexed(Arc::clone(&opened.index)));
         }
         // What is mapped of another index goes first.
         *last = None;
@@ -51,7 +54,7 @@ impl Indexed {
             file,
             index: Arc::clone(&index),
         });
-        Ok(Self(index))
+        Ok(Indexed(index))
     }
 }
 

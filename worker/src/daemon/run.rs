@@ -10,8 +10,9 @@ use tokio::sync::mpsc;
 use super::session::Session;
 use crate::agent::{Action, Agent, Input, TaskResult};
 use crate::control::Control;
-use crate::executor::{Execution, execute};
+use crate::executor::{Around, Execution, execute};
 use crate::fault::Fault;
+use crate::indexed::Kept;
 use crate::metrics::Metrics;
 use crate::scratch::Scratch;
 
@@ -37,6 +38,7 @@ pub(super) struct Loop {
     agent: Agent,
     metrics: Metrics,
     scratch: Scratch,
+    kept: Arc<Kept>,
     offered: (u32, u64),
     began: Instant,
     session: Option<Session>,
@@ -58,6 +60,7 @@ impl Loop {
             agent,
             metrics,
             scratch,
+            kept: Arc::default(),
             offered,
             began: Instant::now(),
             session: None,
@@ -199,10 +202,17 @@ impl Loop {
         );
         tracing::info!(attempt, stage = stage.label(), "task started");
         let (events, scratch) = (self.events.clone(), self.scratch.path().to_owned());
+        let kept = Arc::clone(&self.kept);
         let spawned = std::thread::Builder::new()
             .name(format!("kumi-a{attempt}"))
             .spawn(move || {
-                let execution = execute(&start, &scratch, &control, &meter);
+                let around = Around {
+                    scratch: &scratch,
+                    control: &control,
+                    meter: &meter,
+                    kept: &kept,
+                };
+                let execution = execute(&start, around);
                 let _ = events.send(Event::Ended { attempt, execution });
             });
         if let Err(error) = spawned {

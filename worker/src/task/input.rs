@@ -76,7 +76,7 @@ impl Context<'_> {
         let reference =
             reference.ok_or_else(|| self.internal("the specification names no reference"))?;
         let path = self.root()?.join(&reference.path);
-        let indexed = Indexed::open(&path).map_err(|error| match &error {
+        let indexed = self.kept.open(&path).map_err(|error| match &error {
             OpenError::Io { .. } => self.transient(format_args!(
                 "{}; if it is gone, run `kumi cohort retry`",
                 chain(&error)

@@ -39,6 +39,7 @@ use kumi_proto::v1::spec::Kind;
 
 use crate::control::Control;
 use crate::fault::Fault;
+use crate::indexed::Kept;
 use crate::metrics::Meter;
 use crate::store;
 
@@ -54,6 +55,8 @@ pub(crate) struct Context<'a> {
     pub(crate) control: &'a Control,
     /// Where reads and bases are counted.
     pub(crate) meter: &'a Meter,
+    /// The reference index that an earlier task of this worker opened.
+    pub(crate) kept: &'a Kept,
 }
 
 /// Does what the specification says, on the current rayon pool.

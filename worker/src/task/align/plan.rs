@@ -129,6 +129,7 @@ mod tests {
 
     use super::Plan;
     use crate::control::Control;
+    use crate::indexed::Kept;
     use crate::metrics::Meter;
     use crate::task::Context;
 
@@ -163,6 +164,7 @@ mod tests {
             scratch: std::path::Path::new("/"),
             control: &Control::default(),
             meter: &Meter::default(),
+            kept: &Kept::default(),
         };
         let bytes = plan.encode(&context).expect("encoded");
         assert_eq!(Plan::decode(&bytes), Some(plan));

@@ -10,8 +10,9 @@ use kumi_seq::interval::Interval;
 
 use crate::agent::TaskResult;
 use crate::control::Control;
-use crate::executor::execute;
+use crate::executor::{Around, execute};
 use crate::fingerprint;
+use crate::indexed::Kept;
 use crate::metrics::Meter;
 
 pub(super) fn example() -> PathBuf {
@@ -30,6 +31,7 @@ pub(super) struct House {
     pub(super) cores: u32,
     contigs: Vec<v1::Contig>,
     attempts: std::cell::Cell<u64>,
+    kept: Kept,
 }
 
 impl House {
@@ -40,6 +42,7 @@ impl House {
             cores,
             contigs: Vec::new(),
             attempts: std::cell::Cell::new(0),
+            kept: Kept::default(),
         }
     }
 
@@ -185,7 +188,13 @@ impl House {
             spec: Some(spec),
         };
         let scratch = self.root.path().join("scratch");
-        execute(&start, &scratch, control, &Meter::default()).result
+        let around = Around {
+            scratch: &scratch,
+            control,
+            meter: &Meter::default(),
+            kept: &self.kept,
+        };
+        execute(&start, around).result
     }
 
     pub(super) fn done(&self, spec: v1::Spec) -> v1::Manifest {

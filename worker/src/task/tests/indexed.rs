@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::house::House;
-use crate::indexed::Indexed;
+use crate::indexed::Kept;
 
 #[test]
 fn a_file_is_mapped_once_and_another_in_its_place_is_another() {
@@ -12,14 +12,15 @@ fn a_file_is_mapped_once_and_another_in_its_place_is_another() {
     let path = Path::new(&reference.path);
     let copy = house.root.path().join("copy.kidx");
     std::fs::copy(path, &copy).expect("copied");
-    let open = |path: &Path| Indexed::open(path).expect("an index").0;
-    // Another test may open an index between the two.
-    let twice = || Arc::ptr_eq(&open(path), &open(path));
-    assert!((0..100).any(|_| twice()));
+    let kept = Kept::default();
+    let open = |path: &Path| kept.open(path).expect("an index").0;
     let first = open(path);
+    assert!(Arc::ptr_eq(&first, &open(path)));
+    let other = Kept::default().open(path).expect("an index").0;
+    assert!(!Arc::ptr_eq(&first, &other), "of another worker");
     assert!(!Arc::ptr_eq(&first, &open(&copy)));
     std::fs::rename(&copy, path).expect("replaced");
     assert!(!Arc::ptr_eq(&first, &open(path)));
     std::fs::remove_file(path).expect("removed");
-    assert!(Indexed::open(path).is_err());
+    assert!(kept.open(path).is_err());
 }
