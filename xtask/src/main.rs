@@ -3,6 +3,7 @@
 mod accuracy;
 mod bench_align;
 mod bench_call;
+mod once;
 
 use std::process::ExitCode;
 

@@ -2,16 +2,13 @@
 
 use kumi_index::minimizer::K;
 
+use crate::params::Params;
 use crate::seed::Anchor;
 
 /// Anchors farther apart in the reference belong to different alignments.
 const DISTANCE_MAX: u64 = 500;
 /// Diagonals farther apart belong to different alignments.
 const DRIFT_MAX: u64 = 120;
-/// Up to here an extension sees both diagonals, whichever it starts from.
-const DRIFT_NEAR: i32 = 24;
-/// What a longer gap costs before its bases.
-const GAP_OPEN: i32 = 6;
 /// Predecessors looked at.
 const LOOK_BACK: usize = 40;
 
@@ -49,11 +46,16 @@ pub(crate) struct Buffers {
     used: Vec<bool>,
 }
 
-/// Chains sorted anchors; the best chains first, at most `max`. Ties go by place, so that the result is a
+/// Chains sorted anchors; the best chains first, at most `chains_max`. Ties go by place, so that the result is a
 /// function of the anchors alone.
-pub(crate) fn chains(anchors: &[Anchor], max: usize, buffers: &mut Buffers, into: &mut Vec<Chain>) {
+pub(crate) fn chains(
+    anchors: &[Anchor],
+    params: &Params,
+    buffers: &mut Buffers,
+    into: &mut Vec<Chain>,
+) {
     into.clear();
-    score(anchors, buffers);
+    score(anchors, params, buffers);
     let Buffers {
         score,
         previous,
@@ -67,7 +69,7 @@ pub(crate) fn chains(anchors: &[Anchor], max: usize, buffers: &mut Buffers, into
     used.clear();
     used.resize(anchors.len(), false);
     for end in order.iter().map(|&rank| rank as u32 as usize) {
-        if used[end] || into.len() >= max {
+        if used[end] || into.len() >= params.chains_max {
             continue;
         }
         let mut chain = Chain {
@@ -102,7 +104,7 @@ pub(crate) fn chains(anchors: &[Anchor], max: usize, buffers: &mut Buffers, into
 }
 
 /// The best score of a chain that ends in each anchor, and the anchor before it.
-fn score(anchors: &[Anchor], buffers: &mut Buffers) {
+fn score(anchors: &[Anchor], params: &Params, buffers: &mut Buffers) {
     let Buffers {
         score, previous, ..
     } = buffers;
@@ -126,9 +128,10 @@ fn score(anchors: &[Anchor], buffers: &mut Buffers) {
             }
             let gap = match drift as i32 {
                 0 => 0,
-                near @ 1..=DRIFT_NEAR => 2 + near / 8,
+                // An extension sees both diagonals, whichever it starts from.
+                near if near <= params.band as i32 => 2 + near / 8,
                 // As an alignment would pay: what it cannot make good ends before the gap.
-                far => GAP_OPEN + far,
+                far => params.gap_open + far * params.gap_extend,
             };
             let gained = (K as u64).min(step).min(distance) as i32 - gap;
             if score[before] + gained > best {

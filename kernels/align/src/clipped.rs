@@ -1,6 +1,6 @@
 //! Alignments that end at a gap longer than the band of an extension: what is clipped is looked for farther away.
 
-use crate::extend::{Alignment, Buffers, banded};
+use crate::extend::{Alignment, Buffers, on_diagonals};
 use crate::params::Params;
 use crate::read::Read;
 use crate::setting::Setting;
@@ -48,18 +48,13 @@ fn extend(
     alignment: &Alignment,
     buffers: &mut Buffers,
 ) -> Option<Alignment> {
-    let &Alignment {
-        contig, reverse, ..
-    } = alignment;
-    let length = i64::from(setting.view.contigs().get(contig)?.length);
     let first = i64::from(alignment.start) - i64::from(alignment.query.0);
     let last = i64::from(alignment.end) - i64::from(alignment.query.1);
     let diagonals = (first.min(last) - REACH, first.max(last) + REACH);
-    let start = diagonals.0.clamp(0, length);
-    let end = (diagonals.1 + read.len() as i64).clamp(start, length);
-    let window = (start as u32, end as u32);
-    let codes = read.codes(reverse);
-    banded(setting, codes, reverse, contig, window, diagonals, buffers)
+    let &Alignment {
+        contig, reverse, ..
+    } = alignment;
+    on_diagonals(setting, read, reverse, contig, diagonals, buffers)
 }
 
 #[cfg(test)]

@@ -48,23 +48,12 @@ pub(crate) fn gapped(
     let middle = (chain.diagonals.0 + i64::from(chain.query.0)).max(0) as u64;
     let (contig, _) = view.locate(middle);
     let offset = view.offset(contig) as i64;
-    let length = i64::from(view.contigs().get(contig)?.length);
     let band = i64::from(setting.params.band);
     let wide = (
         chain.diagonals.0 - offset - band,
         chain.diagonals.1 - offset + band,
     );
-    let start = wide.0.clamp(0, length);
-    let end = (wide.1 + read.len() as i64).clamp(start, length);
-    banded(
-        setting,
-        read.codes(chain.reverse),
-        chain.reverse,
-        contig,
-        (start as u32, end as u32),
-        wide,
-        buffers,
-    )
+    on_diagonals(setting, read, chain.reverse, contig, wide, buffers)
 }
 
 /// Extends a read around diagonals of the concatenation, with gaps.
@@ -77,24 +66,30 @@ pub(crate) fn around(
 ) -> Option<Alignment> {
     let Setting { view, params, .. } = setting;
     let (contig, start) = view.locate(diagonals.0 + read.len() as u64 / 2);
-    let length = i64::from(view.contigs().get(contig)?.length);
     let band = i64::from(params.band);
     let first = start as i64 - read.len() as i64 / 2;
     let wide = (
         first - band,
         first + (diagonals.1 - diagonals.0) as i64 + band,
     );
-    let start = wide.0.clamp(0, length);
-    let end = (wide.1 + read.len() as i64).clamp(start, length);
-    banded(
-        setting,
-        read.codes(reverse),
-        reverse,
-        contig,
-        (start as u32, end as u32),
-        wide,
-        buffers,
-    )
+    on_diagonals(setting, read, reverse, contig, wide, buffers)
+}
+
+/// Extends a read on diagonals of a contig (position minus query), with gaps.
+pub(crate) fn on_diagonals(
+    setting: Setting<'_>,
+    read: &Read,
+    reverse: bool,
+    contig: ContigId,
+    diagonals: (i64, i64),
+    buffers: &mut Buffers,
+) -> Option<Alignment> {
+    let length = i64::from(setting.view.contigs().get(contig)?.length);
+    let start = diagonals.0.clamp(0, length);
+    let end = (diagonals.1 + read.len() as i64).clamp(start, length);
+    let window = (start as u32, end as u32);
+    let codes = read.codes(reverse);
+    banded(setting, codes, reverse, contig, window, diagonals, buffers)
 }
 
 /// Aligns a read to a window of a contig, looking at the given diagonals (position minus query).

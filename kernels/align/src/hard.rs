@@ -126,7 +126,7 @@ fn ungapped(
     let perfect = read.len() as i32 * params.match_score;
     let edit = params.match_score + params.mismatch;
     unseen[side] = perfect - seeds.edits(0) * edit;
-    chains(anchors, params.chains_max, chaining, all);
+    chains(anchors, params, chaining, all);
     let Some(best) = all.first() else {
         return;
     };

@@ -29,7 +29,7 @@ pub(crate) fn likelihoods(fragments: &[Vec<f64>], alleles: usize, ploidy: u8) ->
 }
 
 /// log10 of the mean of two probabilities given as log10.
-fn mean_of_two(a: f64, b: f64) -> f64 {
+pub(crate) fn mean_of_two(a: f64, b: f64) -> f64 {
     let (high, low) = if a > b { (a, b) } else { (b, a) };
     high + (1.0 + 10f64.powf(low - high)).log10() - 2f64.log10()
 }

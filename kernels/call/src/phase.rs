@@ -1,5 +1,6 @@
 //! Physical phasing: heterozygous sites of a region whose alleles the same fragments carry.
 
+use crate::genotype::mean_of_two;
 use crate::likelihood::Fragment;
 use crate::line::plain;
 use crate::site::{Called, Site};
@@ -62,8 +63,8 @@ fn in_order(a: &Called, b: &Called, fragments: &[Fragment]) -> f64 {
         .filter(|fragment| covers(fragment, &a.site) && covers(fragment, &b.site))
         .map(|fragment| {
             let likelihood = |n, m| together(fragment, (a, of(a, n)), (b, of(b, m)));
-            let odds =
-                sum(likelihood(0, 0), likelihood(1, 1)) - sum(likelihood(0, 1), likelihood(1, 0));
+            let odds = mean_of_two(likelihood(0, 0), likelihood(1, 1))
+                - mean_of_two(likelihood(0, 1), likelihood(1, 0));
             if odds.is_finite() { odds } else { 0.0 }
         })
         .sum()
@@ -84,12 +85,6 @@ fn together(fragment: &Fragment, (a, of_a): (&Called, usize), (b, of_b): (&Calle
             .fold(f64::INFINITY, f64::min)
     };
     with_both.reduce(f64::max).unwrap_or_else(lowest)
-}
-
-/// log10 of the sum of two numbers given as log10.
-fn sum(a: f64, b: f64) -> f64 {
-    let (high, low) = if a > b { (a, b) } else { (b, a) };
-    high + (1.0 + 10f64.powf(low - high)).log10()
 }
 
 #[cfg(test)]

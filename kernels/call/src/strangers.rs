@@ -107,4 +107,14 @@ mod tests {
         strangers.count(&reads[..2], &window, (0, 400));
         assert_eq!(strangers.share(), None, "too few reads at a site");
     }
+
+    #[test]
+    fn a_few_collapsed_copies_do_not_stand_for_all() {
+        let mut stretches = vec![(1_000, 0); 18];
+        stretches.extend([(1_000, 100); 2]);
+        assert_eq!(Strangers { stretches }.share(), None);
+        let stretches = vec![(1_000, 10); 20];
+        let share = Strangers { stretches }.share().expect("everywhere");
+        assert!((share - 0.0097).abs() < 1e-9, "{share}");
+    }
 }

@@ -7,9 +7,10 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use clap::ValueEnum;
 
-use crate::accuracy::tools::{note, ok, shell};
+use crate::accuracy::tools::{ok, shell};
 use crate::bench_align::aligner::Aligner;
 use crate::bench_align::{Args, Genome};
+use crate::once::once;
 
 /// Simulated bases besides the real ones, in millions.
 const SIMULATED_MEGABASES: &str = "232";
@@ -158,18 +159,4 @@ impl Data {
         self.work
             .join(format!("{}.{aligner:?}.sam", files.name).to_lowercase())
     }
-}
-
-/// Makes a file under another name and gives it its own when it is complete, unless it is there.
-fn once<T>(file: &Path, make: impl FnOnce(&Path) -> anyhow::Result<T>) -> anyhow::Result<()> {
-    if file.is_file() {
-        return Ok(());
-    }
-    note(&format!("making {}", file.display()));
-    let mut partial = file.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    make(&partial)?;
-    fs::rename(partial, file)?;
-    Ok(())
 }

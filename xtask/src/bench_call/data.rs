@@ -15,6 +15,7 @@ use crate::bench_call::random::Random;
 use crate::bench_call::reads::{self, Haplotype, Library};
 use crate::bench_call::tracts::{self, Tract};
 use crate::bench_call::variants::{self, Variant};
+use crate::once::once;
 
 /// What random numbers are for.
 const VARIANTS: u64 = 1;
@@ -219,18 +220,4 @@ fn bed(contigs: &[Contig], stretches: &[Stretch]) -> String {
         )
     };
     stretches.iter().map(line).collect()
-}
-
-/// Makes a file under another name and gives it its own when it is complete, unless it is there.
-fn once<T>(file: &Path, make: impl FnOnce(&Path) -> anyhow::Result<T>) -> anyhow::Result<()> {
-    if file.is_file() {
-        return Ok(());
-    }
-    note(&format!("making {}", file.display()));
-    let mut partial = file.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    make(&partial)?;
-    fs::rename(partial, file)?;
-    Ok(())
 }
