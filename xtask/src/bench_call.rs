@@ -8,7 +8,6 @@ mod calibration;
 mod callers;
 mod data;
 mod genome;
-mod random;
 mod reads;
 mod score;
 mod tracts;

@@ -3,7 +3,9 @@
 mod accuracy;
 mod bench_align;
 mod bench_call;
+mod bench_joint;
 mod once;
+mod random;
 
 use std::process::ExitCode;
 
@@ -20,6 +22,8 @@ enum Task {
     /// Call simulated reads in alternation with bcftools and freebayes; print accuracy by class of variant, calibration
     /// and cost
     BenchCall(bench_call::Args),
+    /// Genotype simulated cohorts of growing size beside bcftools merge; print CPU, memory and bytes
+    BenchJoint(bench_joint::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -27,5 +31,6 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::Accuracy(args) => accuracy::run(&args),
         Task::BenchAlign(args) => bench_align::run(&args),
         Task::BenchCall(args) => bench_call::run(&args),
+        Task::BenchJoint(args) => bench_joint::run(&args),
     }
 }

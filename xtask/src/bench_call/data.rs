@@ -11,11 +11,11 @@ use anyhow::Context;
 use crate::accuracy::tools::{note, ok, shell};
 use crate::bench_call::Args;
 use crate::bench_call::genome::{self, Contig, Stretch};
-use crate::bench_call::random::Random;
 use crate::bench_call::reads::{self, Haplotype, Library};
 use crate::bench_call::tracts::{self, Tract};
 use crate::bench_call::variants::{self, Variant};
 use crate::once::once;
+use crate::random::Random;
 
 /// What random numbers are for.
 const VARIANTS: u64 = 1;

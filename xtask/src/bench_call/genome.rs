@@ -187,7 +187,7 @@ fn words(bases: &[u8]) -> impl Iterator<Item = (usize, u64)> {
 #[cfg(test)]
 mod tests {
     use super::{CELL, Contig, Stretch, WORD, choose, scored, words};
-    use crate::bench_call::random::Random;
+    use crate::random::Random;
 
     fn sequence(seed: u64, length: usize) -> Vec<u8> {
         let mut random = Random::new(seed, 0);

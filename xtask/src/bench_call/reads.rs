@@ -6,8 +6,8 @@
 
 use std::io::Write;
 
-use crate::bench_call::random::Random;
 use crate::bench_call::tracts::{self, Tract};
+use crate::random::Random;
 
 /// Quality and error rate of each bin.
 const BINS: [(u8, f64); 4] = [(37, 0.0003), (23, 0.005), (12, 0.065), (2, 0.3)];
@@ -211,7 +211,7 @@ fn sequenced(mut bases: Vec<u8>, second: bool, random: &mut Random) -> (Vec<u8>,
 #[cfg(test)]
 mod tests {
     use super::{Haplotype, Library, Stutter, write};
-    use crate::bench_call::random::Random;
+    use crate::random::Random;
 
     /// Lines of bases of both files.
     fn reads(library: &Library, bases: &[u8]) -> [Vec<String>; 2] {

@@ -6,8 +6,8 @@
 //! (slippage explains three quarters of all indels, ibid.), the rest are deletions and insertions of any sequence.
 //! What the paper does not say is ours: two homopolymers for each other repeat, sizes, multi-allelic sites, clusters.
 
-use crate::bench_call::random::Random;
 use crate::bench_call::tracts::Tract;
+use crate::random::Random;
 
 const SNV_RATE: f64 = 1e-3;
 const INDEL_RATE: f64 = 1.0 / 7_500.0;

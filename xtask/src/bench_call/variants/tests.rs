@@ -1,6 +1,6 @@
-use crate::bench_call::random::Random;
 use crate::bench_call::tracts;
 use crate::bench_call::variants::{Change, haplotype, plan, variant};
+use crate::random::Random;
 
 #[test]
 fn changes_of_a_repeat_are_written_from_its_left() {
