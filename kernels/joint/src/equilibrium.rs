@@ -11,18 +11,14 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Counts diploid genotypes; others are passed over.
-    pub(crate) fn of<'a>(genotypes: impl Iterator<Item = &'a [usize]>) -> Self {
-        let mut counts = Self::default();
-        for genotype in genotypes {
-            match genotype {
-                [0, 0] => counts.reference += 1,
-                [0, _] => counts.heterozygous += 1,
-                [_, _] => counts.alternative += 1,
-                _ => {}
-            }
+    /// Adds samples of a genotype; ones that are not diploid are passed over.
+    pub(crate) fn add(&mut self, genotype: &[u16], samples: u32) {
+        match genotype {
+            [0, 0] => self.reference += samples,
+            [0, _] => self.heterozygous += samples,
+            [_, _] => self.alternative += samples,
+            _ => {}
         }
-        counts
     }
 
     /// Number of diploid samples called.

@@ -1,12 +1,14 @@
 //! Genotypes of a cohort at a site.
 
 use crate::allele::Part;
+use crate::column::{Cell, Class, Column};
+use crate::equilibrium::Counts;
 use crate::evidence::diploid;
 use crate::frequency::{Prior, frequencies, is_informative};
-use crate::number::{PHRED_MAX, phred};
+use crate::number::{PHRED_MAX, phred, quality};
 use crate::params::Params;
 use crate::project::{NoCall, Projected, project};
-use crate::site::{Site, is_spanned};
+use crate::site::Site;
 use crate::track::Track;
 
 /// Carriers whose evidence makes up QUAL: with a fixed number it does not grow with the cohort.
@@ -17,96 +19,217 @@ const PRIOR_SUBSTITUTION: f64 = 30.0;
 const PRIOR_OTHER: f64 = 39.0;
 
 /// A sample's genotype.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Genotype {
-    /// The alleles, sorted; one of a haploid sample; none when it is not called.
-    pub(crate) alleles: Vec<usize>,
+    pair: [u16; 2],
+    copies: u8,
     /// Phred that it is wrong, 0 to 99.
     pub(crate) quality: u8,
+    pub(crate) no_call: Option<NoCall>,
     /// Phred that the sample carries no sequence other than the reference.
     carrier: f64,
 }
 
+impl Genotype {
+    /// The alleles, sorted; one of a haploid sample; none when it is not called.
+    pub(crate) fn alleles(&self) -> &[u16] {
+        &self.pair[..usize::from(self.copies)]
+    }
+
+    fn missing(no_call: Option<NoCall>) -> Self {
+        Self {
+            pair: [0; 2],
+            copies: 0,
+            quality: 0,
+            no_call,
+            carrier: 0.0,
+        }
+    }
+}
+
 /// A site with everybody's genotype.
-#[derive(Debug)]
-pub(crate) struct Genotyped {
+pub(crate) struct Genotyped<'a> {
     pub(crate) site: Site,
-    pub(crate) samples: Vec<Projected>,
-    pub(crate) genotypes: Vec<Genotype>,
+    pub(crate) quality: f64,
     /// Copies of every allele in called genotypes, REF first.
     pub(crate) copies: Vec<u32>,
-    pub(crate) quality: f64,
+    /// Samples with a called genotype.
+    pub(crate) called: u32,
+    /// Diploid genotypes.
+    pub(crate) diploid: Counts,
+    column: &'a Column<'a>,
+    groups: Vec<Group>,
+    own: Vec<(Projected, Genotype)>,
+}
+
+/// Samples that blocks of one class cover.
+struct Group {
+    class: Class,
+    samples: u32,
+    genotype: Genotype,
+}
+
+/// What is known of a sample at a site.
+pub(crate) struct Sample<'a> {
+    pub(crate) genotype: &'a Genotype,
+    pub(crate) depth: Option<u32>,
+    pub(crate) evidence: Evidence<'a>,
+}
+
+/// Where a sample's likelihoods come from.
+pub(crate) enum Evidence<'a> {
+    /// A reference block, or no record at all.
+    Block(&'a Class),
+    /// Its own records of the site.
+    Own(&'a Projected),
+}
+
+impl Genotyped<'_> {
+    /// All samples, in order.
+    pub(crate) fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
+        self.column.cells().map(|cell| match cell {
+            Cell::Kind(kind) => {
+                let group = &self.groups[self.column.group(kind)];
+                Sample {
+                    genotype: &group.genotype,
+                    depth: self.column.depth(kind),
+                    evidence: Evidence::Block(&group.class),
+                }
+            }
+            Cell::Own(own) => {
+                let (projected, genotype) = &self.own[own];
+                Sample {
+                    genotype,
+                    depth: projected.depth,
+                    evidence: Evidence::Own(projected),
+                }
+            }
+        })
+    }
+
+    /// Genotypes, and how many samples have each.
+    fn genotypes(&self) -> impl Iterator<Item = (&Genotype, u32)> {
+        let groups = self.groups.iter();
+        let groups = groups.map(|group| (&group.genotype, group.samples));
+        groups.chain(self.own.iter().map(|(_, genotype)| (genotype, 1)))
+    }
+
+    fn genotypes_mut(&mut self) -> impl Iterator<Item = &mut Genotype> {
+        let groups = self.groups.iter_mut().map(|group| &mut group.genotype);
+        groups.chain(self.own.iter_mut().map(|(_, genotype)| genotype))
+    }
+
+    /// Counts what is called.
+    fn count(&mut self) {
+        let mut copies = vec![0u32; self.site.alleles()];
+        let (mut called, mut diploid) = (0, Counts::default());
+        for (genotype, samples) in self.genotypes() {
+            for allele in genotype.alleles() {
+                copies[usize::from(*allele)] += samples;
+            }
+            called += u32::from(genotype.copies > 0) * samples;
+            diploid.add(genotype.alleles(), samples);
+        }
+        (self.copies, self.called, self.diploid) = (copies, called, diploid);
+    }
 }
 
 /// Genotypes every sample. Alleles that nobody turns out to carry are taken out and the rest is done
 /// again; `None` when no alternative sequence is left, or when all that is left is more probably none.
-pub(crate) fn genotype(mut site: Site, tracks: &[&Track], params: &Params) -> Option<Genotyped> {
-    let quality = params.allele_quality_min;
-    site.spanning = tracks
-        .iter()
-        .any(|track| is_spanned(track, site.start, quality));
+pub(crate) fn genotype<'a>(
+    mut site: Site,
+    column: &'a Column<'a>,
+    tracks: &[&Track],
+    params: &Params,
+) -> Option<Genotyped<'a>> {
+    site.spanning = column.spanned;
     loop {
-        let mut samples: Vec<Projected> =
-            tracks.iter().map(|track| project(track, &site)).collect();
-        let frequencies = frequencies(&samples, site.alleles());
-        let informative = samples.iter().filter(|s| is_informative(s)).count();
-        let prior = Prior::tempered(&frequencies, informative);
-        let mut genotypes: Vec<Genotype> = samples
-            .iter()
-            .map(|sample| decide(sample, &prior, &site))
-            .collect();
-        let copies = copies(&genotypes, &site);
-        if copies[1..].iter().all(|copies| *copies > 0) {
-            let quality = site_quality(&genotypes, &site, informative);
-            for (genotype, sample) in genotypes.iter_mut().zip(&mut samples) {
-                leave_doubtful(genotype, sample, params);
+        let (mut genotyped, informative) = decide_all(site, column, tracks);
+        genotyped.count();
+        let carried = |copies: &u32| *copies > 0;
+        if genotyped.copies[1..].iter().all(carried) {
+            genotyped.quality = site_quality(&genotyped, informative);
+            for genotype in genotyped.genotypes_mut() {
+                leave_doubtful(genotype, params);
             }
-            return (quality > 0.0).then_some(Genotyped {
-                quality,
-                copies: self::copies(&genotypes, &site),
-                site,
-                samples,
-                genotypes,
-            });
+            genotyped.count();
+            return (genotyped.quality > 0.0).then_some(genotyped);
         }
-        let mut keep: Vec<bool> = copies.iter().map(|copies| *copies > 0).collect();
+        let mut keep: Vec<bool> = genotyped.copies.iter().map(carried).collect();
         keep[0] = true;
-        site = site.reduced(&keep)?;
+        site = genotyped.site.reduced(&keep)?;
     }
 }
 
-/// Copies of every allele in genotypes.
-fn copies(genotypes: &[Genotype], site: &Site) -> Vec<u32> {
-    let mut copies = vec![0u32; site.alleles()];
-    for allele in genotypes.iter().flat_map(|genotype| &genotype.alleles) {
-        copies[*allele] += 1;
-    }
-    copies
+/// The likeliest genotypes, and how many samples say something about frequencies.
+fn decide_all<'a>(site: Site, column: &'a Column<'a>, tracks: &[&Track]) -> (Genotyped<'a>, usize) {
+    let own = column.own.iter();
+    let own: Vec<Projected> = own
+        .map(|&sample| project(tracks[sample as usize], &site))
+        .collect();
+    let frequencies = frequencies(&column.groups, &own, site.alleles());
+    let in_groups = column.groups.iter();
+    let in_groups = in_groups.filter(|(class, _)| class.is_informative());
+    let informative = in_groups
+        .map(|(_, samples)| *samples as usize)
+        .sum::<usize>()
+        + own.iter().filter(|sample| is_informative(sample)).count();
+    let prior = Prior::tempered(&frequencies, informative);
+    let sequences = site.alternatives.len();
+    let group = |&(class, samples): &(Class, u32)| {
+        let pl = class.expanded(site.alleles());
+        let genotype = decide((class.ploidy, &pl), class.no_call, &prior, sequences);
+        Group {
+            class,
+            samples,
+            genotype,
+        }
+    };
+    let groups = column.groups.iter().map(group).collect();
+    let alone = |sample: Projected| {
+        let evidence = (sample.ploidy, sample.likelihoods.as_slice());
+        let genotype = decide(evidence, sample.no_call, &prior, sequences);
+        (sample, genotype)
+    };
+    let genotyped = Genotyped {
+        quality: 0.0,
+        copies: Vec::new(),
+        called: 0,
+        diploid: Counts::default(),
+        column,
+        groups,
+        own: own.into_iter().map(alone).collect(),
+        site,
+    };
+    (genotyped, informative)
 }
 
 /// Does not call a genotype that is too doubtful. It has spoken for its alleles before: that somebody carries one can
 /// be certain where how many copies is not.
-fn leave_doubtful(genotype: &mut Genotype, sample: &mut Projected, params: &Params) {
-    if sample.no_call.is_none() && genotype.quality < params.genotype_quality_min {
-        genotype.alleles.clear();
-        sample.no_call = Some(NoCall::LowQuality);
+fn leave_doubtful(genotype: &mut Genotype, params: &Params) {
+    if genotype.no_call.is_none() && genotype.quality < params.genotype_quality_min {
+        genotype.copies = 0;
+        genotype.no_call = Some(NoCall::LowQuality);
     }
 }
 
-/// The likeliest genotype by likelihood and prior.
-fn decide(sample: &Projected, prior: &Prior, site: &Site) -> Genotype {
-    let mut genotype = Genotype {
-        alleles: Vec::new(),
-        quality: 0,
-        carrier: 0.0,
-    };
-    if sample.no_call.is_some() {
+/// The likeliest genotype by likelihood (PL of a sample of some ploidy) and prior, at a site with so many
+/// alternative sequences.
+fn decide(
+    (ploidy, pl): (u8, &[u32]),
+    no_call: Option<NoCall>,
+    prior: &Prior,
+    sequences: usize,
+) -> Genotype {
+    let mut genotype = Genotype::missing(no_call);
+    if no_call.is_some() {
         return genotype;
     }
-    let is_sequence = |allele: usize| allele > 0 && allele <= site.alternatives.len();
-    let homozygous = likeliest(sample).is_some_and(|(a, b)| a == b && a > 0);
+    let is_sequence = |allele: usize| allele > 0 && allele <= sequences;
+    let homozygous = likeliest(ploidy, pl).is_some_and(|(a, b)| a == b && a > 0);
     let (mut total, mut best, mut others, mut plain) = (0.0, -1.0, 0.0, 0.0);
-    prior.genotypes(sample, |a, b, weight| {
+    let mut called = (0, 0);
+    prior.genotypes(ploidy, pl, |a, b, weight| {
         total += weight;
         if !is_sequence(a) && !is_sequence(b) {
             plain += weight;
@@ -115,32 +238,27 @@ fn decide(sample: &Projected, prior: &Prior, site: &Site) -> Genotype {
         if weight > best && !(homozygous && b == 0) {
             others += f64::max(best, 0.0);
             best = weight;
-            genotype.alleles = if sample.ploidy == 1 {
-                vec![a]
-            } else {
-                vec![a, b]
-            };
+            called = (a, b);
         } else {
             others += weight;
         }
     });
-    genotype.quality = phred(others / total).round().min(99.0) as u8;
-    if genotype.alleles.iter().any(|allele| is_sequence(*allele)) {
+    genotype.pair = [called.0 as u16, called.1 as u16];
+    genotype.copies = ploidy;
+    genotype.quality = quality(others / total);
+    if is_sequence(called.0) || is_sequence(called.1) {
         genotype.carrier = phred(plain / total);
     }
     genotype
 }
 
 /// The genotype of PL 0; none when it is not the only one.
-fn likeliest(sample: &Projected) -> Option<(usize, usize)> {
-    let pl = &sample.likelihoods;
-    let mut found = None;
-    let alleles = if sample.ploidy == 1 {
+fn likeliest(ploidy: u8, pl: &[u32]) -> Option<(usize, usize)> {
+    if ploidy == 1 {
         return pl.iter().position(|pl| *pl == 0).map(|a| (a, a));
-    } else {
-        (0..).take_while(|b| diploid(*b, *b) < pl.len())
-    };
-    for b in alleles {
+    }
+    let mut found = None;
+    for b in (0..).take_while(|b| diploid(*b, *b) < pl.len()) {
         for a in 0..=b {
             if pl[diploid(a, b)] == 0 {
                 if found.is_some() {
@@ -154,15 +272,19 @@ fn likeliest(sample: &Projected) -> Option<(usize, usize)> {
 }
 
 /// Phred that nobody carries an alternative sequence, from the best carriers and what is known of genomes.
-fn site_quality(genotypes: &[Genotype], site: &Site, samples: usize) -> f64 {
-    let mut carriers: Vec<f64> = genotypes
-        .iter()
-        .map(|genotype| genotype.carrier.min(CARRIER_PHRED_MAX))
+fn site_quality(genotyped: &Genotyped<'_>, samples: usize) -> f64 {
+    let mut carriers: Vec<f64> = genotyped
+        .genotypes()
+        .filter(|(genotype, _)| genotype.carrier > 0.0)
+        .flat_map(|(genotype, samples)| {
+            let carrier = genotype.carrier.min(CARRIER_PHRED_MAX);
+            std::iter::repeat_n(carrier, CARRIERS_MAX.min(samples as usize))
+        })
         .collect();
     carriers.sort_unstable_by(|a, b| b.total_cmp(a));
     let sum: f64 = carriers.iter().take(CARRIERS_MAX).sum();
     let substitutes = |part: &Part| part.reference.len() == part.alternative.len();
-    let prior = if site.alternatives.iter().any(substitutes) {
+    let prior = if genotyped.site.alternatives.iter().any(substitutes) {
         PRIOR_SUBSTITUTION
     } else {
         PRIOR_OTHER

@@ -7,6 +7,7 @@
 //! genome was cut into regions, or on threads. Memory holds one window of every sample, never whole files.
 
 mod allele;
+mod column;
 mod emit;
 mod equilibrium;
 mod error;

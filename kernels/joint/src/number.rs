@@ -19,6 +19,21 @@ pub(crate) fn likelihood(phred: u32) -> f64 {
     LIKELIHOOD[phred.min(PHRED_MAX) as usize]
 }
 
+/// Probabilities from which on a phred value is rounded to 1, 2 and so on.
+static QUALITIES: LazyLock<Vec<f64>> = LazyLock::new(|| {
+    (1..=QUALITY_MAX)
+        .map(|phred| exp(-(f64::from(phred) - 0.5) / 10.0 * LN_10))
+        .collect()
+});
+
+/// The highest genotype quality told.
+const QUALITY_MAX: u8 = 99;
+
+/// -10 log10 of a probability, rounded, at most [`QUALITY_MAX`].
+pub(crate) fn quality(probability: f64) -> u8 {
+    QUALITIES.partition_point(|least| probability <= *least) as u8
+}
+
 /// -10 log10 of a probability, at most [`PHRED_MAX`].
 pub(crate) fn phred(probability: f64) -> f64 {
     if probability <= 0.0 {
@@ -57,7 +72,7 @@ pub(crate) fn exp(x: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{exp, likelihood, ln, phred};
+    use super::{exp, likelihood, ln, phred, quality};
 
     #[test]
     fn agrees_with_the_library() {
@@ -73,5 +88,8 @@ mod tests {
         assert!((likelihood(30) - 1e-3).abs() < 1e-15);
         assert!((phred(1e-3) - 30.0).abs() < 1e-9);
         assert_eq!(phred(0.0), 3000.0);
+        for p in [0.0, 1e-12, 1.2e-10, 3e-7, 0.01, 0.3, 0.9, 1.0] {
+            assert_eq!(f64::from(quality(p)), phred(p).round().min(99.0), "{p}");
+        }
     }
 }

@@ -9,18 +9,19 @@ use kumi_formats::vcf::VcfError;
 use kumi_seq::interval::{Interval, merge};
 use rayon::prelude::*;
 
+use crate::column::Columns;
 use crate::emit;
 use crate::error::JointError;
 use crate::genotype::genotype;
 use crate::params::Params;
-use crate::site::{nominate, unify};
+use crate::site::{Site, nominate, unify};
 use crate::source::{Source, other_reference};
 use crate::track::Track;
 
 /// Bases of which every sample's records are held at a time.
 const WINDOW: u32 = 16_384;
 /// Sites a thread takes at a time.
-const SITES: usize = 8;
+const SITES: usize = 32;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -133,11 +134,13 @@ fn records(
     let records: Vec<Vec<Record>> = sites
         .par_chunks(SITES)
         .map(|sites| {
-            sites
-                .iter()
-                .filter_map(|site| genotype(site.clone(), &tracks, params))
-                .map(|called| emit::record(&called, window.contig, name, params))
-                .collect()
+            let columns = Columns::gather(sites, &tracks, quality);
+            let record = |(at, site): (usize, &Site)| {
+                let column = columns.site(at);
+                let called = genotype(site.clone(), &column, &tracks, params)?;
+                Some(emit::record(&called, window.contig, name, params))
+            };
+            sites.iter().enumerate().filter_map(record).collect()
         })
         .collect();
     records.into_iter().flatten().collect()

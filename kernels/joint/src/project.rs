@@ -1,6 +1,9 @@
 //! A sample's likelihoods in terms of a site's alleles.
 
-use crate::evidence::{Block, Call, Local, diploid, genotypes};
+use smallvec::SmallVec;
+
+use crate::column::Class;
+use crate::evidence::{Block, Call, Local, diploid};
 use crate::number::PHRED_MAX;
 use crate::site::Site;
 use crate::track::Track;
@@ -11,8 +14,13 @@ const PHRED_PER_READ: u32 = 3;
 /// A sample whose likelihoods favour a genotype that the site cannot express by so much has none there.
 const UNLISTED_PHRED_MIN: u32 = 10;
 
+/// A number for every genotype or allele; no heap for the usual three alleles.
+pub(crate) type Numbers = SmallVec<[u32; 6]>;
+/// The local alleles that an allele of a site can be.
+type Locals = SmallVec<[usize; 2]>;
+
 /// Why there is no genotype.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum NoCall {
     /// No record covers the base.
     NoData,
@@ -33,9 +41,9 @@ pub(crate) enum NoCall {
 pub(crate) struct Projected {
     pub(crate) ploidy: u8,
     /// PL of every genotype of the site's alleles, the least 0; empty when nothing is known.
-    pub(crate) likelihoods: Vec<u32>,
+    pub(crate) likelihoods: Numbers,
     /// AD of every allele; empty when not told.
-    pub(crate) depths: Vec<u32>,
+    pub(crate) depths: Numbers,
     pub(crate) depth: Option<u32>,
     pub(crate) no_call: Option<NoCall>,
     /// The sample's records of this base contradict each other.
@@ -46,8 +54,8 @@ impl Projected {
     fn nothing() -> Self {
         Self {
             ploidy: 2,
-            likelihoods: Vec::new(),
-            depths: Vec::new(),
+            likelihoods: Numbers::new(),
+            depths: Numbers::new(),
             depth: None,
             no_call: Some(NoCall::NoData),
             conflict: false,
@@ -66,7 +74,7 @@ enum Meaning {
     Any,
 }
 
-fn meanings(call: &Call, site: &Site) -> Vec<Meaning> {
+fn meanings(call: &Call, site: &Site) -> SmallVec<[Meaning; 4]> {
     let spanning = if site.spanning {
         Meaning::Listed(site.alleles() - 1)
     } else {
@@ -89,8 +97,8 @@ fn meanings(call: &Call, site: &Site) -> Vec<Meaning> {
 }
 
 /// How a call speaks of a base.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Relation {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relation {
     /// An allele of it starts there, or it stands there and lists `*`.
     Starts,
     /// An allele of it spans the base.
@@ -99,7 +107,8 @@ enum Relation {
     Passes,
 }
 
-fn relation(call: &Call, position: u32) -> Relation {
+/// How a call speaks of a base that it covers.
+pub(crate) fn relation(call: &Call, position: u32) -> Relation {
     let any = |holds: &dyn Fn(&Local) -> bool| call.alleles.iter().any(holds);
     let parts = |local: &Local, holds: &dyn Fn(u32, bool) -> bool| match local {
         Local::Parts(parts) => parts
@@ -121,8 +130,8 @@ fn relation(call: &Call, position: u32) -> Relation {
 
 /// Projects what a sample's records say of a site onto the site's alleles.
 pub(crate) fn project(track: &Track, site: &Site) -> Projected {
-    let mut starting = Vec::new();
-    let mut spanning = Vec::new();
+    let mut starting = SmallVec::<[&Call; 2]>::new();
+    let mut spanning = SmallVec::<[&Call; 2]>::new();
     let mut passing = None;
     for call in track.calls_at(site.start) {
         match relation(call, site.start) {
@@ -177,41 +186,25 @@ fn spans(call: &Call, allele: usize, site: &Site) -> bool {
 
 /// A base of a reference block.
 fn of_block(block: &Block, site: &Site) -> Projected {
-    let alleles = site.alleles();
-    let cost = |copies: usize| block.likelihoods[copies];
-    let mut likelihoods = Vec::with_capacity(genotypes(alleles, block.ploidy));
-    for b in 0..alleles {
-        if block.ploidy == 1 {
-            likelihoods.push(cost(usize::from(b > 0)));
-            continue;
-        }
-        for a in 0..=b {
-            likelihoods.push(cost(usize::from(a > 0) + usize::from(b > 0)));
-        }
-    }
-    let no_call = match (block.depth, block.quality) {
-        (Some(0), _) => Some(NoCall::NoDepth),
-        (_, None) => Some(NoCall::NoLikelihoods),
-        (_, Some(0)) => Some(NoCall::NoEvidence),
-        _ => None,
-    };
-    let depths = block.depth.map_or_else(Vec::new, |depth| {
-        let mut depths = vec![0; alleles];
-        depths[0] = depth;
-        depths
-    });
+    let class = Class::of(block);
     Projected {
         ploidy: block.ploidy,
-        likelihoods: if block.quality.is_some() {
-            relative(likelihoods)
-        } else {
-            Vec::new()
-        },
-        depths,
+        likelihoods: class.expanded(site.alleles()),
+        depths: block_depths(block.depth, site.alleles()),
         depth: block.depth,
-        no_call,
+        no_call: class.no_call,
         conflict: false,
     }
+}
+
+/// AD of a block: all reads support REF.
+pub(crate) fn block_depths(depth: Option<u32>, alleles: usize) -> Numbers {
+    let mut depths = Numbers::new();
+    if let Some(depth) = depth {
+        depths.resize(alleles, 0);
+        depths[0] = depth;
+    }
+    depths
 }
 
 /// What a site's allele that a call knows nothing of is taken for.
@@ -226,13 +219,13 @@ enum Missing {
 fn of_call(call: &Call, site: &Site, missing: Missing) -> Projected {
     let meanings = meanings(call, site);
     let alleles = site.alleles();
-    let locals = |allele: usize| -> Vec<usize> {
-        let of = |wanted: Meaning| {
+    let locals = |allele: usize| -> Locals {
+        let of = |wanted: Meaning| -> Locals {
             let places = meanings.iter().enumerate();
             places
                 .filter(move |(_, meaning)| **meaning == wanted)
                 .map(|(at, _)| at)
-                .collect::<Vec<_>>()
+                .collect()
         };
         match of(Meaning::Listed(allele)) {
             found if !found.is_empty() => found,
@@ -240,9 +233,9 @@ fn of_call(call: &Call, site: &Site, missing: Missing) -> Projected {
             _ => of(Meaning::Any),
         }
     };
-    let locals: Vec<Vec<usize>> = (0..alleles).map(locals).collect();
+    let locals: SmallVec<[Locals; 4]> = (0..alleles).map(locals).collect();
     let depths = if call.depths.is_empty() {
-        Vec::new()
+        Numbers::new()
     } else {
         let own = |allele: usize| {
             let mine = meanings.iter().zip(&call.depths);
@@ -253,7 +246,7 @@ fn of_call(call: &Call, site: &Site, missing: Missing) -> Projected {
         (0..alleles).map(own).collect()
     };
     let (likelihoods, no_call) = match &call.likelihoods {
-        None => (Vec::new(), Some(NoCall::NoLikelihoods)),
+        None => (Numbers::new(), Some(NoCall::NoLikelihoods)),
         Some(pl) => {
             let costs = translated(call, pl, &locals, &depths);
             let unlisted = costs.iter().all(|cost| *cost >= UNLISTED_PHRED_MIN);
@@ -278,7 +271,7 @@ fn of_call(call: &Call, site: &Site, missing: Missing) -> Projected {
 
 /// PL of the site's genotypes. `locals` holds, for every allele of the site, the local alleles it can be;
 /// for one that has none the reads of the other allele decide.
-fn translated(call: &Call, pl: &[u32], locals: &[Vec<usize>], depths: &[u32]) -> Vec<u32> {
+fn translated(call: &Call, pl: &[u32], locals: &[Locals], depths: &[u32]) -> Numbers {
     let worst = pl.iter().copied().max().unwrap_or(0);
     let reads = |allele: usize| match (depths.get(allele), call.depth) {
         (Some(reads), _) => *reads,
@@ -303,7 +296,7 @@ fn translated(call: &Call, pl: &[u32], locals: &[Vec<usize>], depths: &[u32]) ->
             (true, true) => worst + PHRED_PER_READ * call.depth.unwrap_or(10),
         }
     };
-    let mut costs = Vec::with_capacity(genotypes(locals.len(), call.ploidy));
+    let mut costs = Numbers::new();
     for b in 0..locals.len() {
         if call.ploidy == 1 {
             costs.push(cost(b, b));
@@ -352,7 +345,7 @@ fn beside(across: &Call, here: &Projected, site: &Site) -> Projected {
     }
     let both = whole.likelihoods[0];
     let one = whole.likelihoods[diploid(0, star)];
-    let mut likelihoods = Vec::with_capacity(genotypes(alleles, 2));
+    let mut likelihoods = Numbers::new();
     for b in 0..alleles {
         for a in 0..=b {
             likelihoods.push(match (a == star, b == star) {
@@ -401,7 +394,7 @@ fn overlapping(first: &Call, across: &Call, here: Projected, site: &Site) -> Pro
     }
 }
 
-fn relative(mut likelihoods: Vec<u32>) -> Vec<u32> {
+fn relative(mut likelihoods: Numbers) -> Numbers {
     let least = likelihoods.iter().copied().min().unwrap_or(0);
     for value in &mut likelihoods {
         *value = (*value - least).min(PHRED_MAX);

@@ -93,19 +93,18 @@ fn entered(call: &Call, quality: u32) -> impl Iterator<Item = &Part> {
 }
 
 /// The alleles of one sample that start in `window` and enter the cohort.
-pub(crate) fn nominate(track: &Track, window: Interval, quality: u32) -> Vec<Part> {
+pub(crate) fn nominate(track: &Track, window: Interval, quality: u32) -> Vec<&Part> {
     track
         .calls()
         .iter()
         .filter(|call| call.start < window.end && call.end > window.start)
         .flat_map(|call| entered(call, quality))
         .filter(|part| window.contains(window.contig, part.start))
-        .cloned()
         .collect()
 }
 
 /// The sites of the nominated alleles of all samples, in order, `*` not yet looked for.
-pub(crate) fn unify(mut nominated: Vec<Part>) -> Vec<Site> {
+pub(crate) fn unify(mut nominated: Vec<&Part>) -> Vec<Site> {
     nominated.sort_unstable_by(|a, b| {
         let key = |part: &Part| (part.start, part.reference.len());
         key(a).cmp(&key(b)).then_with(|| a.cmp(b))
@@ -113,20 +112,20 @@ pub(crate) fn unify(mut nominated: Vec<Part>) -> Vec<Site> {
     nominated.dedup();
     nominated
         .chunk_by(|a, b| a.start == b.start)
-        .filter_map(|alleles| Site::of(alleles.to_vec()))
+        .filter_map(|alleles| Site::of(alleles.iter().map(|part| (*part).clone()).collect()))
         .collect()
 }
 
-/// True when a sample carries, well enough for the cohort, an allele that starts before `position` and
-/// spans it.
-pub(crate) fn is_spanned(track: &Track, position: u32, quality: u32) -> bool {
-    track.calls_at(position).any(|call| {
-        entered(call, quality).any(|part| part.spans(position)) || listed(call, position, quality)
-    })
-}
-
-/// True when the call itself lists `*` at the position.
-fn listed(call: &Call, position: u32, quality: u32) -> bool {
-    let star = call.alleles.iter().position(|l| *l == Local::Spanning);
-    call.position == position && star.is_some_and(|at| enters(call, at, quality))
+/// True when a call shows well enough for the cohort that its sample carries an allele that starts before
+/// `position` and spans it.
+pub(crate) fn is_spanned_by(call: &Call, position: u32, quality: u32) -> bool {
+    let spans = |local: &Local| match local {
+        Local::Parts(parts) => parts.iter().any(|part| part.spans(position)),
+        Local::Spanning => call.position == position,
+        Local::Any => false,
+    };
+    let locals = call.alleles.iter().enumerate();
+    locals
+        .filter(|(_, local)| spans(local))
+        .any(|(at, _)| enters(call, at, quality))
 }
