@@ -14,6 +14,7 @@ mod limits;
 mod outcome;
 pub mod plan;
 pub mod policy;
+mod profile;
 mod ripple;
 mod snapshot;
 mod state;

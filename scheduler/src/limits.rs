@@ -6,6 +6,20 @@ pub(crate) const BLOCK_EDGE_BASES: u64 = 4_096;
 /// Bases of a shard when the submitter leaves the number to us.
 pub(crate) const SHARD_BASES: u64 = 64_000_000;
 
+/// Least bases of a bin of the cost profile: a multiple of [`BLOCK_EDGE_BASES`].
+pub(crate) const BIN_BASES_MIN: u64 = 65_536;
+/// Bins of a genome beyond one a contig.
+pub(crate) const BINS_MAX: usize = 4_096;
+/// Samples that a bin's cost is the mean of; when there are as many, half of the weight is dropped: recent ones count
+/// more.
+pub(crate) const BIN_SAMPLES_MAX: u64 = 64;
+/// Nanoseconds that a base may be expected to cost: sums over a genome stay within 64 bits.
+pub(crate) const COST_PER_BASE_NS_MAX: u64 = 1_000_000_000;
+/// Cost profiles that are remembered: of references and targets.
+pub(crate) const PROFILES_KEPT_MAX: usize = 64;
+/// Cuts into shards that are remembered of each, by the number of shards.
+pub(crate) const CUTS_KEPT_MAX: usize = 8;
+
 /// Failures after which a task is given up.
 pub(crate) const FAILURES_MAX: u32 = 3;
 /// Workers a task may lose before it is given up: it may be what kills them.
@@ -41,3 +55,5 @@ pub(crate) const RATE_HOURS: u64 = 7 * 24 + 1;
 
 const _: () = assert!(FAILURES_MAX >= 1 && LOSSES_MAX > FAILURES_MAX);
 const _: () = assert!(SHARD_BASES > BLOCK_EDGE_BASES);
+const _: () =
+    assert!(BIN_BASES_MIN.is_multiple_of(BLOCK_EDGE_BASES) && BIN_BASES_MIN.is_power_of_two());

@@ -10,7 +10,7 @@ use std::path::Path;
 use kumi_proto::v1;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::agent::TaskResult;
+use crate::agent::{Done, TaskResult};
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::indexed::Kept;
@@ -50,7 +50,7 @@ pub struct Around<'a> {
 fn supervise(
     start: &v1::Start,
     around: Around<'_>,
-    task: impl FnOnce(&Context<'_>) -> Result<v1::Manifest, Fault> + Send,
+    task: impl FnOnce(&Context<'_>) -> Result<Done, Fault> + Send,
 ) -> Execution {
     let spec = start.spec.clone().unwrap_or_default();
     let pool = match pool(start.attempt, spec.cores) {
@@ -69,14 +69,13 @@ fn supervise(
         catch_unwind(AssertUnwindSafe(|| pool.install(|| task(&context))))
             .unwrap_or_else(|payload| Err(panicked(&spec, payload.as_ref())))
     });
-    let nanoseconds: u64 = pool.broadcast(|_| measure::thread_cpu_ns()).iter().sum();
-    let core_milliseconds = nanoseconds.div_ceil(1_000_000);
+    let core_milliseconds = pool.install(measure::pool_cpu_ns).div_ceil(1_000_000);
     match outcome {
-        Ok(mut manifest) => {
-            manifest.core_milliseconds = core_milliseconds;
-            manifest.peak_rss_bytes = measure::peak_rss_bytes();
+        Ok(mut done) => {
+            done.manifest.core_milliseconds = core_milliseconds;
+            done.manifest.peak_rss_bytes = measure::peak_rss_bytes();
             Execution {
-                result: TaskResult::Done(manifest),
+                result: TaskResult::Done(done),
                 core_milliseconds,
             }
         }
@@ -142,7 +141,7 @@ mod tests {
     use rayon::prelude::*;
 
     use super::{Around, supervise};
-    use crate::agent::TaskResult;
+    use crate::agent::{Done, TaskResult};
     use crate::control::Control;
     use crate::fault::Fault;
     use crate::indexed::Kept;
@@ -168,7 +167,7 @@ mod tests {
             meter: &Meter::default(),
             kept: &Kept::default(),
         };
-        let execution = supervise(&start, around, task);
+        let execution = supervise(&start, around, |context| task(context).map(Done::from));
         let left = std::fs::read_dir(scratch.path()).expect("there").count();
         assert_eq!(left, 0, "scratch is gone whatever became of the task");
         execution
@@ -201,7 +200,7 @@ mod tests {
             rayon::broadcast(busy);
             Ok(v1::Manifest::default())
         });
-        let TaskResult::Done(manifest) = execution.result else {
+        let TaskResult::Done(Done { manifest, .. }) = execution.result else {
             panic!("nothing fails");
         };
         assert!(manifest.core_milliseconds >= 60, "{manifest:?}");

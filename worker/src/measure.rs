@@ -11,6 +11,11 @@ pub(crate) fn thread_cpu_ns() -> u64 {
     seconds * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)
 }
 
+/// CPU time of the threads of the current rayon pool since they began, in nanoseconds.
+pub(crate) fn pool_cpu_ns() -> u64 {
+    rayon::broadcast(|_| thread_cpu_ns()).iter().sum()
+}
+
 /// The most memory this process ever held, in bytes (`VmHWM`); 0 where the system does not tell. It is the
 /// process's: tasks that run beside each other share it.
 pub(crate) fn peak_rss_bytes() -> u64 {

@@ -10,7 +10,7 @@ use kumi_seq::interval::Interval;
 use kumi_seq::ploidy::PloidyMap;
 use rayon::prelude::*;
 
-use crate::learned;
+use crate::learned::{self, Learned};
 use crate::params::Params;
 use crate::stats::Stats;
 use crate::tile::{self, Tile};
@@ -36,8 +36,109 @@ pub enum CallError<E> {
     Sink(E),
 }
 
-/// Calls one sample. `regions` are sorted and apart; `sink` gets records in that order, those of a region
-/// being the ones that start in it. Stretches of ploidy 0 are left out. Runs on the current rayon pool.
+/// Calls one sample, stretch by stretch: what is learned from the file is learned once, when it is opened.
+pub struct Caller<'a> {
+    alignments: &'a Path,
+    reference: &'a (dyn ReferenceSource + 'a),
+    ploidy: &'a PloidyMap,
+    params: &'a Params,
+    /// None where nothing is to be called.
+    opened: Option<Opened<'a>>,
+}
+
+struct Opened<'a> {
+    learned: Learned,
+    /// Files that no tile is read from now.
+    files: Mutex<Vec<AlignmentFile<'a>>>,
+}
+
+impl<'a> Caller<'a> {
+    /// Opens the alignments of one sample and looks at what its reads are like. `regions` are all that will be called:
+    /// where every one of them has ploidy 0, no file is looked at.
+    ///
+    /// # Errors
+    /// See [`CallError`]; the sink is not part of it yet.
+    pub fn open<E>(
+        alignments: &'a Path,
+        reference: &'a (dyn ReferenceSource + 'a),
+        ploidy: &'a PloidyMap,
+        regions: &[Interval],
+        params: &'a Params,
+    ) -> Result<Self, CallError<E>> {
+        let opened = if tiles::<E>(reference, ploidy, regions, params)?.is_empty() {
+            None
+        } else {
+            let mut first = AlignmentFile::open(alignments, Some(reference))?;
+            check_reference(&first, alignments, reference)?;
+            Some(Opened {
+                learned: learned::learn(&mut first, reference, params)?,
+                files: Mutex::new(vec![first]),
+            })
+        };
+        Ok(Self {
+            alignments,
+            reference,
+            ploidy,
+            params,
+            opened,
+        })
+    }
+
+    /// Calls some of the regions that it was opened for, which are sorted and apart; `sink` gets records in that order,
+    /// those of a region being the ones that start in it. Stretches of ploidy 0 are left out. Runs on the current
+    /// rayon pool.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub fn call<E: Send>(
+        &self,
+        regions: &[Interval],
+        mut sink: impl FnMut(Vec<Record>) -> Result<(), E> + Send,
+    ) -> Result<Stats, CallError<E>> {
+        let mut stats = Stats::default();
+        let Some(opened) = &self.opened else {
+            return Ok(stats);
+        };
+        let tiles = tiles(self.reference, self.ploidy, regions, self.params)?;
+        let one = |tile: &Tile| self.one(opened, tile);
+        let mut ready: Vec<(Vec<Record>, Stats)> = Vec::new();
+        for batch in tiles.chunks(4 * rayon::current_num_threads()) {
+            let done = std::mem::take(&mut ready);
+            let (called, written) = rayon::join(
+                || batch.par_iter().map(one).collect::<Result<Vec<_>, _>>(),
+                || write(done, &mut sink, &mut stats),
+            );
+            written.map_err(CallError::Sink)?;
+            ready = called?;
+        }
+        write(ready, &mut sink, &mut stats).map_err(CallError::Sink)?;
+        Ok(stats)
+    }
+
+    fn one(
+        &self,
+        opened: &Opened<'a>,
+        tile: &Tile,
+    ) -> Result<(Vec<Record>, Stats), AlignmentsError> {
+        let files = || opened.files.lock().expect("no thread panics with the lock");
+        let waiting = files().pop();
+        let mut file = match waiting {
+            Some(file) => file,
+            None => AlignmentFile::open(self.alignments, Some(self.reference))?,
+        };
+        let records = tile::call(
+            tile,
+            &mut file,
+            self.reference,
+            &opened.learned,
+            self.params,
+        );
+        files().push(file);
+        records
+    }
+}
+
+/// Calls one sample at once: [`Caller::open`] and [`Caller::call`] for all of `regions`.
 ///
 /// # Errors
 /// See [`CallError`].
@@ -47,42 +148,9 @@ pub fn call_all<E: Send>(
     ploidy: &PloidyMap,
     regions: &[Interval],
     params: &Params,
-    mut sink: impl FnMut(Vec<Record>) -> Result<(), E> + Send,
+    sink: impl FnMut(Vec<Record>) -> Result<(), E> + Send,
 ) -> Result<Stats, CallError<E>> {
-    let tiles = tiles(reference, ploidy, regions, params)?;
-    if tiles.is_empty() {
-        return Ok(Stats::default());
-    }
-    let mut first = AlignmentFile::open(alignments, Some(reference))?;
-    check_reference(&first, alignments, reference)?;
-    let learned = learned::learn(&mut first, reference, params)?;
-    let files = Mutex::new(vec![first]);
-    let one = |tile: &Tile| -> Result<(Vec<Record>, Stats), AlignmentsError> {
-        let waiting = files.lock().expect("no thread panics with the lock").pop();
-        let mut file = match waiting {
-            Some(file) => file,
-            None => AlignmentFile::open(alignments, Some(reference))?,
-        };
-        let records = tile::call(tile, &mut file, reference, &learned, params);
-        files
-            .lock()
-            .expect("no thread panics with the lock")
-            .push(file);
-        records
-    };
-    let mut stats = Stats::default();
-    let mut ready: Vec<(Vec<Record>, Stats)> = Vec::new();
-    for batch in tiles.chunks(4 * rayon::current_num_threads()) {
-        let done = std::mem::take(&mut ready);
-        let (called, written) = rayon::join(
-            || batch.par_iter().map(one).collect::<Result<Vec<_>, _>>(),
-            || write(done, &mut sink, &mut stats),
-        );
-        written.map_err(CallError::Sink)?;
-        ready = called?;
-    }
-    write(ready, &mut sink, &mut stats).map_err(CallError::Sink)?;
-    Ok(stats)
+    Caller::open(alignments, reference, ploidy, regions, params)?.call(regions, sink)
 }
 
 fn write<E>(

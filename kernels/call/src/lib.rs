@@ -38,7 +38,7 @@ mod strangers;
 mod tile;
 mod window;
 
-pub use caller::{CallError, call_all};
+pub use caller::{CallError, Caller, call_all};
 pub use filter::Filters;
 pub use header::header;
 pub use params::Params;

@@ -8,12 +8,14 @@ use std::collections::BTreeMap;
 
 use kumi_proto::STAGES;
 use kumi_proto::v1;
-use kumi_proto::v1::{CohortState, Stage, TaskState};
+use kumi_proto::v1::{CohortState, Region, Stage, TaskState};
 
 use crate::grid::{Cell, Grid};
+use crate::plan::bins::Bins;
 use crate::plan::key::Address;
 use crate::plan::layout::{self, Layout, ReleaseKeys};
 use crate::plan::need::Need;
+use crate::plan::region::Starts;
 use crate::ripple::Ripple;
 use crate::tallies::Reason;
 
@@ -59,21 +61,24 @@ pub(crate) struct Cohort {
     pub(crate) aside: BTreeMap<u32, Aside>,
     pub(crate) running: BTreeMap<Cell, u64>,
     pub(crate) troubles: BTreeMap<Cell, Trouble>,
-    /// Follows from header and samples.
+    /// Where call shards begin; see [`Starts`].
+    pub(crate) shards: Starts,
+    /// Follows from header, samples and shards.
     pub(crate) layout: Layout,
     /// Kept while the rows that are in the release are settled.
     release: Option<ReleaseKeys>,
 }
 
 impl Cohort {
-    /// A cohort of which nothing has been done.
+    /// A cohort of which nothing has been done, and whose call shards begin there.
     pub(crate) fn new(
         id: u64,
         header: v1::CohortHeader,
         samples: Vec<v1::Sample>,
+        shards: Starts,
         now_ms: u64,
     ) -> Self {
-        let layout = Layout::new(&header, &samples);
+        let layout = Layout::new(&header, &samples, &shards);
         let grids = STAGES.map(|stage| {
             let tasks_of = |row| layout.tasks_of(stage, row);
             Grid::new(layout.size(stage), tasks_of)
@@ -90,6 +95,7 @@ impl Cohort {
             aside: BTreeMap::new(),
             running: BTreeMap::new(),
             troubles: BTreeMap::new(),
+            shards,
             layout,
             release: None,
         }
@@ -179,6 +185,16 @@ impl Cohort {
             need.memory_bytes = need.memory_bytes.max(trouble.memory_bytes);
         }
         need
+    }
+
+    /// The bins by which its costs are kept.
+    pub(crate) fn bins(&self) -> Bins<'_> {
+        Bins::new(layout::contigs(&self.header))
+    }
+
+    /// The regions of a call task.
+    pub(crate) fn regions(&self, cell: Cell) -> &[Region] {
+        &self.layout.call[cell.column as usize]
     }
 
     /// Where a task's result is known once it is done.

@@ -8,7 +8,7 @@ use kumi_proto::{STAGES, v1};
 use crate::plan::contig;
 use crate::plan::key::{Address, Chain, Key, hex};
 use crate::plan::need::{self, Need};
-use crate::plan::region;
+use crate::plan::region::{self, Even, Starts};
 
 /// The shape of a cohort. Made when it is opened and again when it is restored.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct Layout {
     /// In how many regions a row's chunks are merged; 0: as a whole.
     pub(crate) merged: Vec<u32>,
     pub(crate) targets: Vec<Region>,
+    /// What the cost of calling is kept under.
+    pub(crate) profile: Key,
     /// By column.
     pub(crate) call: Vec<Vec<Region>>,
     pub(crate) joint: Vec<Vec<Region>>,
@@ -42,6 +44,51 @@ pub(crate) struct Layout {
     /// The case of each row, and the rows of each case.
     pub(crate) case_of: Vec<u32>,
     pub(crate) cases: Vec<Case>,
+}
+
+/// What is cut into call shards.
+pub(crate) struct Shards {
+    pub(crate) regions: Vec<Region>,
+    /// The regions again; empty: everywhere.
+    targets: Vec<Region>,
+    /// How many are asked for.
+    pub(crate) wanted: u64,
+    pub(crate) profile: Key,
+}
+
+impl Shards {
+    pub(crate) fn of(header: &v1::CohortHeader) -> Self {
+        let params = header.params.clone().unwrap_or_default();
+        let contigs = contigs(header);
+        let regions = region::normal(contigs, &params.targets);
+        let targets = if params.targets.is_empty() {
+            Vec::new()
+        } else {
+            regions.clone()
+        };
+        let mut chain = Chain::new("profile").number(contigs.len() as u64);
+        for contig in contigs {
+            chain = chain.text(&contig.name).number(contig.length);
+            chain = chain.text(&contig.md5);
+        }
+        Self {
+            wanted: region::wanted(&regions, params.call_shards),
+            profile: chain.key(&digest(&targets)).finish(),
+            targets,
+            regions,
+        }
+    }
+
+    /// Where shards begin when every base costs the same.
+    pub(crate) fn by_bases(&self) -> Starts {
+        region::cut(&self.regions, self.wanted, &Even)
+    }
+}
+
+/// The contigs of a cohort's reference.
+pub(crate) fn contigs(header: &v1::CohortHeader) -> &[v1::Contig] {
+    let facts = header.reference.as_ref();
+    facts.map_or(&[], |facts| &facts.contigs)
 }
 
 /// Samples that are reported together.
@@ -59,17 +106,19 @@ pub(crate) struct ReleaseKeys {
 }
 
 impl Layout {
-    pub(crate) fn new(header: &v1::CohortHeader, samples: &[v1::Sample]) -> Self {
+    /// A cohort whose call shards begin at `starts`: see [`Shards`].
+    pub(crate) fn new(header: &v1::CohortHeader, samples: &[v1::Sample], starts: &[u64]) -> Self {
         let params = header.params.clone().unwrap_or_default();
         let facts = header.reference.clone().unwrap_or_default();
-        let regions = region::normal(&facts.contigs, &params.targets);
-        let targets = if params.targets.is_empty() {
-            Vec::new()
-        } else {
-            regions.clone()
-        };
-        let call = region::cut(&regions, params.call_shards);
-        let joint = region::cut(&regions, params.joint_shards);
+        let Shards {
+            regions,
+            targets,
+            profile,
+            ..
+        } = Shards::of(header);
+        let call = region::pieces(&regions, starts);
+        let joint = region::wanted(&regions, params.joint_shards);
+        let joint = region::pieces(&regions, &region::cut(&regions, joint, &Even));
         let reference = reference_key(&params.kernel_version, &facts);
         let keys = SampleKeys {
             version: &params.kernel_version,
@@ -99,6 +148,7 @@ impl Layout {
             call_digests: call.iter().map(|shard| digest(shard)).collect(),
             joint_digests: joint.iter().map(|shard| digest(shard)).collect(),
             targets,
+            profile,
             call,
             joint,
             needs: STAGES.map(|stage| need::of(stage, header, samples.len())),
@@ -106,14 +156,6 @@ impl Layout {
             case_of,
             cases,
         }
-    }
-
-    /// How many call shards each sample of a cohort gets.
-    pub(super) fn call_columns(header: &v1::CohortHeader) -> u64 {
-        let params = header.params.clone().unwrap_or_default();
-        let facts = header.reference.clone().unwrap_or_default();
-        let regions = region::normal(&facts.contigs, &params.targets);
-        region::cut(&regions, params.call_shards).len() as u64
     }
 
     /// Rows and columns of a stage's grid.

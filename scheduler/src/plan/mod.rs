@@ -1,11 +1,12 @@
 //! From a cohort's facts to its grids: what is valid, how many columns, which regions, which keys,
 //! which `Spec`. Nothing here looks at what was done or runs.
 
+pub(crate) mod bins;
 mod contig;
 pub(crate) mod key;
 pub(crate) mod layout;
 pub(crate) mod need;
-mod region;
+pub(crate) mod region;
 pub(crate) mod spec;
 mod validate;
 

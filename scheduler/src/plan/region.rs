@@ -9,7 +9,7 @@ use crate::limits::{BLOCK_EDGE_BASES as EDGE, SHARD_BASES};
 
 /// Targets in the order of the genome, those that overlap or touch joined; without targets, all of
 /// every contig.
-pub(super) fn normal(contigs: &[Contig], targets: &[Region]) -> Vec<Region> {
+pub(crate) fn normal(contigs: &[Contig], targets: &[Region]) -> Vec<Region> {
     if targets.is_empty() {
         let whole = contigs.iter().filter(|contig| contig.length > 0);
         return whole
@@ -39,53 +39,156 @@ pub(super) fn normal(contigs: &[Contig], targets: &[Region]) -> Vec<Region> {
     joined
 }
 
-/// Cuts regions into at most `shards` pieces of about equal length (0: one per [`SHARD_BASES`]), at
-/// multiples of [`EDGE`] of a contig or between regions that share no block. Small regions give
-/// fewer pieces.
-pub(super) fn cut(regions: &[Region], shards: u32) -> Vec<Vec<Region>> {
-    let total: u64 = regions.iter().map(|region| region.end - region.start).sum();
-    let wanted = match shards {
-        0 => total.div_ceil(SHARD_BASES).max(1),
+/// Pieces of regions, given by where they begin, with how many bases of all regions lie before; the first begins at 0.
+pub(crate) type Starts = Vec<u64>;
+
+/// How many pieces regions are cut into: as many as given, or one per [`SHARD_BASES`].
+pub(super) fn wanted(regions: &[Region], shards: u32) -> u64 {
+    match shards {
+        0 => bases(regions).div_ceil(SHARD_BASES).max(1),
         given => u64::from(given),
-    };
+    }
+}
+
+pub(crate) fn bases(regions: &[Region]) -> u64 {
+    regions.iter().map(|region| region.end - region.start).sum()
+}
+
+/// Cuts regions into at most `wanted` pieces of about equal cost, at multiples of [`EDGE`] of a contig or between
+/// regions that share no block. Small regions give fewer pieces.
+pub(crate) fn cut(regions: &[Region], wanted: u64, costs: &dyn Costs) -> Starts {
+    let steps = costs.steps(regions);
+    let total = steps.iter().flatten().map(Step::cost).sum();
     let mut cutter = Cutter {
         total,
         wanted,
-        covered: 0,
         next: 1,
-        shards: vec![Vec::new()],
+        cost: 0,
+        bases: 0,
+        last: None,
+        starts: Vec::new(),
     };
-    for region in regions {
-        cutter.add(region);
+    for (region, steps) in regions.iter().zip(&steps) {
+        cutter.add(region, steps);
     }
-    cutter.shards.retain(|shard| !shard.is_empty());
-    cutter.shards
+    cutter.starts
 }
 
-struct Cutter {
+/// The regions of each piece.
+pub(crate) fn pieces(regions: &[Region], starts: &[u64]) -> Vec<Vec<Region>> {
+    let mut starts = starts.iter().copied().peekable();
+    let mut pieces: Vec<Vec<Region>> = Vec::new();
+    let mut before = 0;
+    for region in regions {
+        let mut start = region.start;
+        while start < region.end {
+            let at = before + start - region.start;
+            if starts.next_if_eq(&at).is_some() {
+                pieces.push(Vec::new());
+            }
+            let next = starts.peek().map(|next| next - before + region.start);
+            let end = next.unwrap_or(u64::MAX).min(region.end);
+            let part = Region {
+                contig: region.contig.clone(),
+                start,
+                end,
+            };
+            if let Some(piece) = pieces.last_mut() {
+                piece.push(part);
+            }
+            start = end;
+        }
+        before += region.end - region.start;
+    }
+    pieces
+}
+
+/// Whether pieces of regions may begin there.
+pub(crate) fn may_be(regions: &[Region], starts: &[u64]) -> bool {
+    let ascending = starts.windows(2).all(|pair| pair[0] < pair[1]);
+    let within = starts.last().is_some_and(|last| *last < bases(regions));
+    let mut ends: Option<Region> = None;
+    starts.first() == Some(&0)
+        && ascending
+        && within
+        && pieces(regions, starts).iter().all(|piece| {
+            let (first, last) = (piece.first(), piece.last());
+            let apart = first.is_some_and(|first| {
+                let before = ends.as_ref();
+                before.is_none_or(|before| shares_no_block(&before.contig, before.end, first))
+            });
+            ends = last.cloned();
+            apart
+        })
+}
+
+/// Whether no block of `contig` that ends at `end` reaches into a region that follows.
+fn shares_no_block(contig: &str, end: u64, next: &Region) -> bool {
+    contig != next.contig || (end - 1) / EDGE != next.start / EDGE
+}
+
+/// What regions cost.
+pub(crate) trait Costs {
+    /// For each region, which are in the order of the genome, its parts of even cost, in order and without gaps.
+    fn steps(&self, regions: &[Region]) -> Vec<Vec<Step>>;
+}
+
+/// A part of a region of which each base costs the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// 0-based, half-open, of the region's contig.
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    /// Not 0.
+    pub(crate) per_base: u64,
+}
+
+impl Step {
+    pub(crate) fn cost(&self) -> u64 {
+        (self.end - self.start) * self.per_base
+    }
+}
+
+/// Every base costs the same.
+pub(crate) struct Even;
+
+impl Costs for Even {
+    fn steps(&self, regions: &[Region]) -> Vec<Vec<Step>> {
+        let step = |region: &Region| Step {
+            start: region.start,
+            end: region.end,
+            per_base: 1,
+        };
+        regions.iter().map(|region| vec![step(region)]).collect()
+    }
+}
+
+struct Cutter<'a> {
     total: u64,
     wanted: u64,
-    /// Bases in the shards so far.
-    covered: u64,
     /// The next boundary to place: it ideally lies at `total * next / wanted`.
     next: u64,
-    shards: Vec<Vec<Region>>,
+    /// Cost and bases of what was passed.
+    cost: u64,
+    bases: u64,
+    /// The contig and the end of the piece that is being made, if anything is in it.
+    last: Option<(&'a str, u64)>,
+    starts: Starts,
 }
 
-impl Cutter {
-    fn add(&mut self, region: &Region) {
+impl<'a> Cutter<'a> {
+    fn add(&mut self, region: &'a Region, steps: &[Step]) {
         let mut start = region.start;
         while self.next < self.wanted {
-            let missing = self.goal().saturating_sub(self.covered);
-            let mut at = (start + missing + EDGE / 2) / EDGE * EDGE;
-            if missing == 0 && self.is_fresh() {
+            let missing = self.goal().saturating_sub(self.cost);
+            if missing == 0 && self.last.is_none() {
                 self.next += 1;
                 continue;
             }
+            let mut at = (reach(steps, start, missing) + EDGE / 2) / EDGE * EDGE;
             if missing == 0 || at <= start {
-                if self.may_part_before(&region.contig, start) {
-                    self.shards.push(Vec::new());
-                    self.next += 1;
+                if self.may_part_before(region, start) {
+                    self.part();
                     continue;
                 }
                 at = (start / EDGE + 1) * EDGE;
@@ -93,12 +196,11 @@ impl Cutter {
             if at >= region.end {
                 break;
             }
-            self.take(&region.contig, start, at);
-            self.shards.push(Vec::new());
-            self.next += 1;
+            self.take(region, steps, (start, at));
+            self.part();
             start = at;
         }
-        self.take(&region.contig, start, region.end);
+        self.take(region, steps, (start, region.end));
     }
 
     fn goal(&self) -> u64 {
@@ -106,34 +208,71 @@ impl Cutter {
         u64::try_from(goal).expect("a part of the total is not more than the total")
     }
 
-    /// Whether the last shard is still empty.
-    fn is_fresh(&self) -> bool {
-        self.shards.last().is_none_or(Vec::is_empty)
+    /// Whether a piece may end between what was passed and `start`.
+    fn may_part_before(&self, region: &Region, start: u64) -> bool {
+        let next = Region {
+            start,
+            ..region.clone()
+        };
+        self.last
+            .is_some_and(|(contig, end)| shares_no_block(contig, end, &next))
     }
 
-    /// Whether a shard may end between what it covers and `start`.
-    fn may_part_before(&self, contig: &str, start: u64) -> bool {
-        let last = self.shards.last().and_then(|shard| shard.last());
-        last.is_some_and(|last| last.contig != contig || (last.end - 1) / EDGE != start / EDGE)
+    /// Ends the piece that is being made.
+    fn part(&mut self) {
+        self.last = None;
+        self.next += 1;
     }
 
-    fn take(&mut self, contig: &str, start: u64, end: u64) {
-        self.covered += end - start;
-        if let Some(shard) = self.shards.last_mut() {
-            shard.push(Region {
-                contig: contig.to_owned(),
-                start,
-                end,
-            });
+    fn take(&mut self, region: &'a Region, steps: &[Step], (start, end): (u64, u64)) {
+        if self.last.is_none() {
+            self.starts.push(self.bases);
         }
+        self.bases += end - start;
+        self.cost += cost(steps, start, end);
+        self.last = Some((&region.contig, end));
     }
+}
+
+/// The cost of a part of a region.
+fn cost(steps: &[Step], start: u64, end: u64) -> u64 {
+    let costs = steps.iter().map(|step| {
+        let (from, to) = (step.start.max(start), step.end.min(end));
+        to.saturating_sub(from) * step.per_base
+    });
+    costs.sum()
+}
+
+/// Where a region that is followed from `start` has cost so much; behind its end as if it went on like its last part.
+fn reach(steps: &[Step], start: u64, mut missing: u64) -> u64 {
+    let mut at = start;
+    let mut per_base = 1;
+    for step in steps.iter().filter(|step| step.end > start) {
+        per_base = step.per_base;
+        let room = (step.end - at) * per_base;
+        if missing <= room {
+            break;
+        }
+        missing -= room;
+        at = step.end;
+    }
+    at + missing.div_ceil(per_base)
 }
 
 #[cfg(test)]
 mod tests {
     use kumi_proto::v1::{Contig, Region};
 
-    use super::{EDGE, cut, normal};
+    use super::{EDGE, Even, Starts, bases, may_be, normal, pieces, wanted};
+
+    fn cut(regions: &[Region], shards: u32) -> Vec<Vec<Region>> {
+        let starts: Starts = super::cut(regions, wanted(regions, shards), &Even);
+        assert!(may_be(regions, &starts));
+        let pieces = pieces(regions, &starts);
+        assert_eq!(pieces.len(), starts.len());
+        assert_eq!(bases(&pieces.concat()), bases(regions));
+        pieces
+    }
 
     fn region(contig: &str, start: u64, end: u64) -> Region {
         Region {

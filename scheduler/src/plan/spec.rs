@@ -159,8 +159,9 @@ impl Writer<'_> {
             reference: Some(self.reference()),
             sample: self.sample(cell.row).name.clone(),
             alignment: Some(self.manifest(Stage::Align, cell.row, 0)),
-            regions: self.cohort.layout.call[cell.column as usize].clone(),
+            regions: self.cohort.regions(cell).to_vec(),
             ploidy: Some(self.ploidy(cell.row)),
+            bin_bases: u32::try_from(self.cohort.bins().bases()).expect("at most 2^31"),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::limits::{
     CHUNKS_MAX, MERGE_REGIONS_MAX, NAME_CHARS_MAX, SAMPLES_MAX, SHARDS_MAX, TASKS_MAX,
     TEXT_CHARS_MAX, VIOLATIONS_MAX,
 };
-use crate::plan::layout::{self, Layout};
+use crate::plan::layout::{self, Shards};
 
 /// One fault of a submission.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -329,7 +329,7 @@ fn files_of(sample: &v1::Sample) -> Vec<&str> {
 }
 
 fn size(header: &v1::CohortHeader, samples: &[v1::Sample], found: &mut Findings) {
-    let columns = Layout::call_columns(header);
+    let columns = Shards::of(header).by_bases().len() as u64;
     let most = |of: fn(&v1::Sample) -> u32| samples.iter().map(of).max().unwrap_or(0);
     let chunks = most(layout::chunks);
     let regions = most(layout::merge_regions);

@@ -5,7 +5,8 @@ use kumi_proto::v1::{CohortState, Stage, TaskState};
 
 use crate::cohort::{Aside, BEFORE_ALIGN, Cohort, Trouble};
 use crate::grid::{Cell, Grid};
-use crate::plan::validate;
+use crate::plan::layout::Shards;
+use crate::plan::{region, validate};
 use crate::snapshot::RestoreError;
 use crate::snapshot::record::{AsideRecord, CellRecord, CohortRecord, GridRecord, TroubleRecord};
 use crate::tallies::Reason;
@@ -22,6 +23,7 @@ pub(super) fn record(cohort: &Cohort) -> CohortRecord {
         grids: cohort.grids.iter().map(grid_record).collect(),
         aside: cohort.aside.iter().map(aside_record).collect(),
         troubles: cohort.troubles.iter().map(trouble_record).collect(),
+        shards: cohort.shards.clone(),
     }
 }
 
@@ -64,7 +66,20 @@ pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
     let invalid = RestoreError::Invalid("cohorts");
     let header = record.header.ok_or(invalid)?;
     validate(&header, &record.samples).map_err(|_| invalid)?;
-    let mut cohort = Cohort::new(record.id, header, record.samples, record.submitted_ms);
+    let whole = Shards::of(&header);
+    let shards = match record.shards {
+        starts if starts.is_empty() => whole.by_bases(),
+        starts => Some(starts)
+            .filter(|starts| region::may_be(&whole.regions, starts))
+            .ok_or(RestoreError::Invalid("shards"))?,
+    };
+    let mut cohort = Cohort::new(
+        record.id,
+        header,
+        record.samples,
+        shards,
+        record.submitted_ms,
+    );
     cohort.finished_ms = record.finished_ms;
     cohort.state = CohortState::try_from(record.state).map_err(|_| invalid)?;
     cohort.reason = record.reason;
@@ -139,6 +154,7 @@ mod tests {
 
     use super::{of_record, record};
     use crate::cohort::{BEFORE_ALIGN, Cohort};
+    use crate::plan::layout::Shards;
 
     fn file(path: &str) -> v1::ReadFile {
         v1::ReadFile {
@@ -188,7 +204,8 @@ mod tests {
             align_chunks,
             ..Default::default()
         };
-        Cohort::new(7, header, vec![sample], 0)
+        let shards = Shards::of(&header).by_bases();
+        Cohort::new(7, header, vec![sample], shards, 0)
     }
 
     /// Version 1 knew no chunks, version 2 no regions that chunks are merged in: the grids of these stages are not in
@@ -203,6 +220,7 @@ mod tests {
             let cohort = cohort(chunks);
             let mut old = record(&cohort);
             let mut stages = STAGES.iter();
+            old.shards.clear();
             old.grids
                 .retain(|_| stages.next().is_some_and(|stage| !added.contains(stage)));
             assert_eq!(old.grids.len() + added.len(), STAGES.len());

@@ -5,6 +5,7 @@
 
 mod books;
 mod cohort;
+mod profile;
 mod record;
 
 use prost::Message as _;
@@ -18,7 +19,7 @@ use crate::snapshot::record::{
 use crate::state::{Lease, State, Term, Worker};
 
 const MAGIC: [u8; 8] = *b"KUMISCHD";
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 /// The oldest version that is read.
 const VERSION_MIN: u32 = 1;
 /// Magic, version, length, digest.
@@ -82,6 +83,7 @@ impl State {
             books: Some(books::record(&self.accounts)),
             requests: books::requests(&self.requests),
             tallies: Some(books::tallies(&self.tallies)),
+            profiles: profile::record(&self.profiles),
         }
     }
 
@@ -100,6 +102,7 @@ impl State {
             accounts: books::of_record(record.books.unwrap_or_default())?,
             requests: books::of_requests(record.requests)?,
             tallies: books::of_tallies(record.tallies.unwrap_or_default())?,
+            profiles: profile::of_record(record.profiles)?,
             ..Self::default()
         };
         for entry in record.ledger {

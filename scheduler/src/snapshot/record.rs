@@ -39,6 +39,34 @@ pub(super) struct StateRecord {
     pub(super) requests: Vec<RequestRecord>,
     #[prost(message, optional, tag = "15")]
     pub(super) tallies: Option<TalliesRecord>,
+    #[prost(message, repeated, tag = "16")]
+    pub(super) profiles: Vec<ProfileRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct ProfileRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) key: Vec<u8>,
+    /// By bin.
+    #[prost(uint64, repeated, tag = "2")]
+    pub(super) milliseconds: Vec<u64>,
+    #[prost(uint64, repeated, tag = "3")]
+    pub(super) bases: Vec<u64>,
+    #[prost(message, repeated, tag = "4")]
+    pub(super) cuts: Vec<CutRecord>,
+    #[prost(uint64, tag = "5")]
+    pub(super) used_ms: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct CutRecord {
+    /// Shards that were asked for.
+    #[prost(uint64, tag = "1")]
+    pub(super) wanted: u64,
+    #[prost(uint64, repeated, tag = "2")]
+    pub(super) starts: Vec<u64>,
+    #[prost(uint64, tag = "3")]
+    pub(super) used_ms: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -107,6 +135,9 @@ pub(super) struct CohortRecord {
     pub(super) aside: Vec<AsideRecord>,
     #[prost(message, repeated, tag = "10")]
     pub(super) troubles: Vec<TroubleRecord>,
+    /// Where call shards begin: bases of all regions before. Empty in versions before 4: shards of equal length.
+    #[prost(uint64, repeated, tag = "11")]
+    pub(super) shards: Vec<u64>,
 }
 
 #[derive(Clone, PartialEq, Message)]

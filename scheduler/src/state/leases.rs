@@ -162,6 +162,7 @@ impl State {
         let failed = |reason, message: &str| (reason, message.to_owned());
         let (reason, message) = match &finished.result {
             Some(Finished::Manifest(manifest)) if manifest.directory == directory => {
+                self.measure(&lease, &finished.bin_milliseconds);
                 self.commit(finished.attempt, &lease, manifest);
                 return Verdict::Committed;
             }

@@ -3,6 +3,7 @@
 mod account;
 mod check;
 mod cohorts;
+mod costs;
 mod derived;
 mod leases;
 mod requests;
@@ -17,6 +18,7 @@ use kumi_proto::v1::command::Kind;
 use crate::cohort::Cohort;
 use crate::ledger::Ledger;
 use crate::outcome::{Outcome, Rejection};
+use crate::profile::Profiles;
 use crate::tallies::Tallies;
 
 pub(crate) use account::{Account, Accounts, Target};
@@ -38,6 +40,7 @@ pub struct State {
     pub(crate) term: Term,
     pub(crate) cohorts: BTreeMap<u64, Cohort>,
     pub(crate) ledger: Ledger,
+    pub(crate) profiles: Profiles,
     pub(crate) leases: BTreeMap<u64, Lease>,
     pub(crate) workers: BTreeMap<u64, Worker>,
     /// Names of workers that an operator drained, and why. They stay drained when they restart.

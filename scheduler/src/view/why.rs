@@ -66,6 +66,7 @@ impl State {
             worker: worker.map_or_else(String::new, |worker| worker.hello.name.clone()),
             attempt,
             since_ms,
+            expected_ms: self.expected_ms(cohort, cell).unwrap_or(0),
         }
     }
 

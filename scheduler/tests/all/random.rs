@@ -11,7 +11,7 @@ use kumi_scheduler::policy::{self, Offer};
 use kumi_scheduler::{Outcome, State, Verdict, WorkerState};
 use proptest::prelude::*;
 
-use crate::support::{Checked, Shape, finished, hello, manifest};
+use crate::support::{Checked, Shape, bins, finished, hello, manifest};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -174,9 +174,15 @@ impl World {
                 message,
             }),
         };
+        // Costs that make the next cohort's shards others.
+        let bin_milliseconds = (0..bins(&spec)).zip(start.attempt..);
+        let bin_milliseconds = bin_milliseconds.map(|(_, number)| (number % 5 * 300) as u32);
         let settle = v1::Settle {
             worker,
-            finished: vec![finished(start.attempt, spec.task, result)],
+            finished: vec![v1::FinishedTask {
+                bin_milliseconds: bin_milliseconds.collect(),
+                ..finished(start.attempt, spec.task, result)
+            }],
         };
         let Outcome::Settled(settled) = self.apply(Kind::Settle(settle)) else {
             panic!("settling is always answered");

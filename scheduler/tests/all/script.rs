@@ -139,6 +139,14 @@ impl Script {
                 let attempt = words.at(1).parse().expect("an attempt");
                 describe(&self.starts[&attempt].1)
             }
+            "regions" => {
+                let attempts = words.plain[1..].iter();
+                let regions = attempts.map(|word| {
+                    let attempt: u64 = word.parse().expect("an attempt");
+                    regions(&self.starts[&attempt].1)
+                });
+                regions.collect()
+            }
             "restart" => {
                 self.checked.restart();
                 String::new()
@@ -248,7 +256,7 @@ impl Script {
         starts.iter().map(granted).collect()
     }
 
-    /// `done|fail ATTEMPT… [by=WORKER]`.
+    /// `done|fail ATTEMPT… [by=WORKER] [ms=N,…]`.
     fn settle(&mut self, words: &Words<'_>, result: impl Fn(&v1::Start) -> Finished) -> String {
         let mut settle = v1::Settle::default();
         for word in &words.plain[1..] {
@@ -258,8 +266,13 @@ impl Script {
             };
             let by = words.named.get("by").map(|name| self.workers[*name]);
             settle.worker = by.unwrap_or(*worker);
-            let done = finished(attempt, spec(start).task, result(start));
-            settle.finished.push(done);
+            let milliseconds = words.list("ms").into_iter();
+            settle.finished.push(v1::FinishedTask {
+                bin_milliseconds: milliseconds
+                    .map(|ms| ms.parse().expect("a number"))
+                    .collect(),
+                ..finished(attempt, spec(start).task, result(start))
+            });
         }
         let outcome = self.apply(Kind::Settle(settle));
         say(&outcome)
@@ -414,7 +427,11 @@ impl Script {
         let mut text = String::new();
         for why in why {
             let task = name(&why.task.unwrap_or_default());
-            let _ = writeln!(text, "{task} {:?}: {}", why.state(), why.reason);
+            let _ = write!(text, "{task} {:?}: {}", why.state(), why.reason);
+            if why.expected_ms > 0 {
+                let _ = write!(text, "; {} ms expected", why.expected_ms);
+            }
+            text.push('\n');
         }
         text
     }
@@ -550,6 +567,17 @@ fn granted(start: &v1::Start) -> String {
 
 fn describe(start: &v1::Start) -> String {
     format!("{:#?}\n", spec(start))
+}
+
+/// What a call task is to call.
+fn regions(start: &v1::Start) -> String {
+    let Some(v1::spec::Kind::Call(call)) = &spec(start).kind else {
+        return "no call\n".to_owned();
+    };
+    let regions = call.regions.iter();
+    let regions = regions.map(|r| format!("{}:{}-{}", r.contig, r.start, r.end));
+    let regions: Vec<String> = regions.collect();
+    format!("attempt {}: {}\n", start.attempt, regions.join(" "))
 }
 
 fn say(outcome: &Outcome) -> String {

@@ -1,5 +1,7 @@
 //! Cohorts, results and commands for tests.
 
+use std::collections::BTreeSet;
+
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_scheduler::{Outcome, State};
@@ -185,6 +187,19 @@ pub(crate) fn manifest(spec: &v1::Spec) -> v1::Manifest {
     }
 }
 
+/// How many bins a call task touches.
+pub(crate) fn bins(spec: &v1::Spec) -> usize {
+    let Some(v1::spec::Kind::Call(call)) = &spec.kind else {
+        return 0;
+    };
+    let bases = u64::from(call.bin_bases);
+    let bins = call.regions.iter().flat_map(|region| {
+        let bins = region.start / bases..region.end.div_ceil(bases);
+        bins.map(move |bin| (&region.contig, bin))
+    });
+    bins.collect::<BTreeSet<_>>().len()
+}
+
 pub(crate) fn finished(
     attempt: u64,
     task: Option<v1::TaskId>,
@@ -194,6 +209,7 @@ pub(crate) fn finished(
         attempt,
         task,
         result: Some(result),
+        ..v1::FinishedTask::default()
     }
 }
 

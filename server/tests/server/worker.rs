@@ -150,6 +150,7 @@ impl FakeWorker {
                 attempt,
                 task,
                 result,
+                ..v1::FinishedTask::default()
             },
         );
     }

@@ -11,8 +11,8 @@ mod tests;
 
 use kumi_proto::v1::{Orders, Report, Start, WorkerHello};
 
-pub use crate::agent::tasks::TaskResult;
 use crate::agent::tasks::Tasks;
+pub use crate::agent::tasks::{Done, TaskResult};
 use crate::endpoint::Endpoints;
 
 /// First pause after a broken session, in milliseconds; it doubles up to [`BACKOFF_MS_MAX`].

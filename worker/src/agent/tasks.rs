@@ -10,9 +10,27 @@ use kumi_proto::v1::{
 #[derive(Clone, Debug, PartialEq)]
 pub enum TaskResult {
     /// Everything it made is published.
-    Done(Manifest),
+    Done(Done),
     /// It published nothing.
     Failed(Failure),
+}
+
+/// What a task that ended well left behind and says about itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Done {
+    /// What it published.
+    pub manifest: Manifest,
+    /// Of call tasks: CPU time by bin, in the order of the bins that its regions touch.
+    pub bin_milliseconds: Vec<u32>,
+}
+
+impl From<Manifest> for Done {
+    fn from(manifest: Manifest) -> Self {
+        Self {
+            manifest,
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -108,14 +126,18 @@ impl Tasks {
         let Some(running) = self.running.remove(&attempt) else {
             return false;
         };
-        let result = match result {
-            TaskResult::Done(manifest) => finished_task::Result::Manifest(manifest),
-            TaskResult::Failed(failure) => finished_task::Result::Failure(failure),
+        let (result, bin_milliseconds) = match result {
+            TaskResult::Done(done) => {
+                let result = finished_task::Result::Manifest(done.manifest);
+                (result, done.bin_milliseconds)
+            }
+            TaskResult::Failed(failure) => (finished_task::Result::Failure(failure), Vec::new()),
         };
         let finished = FinishedTask {
             attempt,
             task: running.task,
             result: Some(result),
+            bin_milliseconds,
         };
         self.finished.insert(attempt, finished);
         true
@@ -178,6 +200,7 @@ impl Tasks {
             attempt,
             task,
             result: Some(finished_task::Result::Failure(failure)),
+            ..FinishedTask::default()
         };
         self.finished.insert(attempt, finished);
     }

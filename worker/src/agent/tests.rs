@@ -1,11 +1,10 @@
 use kumi_proto::v1::{
-    Failure, FailureClass, FinishedTask, Manifest, Orders, Report, Spec, Stage, Start, TaskId,
-    finished_task,
+    Failure, FailureClass, FinishedTask, Orders, Report, Spec, Stage, Start, TaskId, finished_task,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Agent, Input, TaskResult};
+use super::{Action, Agent, Done, Input, TaskResult};
 use crate::capabilities::capabilities;
 
 fn agent(cores: u32) -> Agent {
@@ -39,7 +38,7 @@ fn orders(start: Vec<Start>) -> Input {
 }
 
 fn done() -> TaskResult {
-    TaskResult::Done(Manifest::default())
+    TaskResult::Done(Done::default())
 }
 
 fn connect(agent: &mut Agent, now_ms: u64) {

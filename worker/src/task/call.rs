@@ -1,13 +1,16 @@
 //! Stage `call`: a sample's CRAM to the gVCF of one shard.
 
-use kumi_call::{CallError, Params, call_all};
+use kumi_call::{CallError, Caller, Params};
 use kumi_formats::alignments::AlignmentsError;
 use kumi_formats::vcf::Record;
 use kumi_proto::v1;
+use kumi_seq::interval::Interval;
 use kumi_seq::ploidy::{PloidyMap, Sex};
 
+use crate::agent::Done;
 use crate::capabilities::VERSION;
 use crate::fault::Fault;
+use crate::measure;
 use crate::store::Publication;
 use crate::task::input::Reference;
 use crate::task::vcf::{Expected, Progress, Staged};
@@ -16,7 +19,7 @@ use crate::task::{Context, heading};
 /// Progress when the last record is written.
 const CALLED: f32 = 0.97;
 
-pub(super) fn run(context: &Context<'_>, spec: &v1::CallSpec) -> Result<v1::Manifest, Fault> {
+pub(super) fn run(context: &Context<'_>, spec: &v1::CallSpec) -> Result<Done, Fault> {
     let reference = context.reference(spec.reference.as_ref())?;
     let alignment = spec
         .alignment
@@ -35,17 +38,20 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::CallSpec) -> Result<v1::Mani
         regions: &regions,
         end: CALLED,
     };
-    let sink = |records: Vec<Record>| writer.write_batch(context, &records, &progress);
-    let stats = call_all(
-        &alignments,
-        &reference.indexed,
-        &ploidy,
-        &regions,
-        &Params::default(),
-        sink,
-    )
-    .map_err(|error| failed(context, error))?;
-    context.meter.add(stats.reads, stats.bases);
+    let params = Params::default();
+    let opened = Caller::open(&alignments, &reference.indexed, &ploidy, &regions, &params);
+    let caller = opened.map_err(|error| failed(context, error))?;
+    let pieces = cut_at_bins(&regions, spec.bin_bases);
+    let mut bin_milliseconds = Vec::new();
+    for stretch in pieces.chunk_by(|a, b| bin(a, spec.bin_bases) == bin(b, spec.bin_bases)) {
+        let before_ns = measure::pool_cpu_ns();
+        let sink = |records: Vec<Record>| writer.write_batch(context, &records, &progress);
+        let stats = caller.call(stretch, sink);
+        let stats = stats.map_err(|error| failed(context, error))?;
+        context.meter.add(stats.reads, stats.bases);
+        let spent_ns = measure::pool_cpu_ns() - before_ns;
+        bin_milliseconds.push(u32::try_from((spent_ns + 500_000) / 1_000_000).unwrap_or(u32::MAX));
+    }
     let records = writer.finish(context)?;
     let tally = staged.validate(
         context,
@@ -56,12 +62,46 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::CallSpec) -> Result<v1::Mani
         },
     )?;
     context.control.check()?;
-    Ok(v1::Manifest {
+    let manifest = v1::Manifest {
         directory: context.spec.directory.clone(),
         files: publication.publish()?,
         counts: tally.counts(),
         ..Default::default()
+    };
+    if spec.bin_bases == 0 {
+        bin_milliseconds.clear();
+    }
+    Ok(Done {
+        manifest,
+        bin_milliseconds,
     })
+}
+
+/// Contig and number of the bin that an interval, which lies in one, belongs to.
+fn bin(interval: &Interval, bin_bases: u32) -> (u32, Option<u32>) {
+    let bin = interval.start.checked_div(bin_bases);
+    (interval.contig.0, bin)
+}
+
+/// Regions cut at multiples of `bin_bases` of their contig; 0: not cut.
+fn cut_at_bins(regions: &[Interval], bin_bases: u32) -> Vec<Interval> {
+    let mut pieces = Vec::new();
+    for region in regions {
+        let mut start = region.start;
+        while start < region.end {
+            let bin_end = start
+                .checked_div(bin_bases)
+                .and_then(|bin| (bin + 1).checked_mul(bin_bases));
+            let end = bin_end.unwrap_or(u32::MAX).min(region.end);
+            pieces.push(Interval {
+                start,
+                end,
+                ..*region
+            });
+            start = end;
+        }
+    }
+    pieces
 }
 
 /// The alignments are ours and were whole when they were published: what is wrong with them now is the

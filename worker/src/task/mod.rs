@@ -37,6 +37,7 @@ use std::path::Path;
 use kumi_proto::v1;
 use kumi_proto::v1::spec::Kind;
 
+use crate::agent::Done;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::indexed::Kept;
@@ -60,34 +61,35 @@ pub(crate) struct Context<'a> {
 }
 
 /// Does what the specification says, on the current rayon pool.
-pub(crate) fn run(context: &Context<'_>) -> Result<v1::Manifest, Fault> {
+pub(crate) fn run(context: &Context<'_>) -> Result<Done, Fault> {
     context.control.check()?;
-    let manifest = make(context)?;
+    let done = make(context)?;
     for directory in &context.spec.discard {
         // The result is there: what is left behind harms nobody.
         if let Err(error) = store::discard(context.root()?, directory) {
             tracing::warn!(attempt = context.attempt, %error, "work was left behind");
         }
     }
-    Ok(manifest)
+    Ok(done)
 }
 
-fn make(context: &Context<'_>) -> Result<v1::Manifest, Fault> {
-    match &context.spec.kind {
+fn make(context: &Context<'_>) -> Result<Done, Fault> {
+    let manifest = match &context.spec.kind {
+        Some(Kind::Call(spec)) => return call::run(context, spec),
         Some(Kind::Index(spec)) => index::run(context, spec),
         Some(Kind::Cut(spec)) => align::cut::run(context, spec),
         Some(Kind::Chunk(spec)) => align::chunk::run(context, spec),
         Some(Kind::Mark(spec)) => align::region::mark(context, spec),
         Some(Kind::Merge(spec)) => align::region::merge(context, spec),
         Some(Kind::Align(spec)) => align::run(context, spec),
-        Some(Kind::Call(spec)) => call::run(context, spec),
         Some(Kind::Gvcf(spec)) => gvcf::run(context, spec),
         Some(Kind::Joint(spec)) => joint::run(context, spec),
         Some(Kind::Release(spec)) => release::run(context, spec),
         None => Err(Fault::internal(
             "the specification asks for nothing this worker knows; are worker and scheduler of the same version?",
         )),
-    }
+    };
+    manifest.map(Done::from)
 }
 
 /// What messages about a task begin with: whose it is, and never a path.

@@ -199,14 +199,14 @@ impl House {
 
     pub(super) fn done(&self, spec: v1::Spec) -> v1::Manifest {
         match self.run(spec, &Control::default()) {
-            TaskResult::Done(manifest) => manifest,
+            TaskResult::Done(done) => done.manifest,
             TaskResult::Failed(failure) => panic!("{failure:?}"),
         }
     }
 
     pub(super) fn fails(&self, spec: v1::Spec) -> v1::Failure {
         match self.run(spec, &Control::default()) {
-            TaskResult::Done(manifest) => panic!("done: {manifest:?}"),
+            TaskResult::Done(done) => panic!("done: {done:?}"),
             TaskResult::Failed(failure) => failure,
         }
     }

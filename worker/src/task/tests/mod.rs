@@ -1,6 +1,7 @@
 //! Every stage on the bundled trio, without a scheduler.
 
 mod align;
+mod call;
 mod gvcf;
 mod house;
 mod indexed;

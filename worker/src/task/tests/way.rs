@@ -11,7 +11,7 @@ use kumi_proto::v1::spec::Kind;
 use super::house::{House, SAMPLES};
 
 /// As the scheduler's plan cuts: at multiples of the length at which reference blocks end anyway.
-fn cut(contig: &v1::Contig, shards: u64) -> Vec<Vec<v1::Region>> {
+pub(super) fn cut(contig: &v1::Contig, shards: u64) -> Vec<Vec<v1::Region>> {
     let edge = u64::from(kumi_call::BLOCK_EDGE);
     let at = |number: u64| {
         if number == shards {
@@ -59,8 +59,16 @@ fn whole(cores: u32, call_shards: u64, joint_shards: u64) -> Results {
     for (sample, sex) in SAMPLES {
         let alignment = house.done(house.align_example(&reference, sample));
         let shards = (0..).zip(cut(house.contig(), call_shards));
+        // Measuring, and by which bins, changes nothing.
+        let bin_bases = (call_shards as u32 - 1) * 4_096;
         let shards = shards.map(|(number, regions): (u32, _)| {
-            house.done(house.call(&reference, sample, sex, &alignment, (number, regions)))
+            let call = Call {
+                sample: (sample, sex),
+                regions,
+                bin_bases,
+            };
+            let directory = format!("p/work/{sample}{number}");
+            house.done(house.call(&reference, &alignment, &directory, call))
         });
         let gvcf = v1::GvcfSpec {
             reference: Some(reference.clone()),
@@ -104,6 +112,13 @@ fn whole(cores: u32, call_shards: u64, joint_shards: u64) -> Results {
     }
 }
 
+/// What of whom is called.
+pub(super) struct Call {
+    pub(super) sample: (&'static str, v1::Sex),
+    pub(super) regions: Vec<v1::Region>,
+    pub(super) bin_bases: u32,
+}
+
 fn ploidy(sex: v1::Sex) -> v1::Ploidy {
     v1::Ploidy {
         genome: 2,
@@ -112,22 +127,23 @@ fn ploidy(sex: v1::Sex) -> v1::Ploidy {
 }
 
 impl House {
-    fn call(
+    pub(super) fn call(
         &self,
         reference: &v1::Reference,
-        sample: &str,
-        sex: v1::Sex,
         alignment: &v1::Manifest,
-        (number, regions): (u32, Vec<v1::Region>),
+        directory: &str,
+        call: Call,
     ) -> v1::Spec {
+        let (sample, sex) = call.sample;
         let call = v1::CallSpec {
             reference: Some(reference.clone()),
             sample: sample.to_owned(),
             alignment: Some(alignment.clone()),
-            regions,
+            regions: call.regions,
             ploidy: Some(ploidy(sex)),
+            bin_bases: call.bin_bases,
         };
-        self.spec(&format!("p/work/{sample}{number}"), Kind::Call(call))
+        self.spec(directory, Kind::Call(call))
     }
 }
 
@@ -212,7 +228,13 @@ fn a_published_file_that_is_gone_or_cut_is_named_with_what_to_do() {
         .join("NA12892.cram");
     let call = || {
         let regions = cut(house.contig(), 1).remove(0);
-        house.fails(house.call(&reference, "NA12892", v1::Sex::Xx, &alignment, (0, regions)))
+        let sample = ("NA12892", v1::Sex::Xx);
+        let call = Call {
+            sample,
+            regions,
+            bin_bases: 0,
+        };
+        house.fails(house.call(&reference, &alignment, "p/work/c", call))
     };
     let file = std::fs::File::options()
         .write(true)
