@@ -8,7 +8,7 @@ use kumi_seq::interval::Interval;
 pub(crate) const SHIFT_MAX: u32 = 1_000;
 
 /// A difference from the reference that cannot be split: trimmed and left-aligned.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Part {
     /// First base of `reference`, 0-based.
     pub(crate) start: u32,

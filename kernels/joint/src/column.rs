@@ -6,9 +6,10 @@
 
 use std::collections::HashMap;
 
+use crate::evidence::Numbers;
 use crate::evidence::{Block, Call};
 use crate::number::PHRED_MAX;
-use crate::project::{NoCall, Numbers, Relation, relation};
+use crate::project::{NoCall, Relation, relation};
 use crate::site::{Site, is_spanned_by};
 use crate::track::{Track, Walk};
 
@@ -140,7 +141,7 @@ impl Columns {
             let mut last = None;
             for (at, site) in sites.iter().enumerate() {
                 walk.go(site.start);
-                let block = walk.block(site.start);
+                let block = walk.block();
                 let own = walk.has_calls(site.start)
                     && columns.look(&walk, (at, site.start), block.is_some(), quality);
                 columns.cells[at * tracks.len() + sample] = if own {

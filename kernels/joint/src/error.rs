@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use kumi_formats::vcf::VcfError;
+use kumi_seq::interval::Interval;
+
+use crate::store::SegmentError;
 
 /// Why [`crate::joint_all`] gave up. `E` is the sink's own error.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +42,20 @@ pub enum JointError<E> {
         /// How one can tell.
         what: String,
     },
+    /// More samples than a segment can hold.
+    #[error("{found} gVCFs, a segment holds at most {most} samples; ingest them in batches")]
+    TooManySamples {
+        /// How many were given.
+        found: usize,
+        /// How many a segment can hold.
+        most: usize,
+    },
+    /// A region has no bases or does not lie on its contig.
+    #[error("bases {}-{} do not lie on a contig of the reference", .0.start + 1, .0.end)]
+    Region(Interval),
+    /// A segment is not usable.
+    #[error("a segment is not usable")]
+    Segment(#[from] SegmentError),
     /// The sink took no more.
     #[error("the records could not be handed on")]
     Sink(E),

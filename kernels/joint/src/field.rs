@@ -2,59 +2,172 @@
 
 use kumi_formats::vcf::RecordView;
 
-use crate::evidence::genotypes;
+use crate::evidence::{Alleles, Numbers, genotypes};
 use crate::number::PHRED_MAX;
+
+/// A key of FORMAT that is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    Gt,
+    Pl,
+    Ad,
+    MinDp,
+    Dp,
+    Dpi,
+    Gq,
+    Gqx,
+    Rgq,
+    Ft,
+    Ps,
+}
+
+const KEYS: [(&[u8], Key); 11] = [
+    (b"GT", Key::Gt),
+    (b"PL", Key::Pl),
+    (b"AD", Key::Ad),
+    (b"MIN_DP", Key::MinDp),
+    (b"DP", Key::Dp),
+    (b"DPI", Key::Dpi),
+    (b"GQ", Key::Gq),
+    (b"GQX", Key::Gqx),
+    (b"RGQ", Key::Rgq),
+    (b"FT", Key::Ft),
+    (b"PS", Key::Ps),
+];
+
+/// Where the keys stand in FORMAT: few of them differ in a file, so the last is kept.
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    format: Vec<u8>,
+    /// The key at each place; of a key that stands there twice the first counts.
+    keys: Vec<Option<Key>>,
+}
+
+impl Layout {
+    /// The values of a record's only sample.
+    pub(crate) fn cells<'a>(&mut self, view: &RecordView<'a>) -> Cells<'a> {
+        let mut cells = Cells::default();
+        let (format, Some(cell)) = (view.format_text(), view.sample(0)) else {
+            return cells;
+        };
+        if self.format != format {
+            self.format = format.to_vec();
+            let known = |name: &[u8]| KEYS.iter().find(|(key, _)| *key == name).map(|(_, k)| *k);
+            self.keys = view.format().map(known).collect();
+            for at in 1..self.keys.len() {
+                if self.keys[..at].contains(&self.keys[at]) {
+                    self.keys[at] = None;
+                }
+            }
+        }
+        for (key, value) in self.keys.iter().zip(cell.split(|byte| *byte == b':')) {
+            if let Some(key) = key {
+                cells.0[*key as usize] = Some(value).filter(|value| *value != b".");
+            }
+        }
+        cells
+    }
+}
+
+/// The values of a sample.
+#[derive(Debug, Default)]
+pub(crate) struct Cells<'a>([Option<&'a [u8]>; KEYS.len()]);
+
+impl<'a> Cells<'a> {
+    /// A value; `None` when it is not there or missing (`.`).
+    pub(crate) fn get(&self, key: Key) -> Option<&'a [u8]> {
+        self.0[key as usize]
+    }
+}
 
 /// True for a base or one of the IUPAC codes.
 pub(crate) fn is_base(base: u8) -> bool {
     b"ACGTNacgtnRYSWKMBDHVryswkmbdhv".contains(&base)
 }
 
-/// A number that is not negative; a fraction is rounded.
+/// A number of up to nine digits.
+fn digits(text: &[u8]) -> Option<u32> {
+    if text.is_empty() || text.len() > 9 {
+        return None;
+    }
+    let mut value = 0;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value * 10 + u32::from(digit);
+    }
+    Some(value)
+}
+
+/// The greatest number of VCF.
+const NUMBER_MAX: u32 = i32::MAX as u32;
+
+/// A number that is not negative and no greater than VCF's; a fraction is rounded.
 pub(crate) fn number(text: &[u8], key: &str) -> Result<u32, String> {
+    if let Some(value) = digits(text) {
+        return Ok(value);
+    }
     let parsed = std::str::from_utf8(text).ok().and_then(|text| {
-        text.parse::<u32>().ok().or_else(|| {
-            let value = text.parse::<f64>().ok()?;
-            (0.0..=f64::from(u32::MAX))
-                .contains(&value)
-                .then(|| value.round() as u32)
-        })
+        let value = text.parse::<f64>().ok()?;
+        (0.0..=f64::from(NUMBER_MAX))
+            .contains(&value)
+            .then(|| value.round() as u32)
     });
-    parsed.ok_or_else(|| format!("{key} `{}` is not a number", String::from_utf8_lossy(text)))
+    parsed.ok_or_else(|| {
+        let text = String::from_utf8_lossy(text);
+        format!("{key} `{text}` is not a number from 0 to {NUMBER_MAX}")
+    })
 }
 
 /// A list of numbers; empty when it is missing or one of them is.
-pub(crate) fn numbers(text: Option<&[u8]>, key: &str) -> Result<Vec<u32>, String> {
-    let Some(text) = text else {
-        return Ok(Vec::new());
-    };
-    let items = text.split(|byte| *byte == b',');
-    if items.clone().any(|item| item == b".") {
-        return Ok(Vec::new());
+pub(crate) fn numbers(text: Option<&[u8]>, key: &str) -> Result<Numbers, String> {
+    let mut values = Numbers::new();
+    let mut rest = text;
+    while let Some(text) = rest {
+        let comma = text.iter().position(|byte| *byte == b',');
+        let (item, more) = match comma {
+            Some(at) => (&text[..at], Some(&text[at + 1..])),
+            None => (text, None),
+        };
+        if item == b"." {
+            return Ok(Numbers::new());
+        }
+        match number(item, key) {
+            Ok(value) => values.push(value),
+            Err(_) if is_missing(more) => return Ok(Numbers::new()),
+            Err(error) => return Err(error),
+        }
+        rest = more;
     }
-    items.map(|item| number(item, key)).collect()
+    Ok(values)
+}
+
+/// True when one of the values is `.`.
+fn is_missing(text: Option<&[u8]>) -> bool {
+    let mut items = text.into_iter().flat_map(|text| text.split(|b| *b == b','));
+    items.any(|item| item == b".")
 }
 
 /// The alleles of GT and its ploidy. No alleles when one of them is `.`; no ploidy for a lone `.`.
 pub(crate) fn genotype(
     text: Option<&[u8]>,
     alleles: usize,
-) -> Result<(Vec<usize>, Option<u8>), String> {
+) -> Result<(Alleles, Option<u8>), String> {
+    let mut called = Alleles::new();
     let Some(text) = text else {
-        return Ok((Vec::new(), None));
+        return Ok((called, None));
     };
     let shown = || String::from_utf8_lossy(text).into_owned();
-    let mut called = Vec::with_capacity(2);
     let mut copies = 0;
     for item in text.split(|byte| matches!(byte, b'/' | b'|')) {
         copies += 1;
         if item == b"." {
             continue;
         }
-        let allele = std::str::from_utf8(item).ok();
-        let allele = allele.and_then(|item| item.parse::<usize>().ok());
-        match allele {
-            Some(allele) if allele < alleles => called.push(allele),
+        match digits(item) {
+            Some(allele) if (allele as usize) < alleles => called.push(allele as usize),
             Some(allele) => {
                 return Err(format!(
                     "GT `{}` names allele {allele}, but REF and ALT are {alleles} alleles",
@@ -79,11 +192,11 @@ pub(crate) fn genotype(
 
 /// PL, its least value 0; `None` when it is missing, or too short to tell anything.
 pub(crate) fn likelihoods(
-    view: &RecordView<'_>,
+    text: Option<&[u8]>,
     alleles: usize,
     ploidy: Option<u8>,
-) -> Result<Option<Vec<u32>>, String> {
-    let mut pl = numbers(view.value(0, b"PL"), "PL")?;
+) -> Result<Option<Numbers>, String> {
+    let mut pl = numbers(text, "PL")?;
     if pl.is_empty() {
         return Ok(None);
     }
@@ -107,8 +220,8 @@ pub(crate) fn likelihoods(
 }
 
 /// PS of a phased genotype.
-pub(crate) fn phase_set(view: &RecordView<'_>) -> Option<Vec<u8>> {
-    let phased = view.value(0, b"GT")?.contains(&b'|');
-    let set = view.value(0, b"PS")?;
+pub(crate) fn phase_set(cells: &Cells<'_>) -> Option<Vec<u8>> {
+    let phased = cells.get(Key::Gt)?.contains(&b'|');
+    let set = cells.get(Key::Ps)?;
     phased.then(|| set.to_vec())
 }

@@ -8,6 +8,7 @@
 
 mod allele;
 mod column;
+mod cover;
 mod emit;
 mod equilibrium;
 mod error;
@@ -16,15 +17,21 @@ mod field;
 mod frequency;
 mod genotype;
 mod header;
+mod near;
 mod number;
 mod params;
+mod parse;
 mod pipeline;
 mod project;
 mod site;
 mod source;
+mod store;
 mod track;
 
 pub use error::JointError;
 pub use header::header;
 pub use params::Params;
-pub use pipeline::{Stats, joint_all};
+pub use pipeline::{Stats, joint_all, joint_segments};
+pub use store::{
+    IngestParams, IngestStats, SAMPLES_MAX, Segment, SegmentError, SegmentHeader, ingest, purge,
+};

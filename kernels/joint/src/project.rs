@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::column::Class;
-use crate::evidence::{Block, Call, Local, diploid};
+use crate::evidence::{Block, Call, Local, Numbers, diploid};
 use crate::number::PHRED_MAX;
 use crate::site::Site;
 use crate::track::Track;
@@ -14,8 +14,6 @@ const PHRED_PER_READ: u32 = 3;
 /// A sample whose likelihoods favour a genotype that the site cannot express by so much has none there.
 const UNLISTED_PHRED_MIN: u32 = 10;
 
-/// A number for every genotype or allele; no heap for the usual three alleles.
-pub(crate) type Numbers = SmallVec<[u32; 6]>;
 /// The local alleles that an allele of a site can be.
 type Locals = SmallVec<[usize; 2]>;
 
@@ -383,9 +381,11 @@ fn overlapping(first: &Call, across: &Call, here: Projected, site: &Site) -> Pro
     let phased = first.phase_set.is_some() && first.phase_set == across.phase_set;
     let fits = (0..2).all(|copy| !deleted(copy) || first.genotype.get(copy) == Some(&0));
     if phased && fits && site.spanning {
+        let mut alleles = first.alleles.to_vec();
+        alleles[0] = Local::Spanning;
         let mut call = first.clone();
         call.position = site.start;
-        call.alleles[0] = Local::Spanning;
+        call.alleles = alleles.into();
         return of_call(&call, site, Missing::Allele);
     }
     Projected {

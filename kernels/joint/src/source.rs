@@ -1,20 +1,32 @@
 //! One gVCF, read forward window by window.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use kumi_formats::reference::ReferenceSource;
 use kumi_formats::vcf::{Header, Reader, VcfError};
 use kumi_seq::contig::{Contig, ContigId, Contigs};
 use kumi_seq::interval::Interval;
+use rayon::prelude::*;
 
 use crate::allele::SHIFT_MAX;
-use crate::evidence::{self, Evidence};
+use crate::cover::cover;
+use crate::error::JointError;
+use crate::evidence::{Evidence, Stretch};
+use crate::parse::Parser;
 use crate::track::Track;
 
 /// A sample's file and what was read of it.
 pub(crate) struct Source {
+    /// What is known in the window.
     pub(crate) track: Track,
+    /// Blocks that reach into the window or lie ahead, by start.
+    stretches: Vec<Stretch>,
     reader: Reader,
+    parser: Parser,
+    /// The contig of the record read last.
+    contig: (Vec<u8>, Option<ContigId>),
     indexed: bool,
     /// The record read last, which starts beyond the window.
     pending: Option<(ContigId, u32, Evidence)>,
@@ -42,7 +54,10 @@ impl Source {
         }
         Ok(Self {
             track: Track::default(),
+            stretches: Vec::new(),
             reader,
+            parser: Parser::default(),
+            contig: (Vec::new(), None),
             indexed,
             pending: None,
             ended: false,
@@ -61,7 +76,7 @@ impl Source {
         let changes = self.region.is_none_or(|last| last.contig != region.contig);
         self.region = Some(region);
         if self.indexed {
-            self.track.clear();
+            self.clear();
             self.pending = None;
             self.last = None;
             let name = contigs.get(region.contig).map_or("", |c| c.name.as_str());
@@ -71,9 +86,14 @@ impl Source {
             };
             self.ended = !self.reader.seek(name, reach)?;
         } else if changes {
-            self.track.clear();
+            self.clear();
         }
         Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.track = Track::default();
+        self.stretches.clear();
     }
 
     /// Reads what is needed to know every base of `window`, a part of the region entered.
@@ -82,7 +102,9 @@ impl Source {
         window: Interval,
         reference: &dyn ReferenceSource,
     ) -> Result<(), VcfError> {
-        self.track.forget(window.start);
+        self.stretches.retain(|stretch| stretch.end > window.start);
+        let mut calls = std::mem::take(&mut self.track).into_calls();
+        calls.retain(|call| call.end > window.start);
         let until = (window.contig, window.end.saturating_add(SHIFT_MAX));
         loop {
             let next = match self.pending.take() {
@@ -96,15 +118,21 @@ impl Source {
                 self.pending = Some((contig, start, evidence));
                 break;
             }
-            let end = match &evidence {
-                Evidence::Block(block) => block.end,
-                Evidence::Call(call) => call.end,
-            };
-            if contig == window.contig && end > window.start {
-                self.track.add(evidence);
+            if contig != window.contig {
+                continue;
+            }
+            match evidence {
+                Evidence::Block(stretch) if stretch.end > window.start => {
+                    self.stretches.push(stretch);
+                }
+                Evidence::Call(call) if call.end > window.start => calls.push(call),
+                Evidence::Block(_) | Evidence::Call(_) => {}
             }
         }
-        self.track.settle();
+        // Records stand in order, but an allele may have moved to the left of its record.
+        calls.sort_by_key(|call| call.start);
+        let (runs, blocks) = cover(&self.stretches, window.start, window.end);
+        self.track = Track::new(runs, Arc::new(blocks), calls);
         Ok(())
     }
 
@@ -121,8 +149,12 @@ impl Source {
             return Ok(None);
         };
         let contigs = reference.contigs();
-        let id = std::str::from_utf8(view.contig()).ok();
-        let Some(contig) = id.and_then(|name| contigs.id(name)) else {
+        if view.contig() != self.contig.0 {
+            let id = std::str::from_utf8(view.contig()).ok();
+            let id = id.and_then(|name| contigs.id(name));
+            self.contig = (view.contig().to_vec(), id);
+        }
+        let Some(contig) = self.contig.1 else {
             let what = format!(
                 "the reference has no contig `{}`; was the file made with another reference?",
                 String::from_utf8_lossy(view.contig())
@@ -146,15 +178,60 @@ impl Source {
         {
             self.records += 1;
         }
-        match evidence::parse(&view, contig, reference) {
+        match self.parser.parse(&view, contig, reference) {
             Ok(evidence) => Ok(Some((contig, start, evidence))),
             Err(what) => Err(self.reader.wrong(what)),
         }
     }
 }
 
+/// Opens every file; names and files in order of the samples' names.
+pub(crate) fn open<E>(
+    gvcfs: &[PathBuf],
+    reference: &dyn ReferenceSource,
+) -> Result<Vec<(String, Source)>, JointError<E>> {
+    if gvcfs.is_empty() {
+        return Err(JointError::NoInputs);
+    }
+    let mut paths = gvcfs.to_vec();
+    paths.sort_unstable();
+    let mut samples: BTreeMap<String, (PathBuf, Source)> = BTreeMap::new();
+    for path in paths {
+        let source = Source::open(&path, reference.contigs())?;
+        let [sample] = source.header().samples() else {
+            return Err(JointError::NotOneSample {
+                found: source.header().samples().len(),
+                path,
+            });
+        };
+        if let Some(what) = other_reference(source.header(), reference.contigs()) {
+            return Err(JointError::OtherReference { path, what });
+        }
+        let sample = sample.clone();
+        if let Some((first, _)) = samples.get(&sample) {
+            return Err(JointError::SameSample {
+                sample,
+                first: first.clone(),
+                second: path,
+            });
+        }
+        samples.insert(sample, (path, source));
+    }
+    let samples = samples.into_iter();
+    Ok(samples.map(|(name, (_, source))| (name, source)).collect())
+}
+
+/// Does something with every sample, on all threads; the first error by sample counts.
+pub(crate) fn each(
+    sources: &mut [Source],
+    work: impl Fn(&mut Source) -> Result<(), VcfError> + Send + Sync,
+) -> Result<(), VcfError> {
+    let done: Vec<_> = sources.par_iter_mut().map(work).collect();
+    done.into_iter().collect()
+}
+
 /// What of a header shows that another reference was used: a contig of one name and another MD5.
-pub(crate) fn other_reference(header: &Header, contigs: &Contigs) -> Option<String> {
+fn other_reference(header: &Header, contigs: &Contigs) -> Option<String> {
     header.contigs().iter().find_map(|(name, _)| {
         let contig = contigs.id(name).and_then(|id| contigs.get(id))?;
         let told = header.contig_md5(name)?;

@@ -1,49 +1,70 @@
 //! What is known of one sample in the current window.
 
-use crate::evidence::{Block, Call, Evidence};
+use std::sync::Arc;
 
-/// A sample's records around a window, ready to be asked about a base.
-#[derive(Debug, Default)]
+use crate::evidence::{Block, Call};
+
+/// Bases up to `end`, from where the run before ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// One past the last base, 0-based.
+    pub(crate) end: u32,
+    /// The place in the table of blocks, from 1; 0 where no block covers the bases.
+    pub(crate) block: u32,
+}
+
+/// A sample's records around a window, ready to be asked about a base of it.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Track {
-    blocks: Vec<Block>,
+    /// The window from its first base to its last, without gaps.
+    runs: Vec<Run>,
+    blocks: Arc<Vec<Block>>,
+    /// By start; those that start at one base in the order of the file.
     calls: Vec<Call>,
-    /// The greatest end of `blocks[..=i]` and of `calls[..=i]`.
-    block_reach: Vec<u32>,
-    call_reach: Vec<u32>,
+    /// The greatest end of `calls[..=i]`.
+    reach: Vec<u32>,
 }
 
 impl Track {
-    /// Adds a record; [`Track::settle`] must follow before the track is asked.
-    pub(crate) fn add(&mut self, evidence: Evidence) {
-        match evidence {
-            Evidence::Block(block) => self.blocks.push(block),
-            Evidence::Call(call) => self.calls.push(call),
+    /// A track of runs that cover a window, and of calls in order of their starts.
+    pub(crate) fn new(runs: Vec<Run>, blocks: Arc<Vec<Block>>, calls: Vec<Call>) -> Self {
+        let reach = calls.iter().scan(0, |reach, call| {
+            *reach = call.end.max(*reach);
+            Some(*reach)
+        });
+        Self {
+            reach: reach.collect(),
+            runs,
+            blocks,
+            calls,
         }
     }
 
-    /// Forgets what ends at or before `position`.
-    pub(crate) fn forget(&mut self, position: u32) {
-        self.blocks.retain(|block| block.end > position);
-        self.calls.retain(|call| call.end > position);
+    /// The runs of the window.
+    pub(crate) fn runs(&self) -> &[Run] {
+        &self.runs
     }
 
-    /// Forgets everything.
-    pub(crate) fn clear(&mut self) {
-        self.blocks.clear();
-        self.calls.clear();
+    /// The block of a run.
+    pub(crate) fn block(&self, run: Run) -> Option<&Block> {
+        self.blocks.get((run.block as usize).checked_sub(1)?)
     }
 
-    /// Sorts what was added; records that start at one base keep the order of the file.
-    pub(crate) fn settle(&mut self) {
-        self.blocks.sort_by_key(|block| block.start);
-        self.calls.sort_by_key(|call| call.start);
-        self.block_reach = reach(self.blocks.iter().map(|block| block.end));
-        self.call_reach = reach(self.calls.iter().map(|call| call.end));
+    /// True when no block covers a base of `from..to`, which lie in the window.
+    pub(crate) fn is_uncovered(&self, from: u32, to: u32) -> bool {
+        let at = self.runs.partition_point(|run| run.end <= from);
+        let run = self.runs.get(at);
+        run.is_some_and(|run| run.block == 0 && run.end >= to)
     }
 
     /// The calls, sorted by start.
     pub(crate) fn calls(&self) -> &[Call] {
         &self.calls
+    }
+
+    /// Takes the calls out.
+    pub(crate) fn into_calls(self) -> Vec<Call> {
+        self.calls
     }
 
     /// The calls that speak of a base, the one that starts last first.
@@ -55,30 +76,22 @@ impl Track {
     fn calls_before(&self, from: usize, position: u32) -> impl Iterator<Item = &Call> {
         (0..from)
             .rev()
-            .take_while(move |&at| self.call_reach[at] > position)
+            .take_while(move |&at| self.reach[at] > position)
             .map(|at| &self.calls[at])
             .filter(move |call| call.end > position)
     }
 
-    /// The block that speaks of a base; the one that starts last if there are several.
+    /// The block that speaks of a base of the window; the one that starts last if there are several.
     pub(crate) fn block_at(&self, position: u32) -> Option<&Block> {
-        let from = self.blocks.partition_point(|block| block.start <= position);
-        self.block_before(from, position).map(|(_, block)| block)
-    }
-
-    fn block_before(&self, from: usize, position: u32) -> Option<(usize, &Block)> {
-        (0..from)
-            .rev()
-            .take_while(|&at| self.block_reach[at] > position)
-            .map(|at| (at, &self.blocks[at]))
-            .find(|(_, block)| block.end > position)
+        let at = self.runs.partition_point(|run| run.end <= position);
+        self.block(*self.runs.get(at)?)
     }
 
     /// Starts to look at bases one after the other, from `position` on.
     pub(crate) fn walk(&self, position: u32) -> Walk<'_> {
         Walk {
             track: self,
-            blocks: self.blocks.partition_point(|block| block.start <= position),
+            run: self.runs.partition_point(|run| run.end <= position),
             calls: self.calls.partition_point(|call| call.start <= position),
         }
     }
@@ -87,20 +100,18 @@ impl Track {
 /// Looks at bases in order, which costs less than looking each up.
 pub(crate) struct Walk<'a> {
     track: &'a Track,
-    /// How many start at or before the base.
-    blocks: usize,
+    /// The run of the base.
+    run: usize,
+    /// How many calls start at or before the base.
     calls: usize,
 }
 
 impl<'a> Walk<'a> {
     /// Goes on to a base, which does not lie before the one looked at last.
     pub(crate) fn go(&mut self, position: u32) {
-        let (blocks, calls) = (&self.track.blocks, &self.track.calls);
-        while blocks
-            .get(self.blocks)
-            .is_some_and(|block| block.start <= position)
-        {
-            self.blocks += 1;
+        let (runs, calls) = (&self.track.runs, &self.track.calls);
+        while runs.get(self.run).is_some_and(|run| run.end <= position) {
+            self.run += 1;
         }
         while calls
             .get(self.calls)
@@ -112,7 +123,7 @@ impl<'a> Walk<'a> {
 
     /// Whether calls may speak of the base, which was gone to.
     pub(crate) fn has_calls(&self, position: u32) -> bool {
-        self.calls > 0 && self.track.call_reach[self.calls - 1] > position
+        self.calls > 0 && self.track.reach[self.calls - 1] > position
     }
 
     /// As [`Track::calls_at`] for the base, which was gone to.
@@ -120,16 +131,11 @@ impl<'a> Walk<'a> {
         self.track.calls_before(self.calls, position)
     }
 
-    /// As [`Track::block_at`] for the base, which was gone to, with the place of the block.
-    pub(crate) fn block(&self, position: u32) -> Option<(usize, &'a Block)> {
-        self.track.block_before(self.blocks, position)
+    /// As [`Track::block_at`] for the base, which was gone to, with the number of the block.
+    pub(crate) fn block(&self) -> Option<(usize, &'a Block)> {
+        let run = *self.track.runs.get(self.run)?;
+        self.track
+            .block(run)
+            .map(|block| (run.block as usize, block))
     }
-}
-
-fn reach(ends: impl Iterator<Item = u32>) -> Vec<u32> {
-    ends.scan(0, |reach, end| {
-        *reach = end.max(*reach);
-        Some(*reach)
-    })
-    .collect()
 }

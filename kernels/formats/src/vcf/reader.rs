@@ -170,12 +170,10 @@ impl Reader {
         if !self.read_line()? {
             return Ok(None);
         }
-        let samples = self.header.samples().len();
-        match RecordView::parse(&self.line, samples) {
-            // Parsed again because a view that is returned from one arm cannot be let go in the other.
-            Ok(_) => Ok(RecordView::parse(&self.line, samples).ok()),
-            Err(what) => Err(self.wrong(what)),
-        }
+        let read: &Self = self;
+        RecordView::parse(&read.line, read.header.samples().len())
+            .map(Some)
+            .map_err(|what| read.wrong(what))
     }
 
     /// An error at the record read last.

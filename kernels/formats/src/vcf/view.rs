@@ -6,8 +6,9 @@
 pub struct RecordView<'a> {
     line: &'a [u8],
     columns: [&'a [u8]; 8],
-    /// FORMAT and the samples; empty in a file without samples.
-    rest: &'a [u8],
+    /// FORMAT; empty in a file without samples.
+    format: &'a [u8],
+    samples: Option<&'a [u8]>,
     position: u32,
 }
 
@@ -18,20 +19,31 @@ impl<'a> RecordView<'a> {
     /// What is wrong and what to do.
     pub fn parse(line: &'a [u8], samples: usize) -> Result<Self, String> {
         let mut columns: [&[u8]; 8] = [b""; 8];
-        let mut rest = Some(line);
+        let mut tabs = memchr::memchr_iter(b'\t', line);
+        let mut from = 0;
         for (found, column) in columns.iter_mut().enumerate() {
-            let Some(text) = rest else {
-                return Err(format!(
-                    "{found} columns where at least 8 are needed, separated by tabs"
-                ));
+            let end = match tabs.next() {
+                Some(tab) => tab,
+                None if found == 7 => line.len(),
+                None => {
+                    let found = found + 1;
+                    return Err(format!(
+                        "{found} columns where at least 8 are needed, separated by tabs"
+                    ));
+                }
             };
-            (*column, rest) = cut(text, b'\t');
+            *column = &line[from..end];
+            from = end + 1;
         }
-        let rest = rest.unwrap_or_default();
-        let cells = if rest.is_empty() {
-            0
-        } else {
-            rest.iter().filter(|byte| **byte == b'\t').count() + 1
+        let rest = line.get(from..).unwrap_or_default();
+        let tab = tabs.next().filter(|_| !rest.is_empty());
+        let (format, given) = match tab {
+            Some(tab) => (&line[from..tab], Some(&line[tab + 1..])),
+            None => (rest, None),
+        };
+        let cells = match given {
+            Some(_) => tabs.count() + 2,
+            None => usize::from(!rest.is_empty()),
         };
         let needed = if samples == 0 { 0 } else { samples + 1 };
         if cells != needed {
@@ -51,7 +63,8 @@ impl<'a> RecordView<'a> {
         Ok(Self {
             line,
             columns,
-            rest,
+            format,
+            samples: given,
             position,
         })
     }
@@ -135,22 +148,38 @@ impl<'a> RecordView<'a> {
     /// An INFO field: `None` when it is not there, `Some(None)` for a flag.
     #[must_use]
     pub fn info(&self, key: &[u8]) -> Option<Option<&'a [u8]>> {
-        self.columns[7]
-            .split(|byte| *byte == b';')
-            .map(|field| cut(field, b'='))
-            .find(|(name, _)| *name == key)
-            .map(|(_, value)| value)
+        let mut rest = Some(self.columns[7]);
+        while let Some(text) = rest {
+            let (field, more) = cut(text, b';');
+            rest = more;
+            match field.strip_prefix(key) {
+                Some([]) => return Some(None),
+                Some([b'=', value @ ..]) => return Some(Some(value)),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// FORMAT as written; empty in a file without samples.
+    #[must_use]
+    pub fn format_text(&self) -> &'a [u8] {
+        self.format
     }
 
     /// The keys of FORMAT, in order.
     pub fn format(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        cut(self.rest, b'\t').0.split(|byte| *byte == b':')
+        self.format_text().split(|byte| *byte == b':')
     }
 
     /// A sample's cell, from 0.
     #[must_use]
     pub fn sample(&self, index: usize) -> Option<&'a [u8]> {
-        self.rest.split(|byte| *byte == b'\t').nth(index + 1)
+        let mut rest = self.samples;
+        for _ in 0..index {
+            rest = cut(rest?, b'\t').1;
+        }
+        rest.map(|text| cut(text, b'\t').0)
     }
 
     /// A sample's value for a key of FORMAT; `None` when it is not there or missing (`.`).
@@ -164,7 +193,7 @@ impl<'a> RecordView<'a> {
 
 /// `text` up to the first `at`, and what follows it.
 fn cut(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
-    match text.iter().position(|byte| *byte == at) {
+    match memchr::memchr(at, text) {
         Some(place) => (&text[..place], Some(&text[place + 1..])),
         None => (text, None),
     }

@@ -1,14 +1,16 @@
 //! Cases as data: tiny gVCFs and the records that must come of them, one behaviour a file.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use kumi_formats::reference::ReferenceSource;
+use bytes::Bytes;
+use kumi_formats::reference::{InMemory, ReferenceSource};
 use kumi_formats::vcf::Record;
+use kumi_joint::Segment;
 use kumi_seq::interval::Interval;
 use serde::Deserialize;
 
-use crate::cohort;
+use crate::{cohort, store};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -92,8 +94,38 @@ fn run(case: &Case) -> Result<(), String> {
         (Some(part), Err(error)) => Err(format!("the error `{error}` does not say `{part}`")),
         (Some(part), Ok(_)) => Err(format!("no error where `{part}` should be")),
         (None, Err(error)) => Err(error),
-        (None, Ok(records)) => compare(case, &records),
+        (None, Ok(records)) => {
+            compare(case, &records)?;
+            from_segments(&paths, &reference, &regions, &cohort::lines(&records))
+        }
     }
+}
+
+/// The same from segments, one of each sample and contig.
+fn from_segments(
+    paths: &[PathBuf],
+    reference: &InMemory,
+    regions: &[Interval],
+    expected: &str,
+) -> Result<(), String> {
+    let mut segments = Vec::new();
+    for (path, contig) in paths.iter().flat_map(|path| {
+        reference
+            .contigs()
+            .whole()
+            .into_iter()
+            .map(move |c| (path, c))
+    }) {
+        let bytes = store::bytes(std::slice::from_ref(path), reference, contig, 16);
+        let segment = Segment::open("segment", Bytes::from(bytes));
+        segments.push(segment.map_err(|error| error.to_string())?);
+    }
+    let found = store::from_segments(&segments, &[], reference, regions);
+    let found = found.map_err(|error| error.to_string())?;
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!("from segments:\n{found}"))
 }
 
 fn compare(case: &Case, records: &[Record]) -> Result<(), String> {

@@ -1,7 +1,9 @@
 //! Joint genotyping seen from outside.
 
 mod cohort;
+mod dialects;
 mod golden;
 mod hostile;
 mod order;
 mod real;
+mod store;

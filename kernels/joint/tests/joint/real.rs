@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use bytes::Bytes;
 use kumi_formats::fasta;
 use kumi_formats::reference::{InMemory, ReferenceSource};
 use kumi_formats::vcf::Record;
 use kumi_formats::vcf::{Reader, Writer};
-use kumi_joint::header;
+use kumi_joint::{Segment, header};
 use kumi_seq::contig::Contig;
+use kumi_seq::interval::Interval;
 
-use crate::cohort;
+use crate::{cohort, store};
 
 fn data(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -55,6 +57,24 @@ fn write(path: &Path, gvcfs: &[PathBuf], reference: &InMemory, records: &[Record
     }
     let (_, index) = writer.finish().expect("finished");
     std::fs::write(path.with_extension("gz.tbi"), index).expect("written");
+}
+
+/// Segments of two batches and two regions give the same records.
+fn same_from_segments(paths: &[PathBuf], reference: &InMemory, records: &[Record]) {
+    let whole = reference.contigs().whole();
+    let Interval { contig, start, end } = whole[0];
+    let middle = start + (end - start) / 3;
+    let mut segments = Vec::new();
+    for (start, end) in [(start, middle), (middle, end)] {
+        for batch in paths.chunks(9) {
+            let region = Interval { contig, start, end };
+            let bytes = store::bytes(batch, reference, region, 65_536);
+            let segment = Segment::open("segment", Bytes::from(bytes));
+            segments.push(segment.expect("a segment"));
+        }
+    }
+    let found = store::from_segments(&segments, &[], reference, &whole);
+    assert!(found.expect("genotyped") == cohort::lines(records));
 }
 
 /// What `bcftools` says on standard output; `None`, loudly, when it is not installed.
@@ -138,6 +158,7 @@ fn the_pedigree_of_strelka_gvcfs_obeys_mendel() {
         records.len()
     );
     assert!(violations.is_empty(), "{}", violations.join("\n"));
+    same_from_segments(&paths, &reference, &records);
     assert!(snvs >= 178, "{snvs} SNV sites");
     assert!(informative >= 2_000, "{informative} informative trios");
 
@@ -190,6 +211,7 @@ fn gatk_gvcfs_of_many_samples_go_through() {
     };
     let text = cohort::lines(&records);
     eprintln!("{} records of {} gVCFs", records.len(), paths.len());
+    same_from_segments(&paths, &reference, &records);
     assert!(records.len() > 100, "{} records", records.len());
     assert!(text.lines().all(carried));
     let output = tempfile::tempdir().expect("a folder");

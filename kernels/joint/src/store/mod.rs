@@ -1,0 +1,28 @@
+//! The cohort store: what a batch of samples says of a region, kept so that genotyping never reads a gVCF again.
+//!
+//! A segment is an Arrow IPC file, described in `docs/formats/segment.md`. It holds all that genotyping looks at and
+//! nothing else, so that records made from segments are those made from the gVCFs, byte for byte.
+
+mod batch;
+mod cohort;
+mod column;
+mod error;
+mod expect;
+mod file;
+mod header;
+mod ingest;
+mod intern;
+mod pack;
+mod purge;
+mod row;
+mod schema;
+mod segment;
+mod unpack;
+mod window;
+
+pub(crate) use cohort::Store;
+pub use error::SegmentError;
+pub use header::SegmentHeader;
+pub use ingest::{IngestParams, IngestStats, SAMPLES_MAX, ingest};
+pub use purge::purge;
+pub use segment::Segment;
