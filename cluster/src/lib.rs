@@ -11,6 +11,7 @@
 mod config;
 pub mod entry;
 pub mod envelope;
+mod environment;
 mod error;
 mod event;
 pub mod limits;
@@ -27,6 +28,7 @@ pub mod store;
 mod transport;
 
 pub use config::{Config, ConfigError};
+pub use environment::{Drive, Environment};
 pub use error::{Failure, ProposeError, ReadError, StartError};
 pub use machine::{RestoreError, StateMachine};
 pub use metrics::{FSYNC_BOUNDS_SECONDS, Histogram, Metrics};

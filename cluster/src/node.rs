@@ -3,14 +3,15 @@
 //! Writes to disk block, so the replica never runs on the async runtime. Everything reaches it
 //! through one queue; queues are bounded by permits that travel with what waits in them.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::any::Any;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Instant;
 
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::time::{Instant, timeout_at};
 
 use crate::config::Config;
+use crate::environment::{Drive, Environment};
 use crate::error::{Failure, ProposeError, ReadError, StartError};
 use crate::event::{Event, Proposal, Reader, Waiter};
 use crate::limits;
@@ -49,7 +50,7 @@ impl<S: StateMachine> std::fmt::Debug for Node<S> {
 }
 
 struct Inner<S: StateMachine> {
-    events: Sender<Event<S::Outcome>>,
+    events: UnboundedSender<Event<S::Outcome>>,
     inbox: Inbox<S::Outcome>,
     shared: Shared<S>,
     status: watch::Receiver<Status>,
@@ -78,20 +79,38 @@ impl<S: StateMachine> Node<S> {
     /// When the configuration is wrong, the folder is another node's, in use, damaged or of
     /// another version, or the state machine refuses the snapshot.
     pub async fn start(config: Config, machine: S) -> Result<Self, StartError> {
+        Self::start_in(config, machine, Environment::default()).await
+    }
+
+    /// As [`Node::start`], in an environment of the caller's.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub async fn start_in(
+        config: Config,
+        machine: S,
+        environment: Environment,
+    ) -> Result<Self, StartError> {
         config.validate()?;
         let counters = Arc::new(Counters::default());
-        let (events, queue) = channel();
-        let outbox = Outbox::connect(&config, &events, &counters)?;
+        let (events, queue) = unbounded_channel();
+        let outbox = Outbox::connect(&config, &environment.dial, &events, &counters)?;
         let inbox = Inbox::new(&config, events.clone(), Arc::clone(&counters));
-        let opened = tokio::task::spawn_blocking({
+        let drive = environment.drive;
+        let opening = {
             let (config, counters) = (config.clone(), Arc::clone(&counters));
-            move || open(config, machine, counters)
-        });
-        let replica = opened.await.map_err(|error| {
-            StartError::State(Failure::Panicked {
-                message: error.to_string(),
-            })
-        })??;
+            move || open(config, machine, environment, counters)
+        };
+        let replica = match drive {
+            Drive::Task => opening()?,
+            Drive::Thread => tokio::task::spawn_blocking(opening)
+                .await
+                .map_err(|error| {
+                    StartError::State(Failure::Panicked {
+                        message: error.to_string(),
+                    })
+                })??,
+        };
         let shared = replica.shared();
         let (status_out, status) = watch::channel(replica.status());
         let (applied_out, applied) = watch::channel(status.borrow().applied_index);
@@ -107,14 +126,14 @@ impl<S: StateMachine> Node<S> {
             config: config.clone(),
         };
         let closing = (Arc::clone(&proposals), Arc::clone(&reads));
-        std::thread::Builder::new()
-            .name(format!("raft-{}", config.id))
-            .spawn(move || {
-                let ended = guarded(node_loop);
-                closing.0.close();
-                closing.1.close();
-                end_out.send_replace(Some(ended));
-            })
+        let whole = async move {
+            let ended = guarded(node_loop).await;
+            closing.0.close();
+            closing.1.close();
+            end_out.send_replace(Some(ended));
+        };
+        drive
+            .run(format!("raft-{}", config.id), whole)
             .map_err(StartError::Thread)?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -240,6 +259,7 @@ impl<S: StateMachine> Node<S> {
 fn open<S: StateMachine>(
     config: Config,
     machine: S,
+    environment: Environment,
     counters: Arc<Counters>,
 ) -> Result<Replica<S, DiskLog>, StartError> {
     let identity = Identity {
@@ -247,14 +267,15 @@ fn open<S: StateMachine>(
         node: config.id,
         voters: config.voters(),
     };
-    let log = DiskLog::open_counted(&config.data_dir, &identity, Arc::clone(&counters))?;
+    let mut log = environment.open(&config.data_dir, &identity)?;
+    log.count_in(Arc::clone(&counters));
     let boot = log.boots();
     Replica::new(config, boot, log, machine, counters)
 }
 
 struct Loop<S: StateMachine, L: LogStore> {
     replica: Replica<S, L>,
-    queue: Receiver<Event<S::Outcome>>,
+    queue: UnboundedReceiver<Event<S::Outcome>>,
     outbox: Outbox<S::Outcome>,
     status: watch::Sender<Status>,
     applied: watch::Sender<u64>,
@@ -262,13 +283,12 @@ struct Loop<S: StateMachine, L: LogStore> {
 }
 
 /// Runs the loop to its end; by then the store is closed. A panic ends it like a failure.
-fn guarded<S: StateMachine, L: LogStore>(node_loop: Loop<S, L>) -> Result<(), Failure> {
-    let ended = catch_unwind(AssertUnwindSafe(move || node_loop.run())).unwrap_or_else(|panic| {
-        let message = panic
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-            .unwrap_or_else(|| "no message".to_owned());
+async fn guarded<S: StateMachine, L: LogStore>(node_loop: Loop<S, L>) -> Result<(), Failure> {
+    let ended = tokio::spawn(node_loop.run()).await.unwrap_or_else(|error| {
+        let message = match error.try_into_panic() {
+            Ok(panic) => panicked(panic.as_ref()),
+            Err(error) => error.to_string(),
+        };
         Err(Failure::Panicked { message })
     });
     if let Err(failure) = &ended {
@@ -280,16 +300,23 @@ fn guarded<S: StateMachine, L: LogStore>(node_loop: Loop<S, L>) -> Result<(), Fa
     ended
 }
 
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "no message".to_owned())
+}
+
 impl<S: StateMachine, L: LogStore> Loop<S, L> {
-    fn run(mut self) -> Result<(), Failure> {
+    async fn run(mut self) -> Result<(), Failure> {
         let mut next_tick = Instant::now() + self.config.tick;
         loop {
             self.turn_end()?;
-            let wait = next_tick.saturating_duration_since(Instant::now());
-            let first = match self.queue.recv_timeout(wait) {
-                Ok(event) => Some(event),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            let first = match timeout_at(next_tick, self.queue.recv()).await {
+                Ok(Some(event)) => Some(event),
+                Ok(None) => return Ok(()),
+                Err(_) => None,
             };
             if !self.take(first) {
                 return Ok(());

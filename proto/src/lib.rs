@@ -1,7 +1,7 @@
 //! The wire and log messages of `kumi.v1`, and the identifiers they carry.
 //!
 //! Everything that crosses a socket or enters the raft log is defined in `proto/kumi/v1`; this
-//! crate holds what is generated from it. It never validates, decides or does I/O.
+//! crate holds what is generated from it. It never validates or decides.
 
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 /// Package `kumi.v1`, generated.
@@ -9,6 +9,7 @@ pub mod v1 {
     tonic::include_proto!("kumi.v1");
 }
 
+pub mod dial;
 pub mod ids;
 
 /// The encoded `FileDescriptorSet` of the package, for gRPC server reflection.

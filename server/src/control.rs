@@ -117,6 +117,7 @@ impl Control {
                 status.borrow_and_update();
                 self.require_leader()?;
                 tokio::select! {
+                    biased;
                     _ = term.changed() => {}
                     changed = status.changed() => changed.map_err(|_| refusal::stopping())?,
                 }
@@ -156,6 +157,7 @@ impl Control {
     ) {
         let mut stop = self.stop.clone();
         tokio::select! {
+            biased;
             _ = term.changed() => {}
             _ = status.changed() => {}
             _ = stop.wait_for(|stop| *stop) => {}

@@ -7,9 +7,10 @@ use kumi_proto::v1::cluster_service_server::{ClusterServiceServer, SERVICE_NAME 
 use kumi_proto::v1::cohort_service_server::{CohortServiceServer, SERVICE_NAME as COHORT};
 use kumi_proto::v1::target_service_server::{SERVICE_NAME as TARGET, TargetServiceServer};
 use kumi_proto::v1::worker_service_server::{SERVICE_NAME as WORKER, WorkerServiceServer};
-use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_stream::Stream;
 use tonic::transport::Server;
+use tonic::transport::server::Connected;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::control::Control;
@@ -42,12 +43,21 @@ pub(crate) enum ServeError {
 }
 
 /// Serves until the server is told to stop, then finishes what is under way.
-pub(crate) async fn serve(
+pub(crate) async fn serve<I, E>(
     control: Arc<Control>,
-    listener: TcpListener,
+    connections: impl Stream<Item = Result<I, E>>,
     rpc: RpcMetrics,
     health: HealthServer<impl Health>,
-) -> Result<(), ServeError> {
+) -> Result<(), ServeError>
+where
+    I: AsyncRead
+        + AsyncWrite
+        + Connected<ConnectInfo: Clone + Send + Sync>
+        + Unpin
+        + Send
+        + 'static,
+    E: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(kumi_proto::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
@@ -79,7 +89,7 @@ pub(crate) async fn serve(
         .add_service(raft)
         .add_service(health)
         .add_service(reflection)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), async move {
+        .serve_with_incoming_shutdown(connections, async move {
             control.stopping().await;
         })
         .await?;

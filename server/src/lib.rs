@@ -11,6 +11,7 @@ pub mod config;
 mod control;
 mod dispatch;
 mod endpoint;
+mod environment;
 mod leader;
 pub mod limits;
 mod machine;
@@ -25,4 +26,6 @@ mod views;
 
 pub use clock::Clock;
 pub use config::{Config, ConfigError};
-pub use server::{Server, StartError, StopError, start, start_with};
+pub use environment::Environment;
+pub use machine::{Applied, Machine, Witness};
+pub use server::{Server, StartError, StopError, start, start_in, start_with};

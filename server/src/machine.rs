@@ -2,31 +2,76 @@
 //!
 //! It decodes and hands on; every decision is the scheduler's.
 
+use std::fmt;
+
 use kumi_cluster::{RestoreError, StateMachine};
 use kumi_proto::v1::Command;
 use kumi_scheduler::{Outcome, State};
 use prost::Message as _;
 
 /// What a command did, and where in the log.
-#[derive(Debug)]
-pub(crate) struct Applied {
+#[derive(Clone, Debug)]
+pub struct Applied {
     /// The raft index of the entry that carried the command.
-    pub(crate) revision: u64,
+    pub revision: u64,
     /// What the scheduler says of it.
-    pub(crate) outcome: Outcome,
+    pub outcome: Outcome,
+}
+
+/// Sees what a replica applies: for the checkers of a simulation, and to plant the faults they must find.
+pub trait Witness: Send + Sync {
+    /// What is applied instead of the command at `index`: the command itself, unless a fault is planted.
+    fn before(&mut self, state: &State, index: u64, command: Command) -> Vec<Command>;
+
+    /// What came of it.
+    fn after(&mut self, state: &State, index: u64, command: &Command, outcome: &Outcome);
+
+    /// The state was replaced by a snapshot's.
+    fn restored(&mut self, state: &State);
 }
 
 /// The replicated scheduler.
 #[derive(Default)]
-pub(crate) struct Machine {
+pub struct Machine {
     state: State,
+    witness: Option<Box<dyn Witness>>,
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine")
+            .field("watched", &self.witness.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Machine {
+    /// An empty scheduler that somebody watches.
+    #[must_use]
+    pub fn watched(witness: Box<dyn Witness>) -> Self {
+        Self {
+            witness: Some(witness),
+            ..Self::default()
+        }
+    }
+
     /// The state, for views.
     #[must_use]
     pub(crate) fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Applies what the witness makes of a command; the last outcome counts.
+    fn apply_watched(&mut self, index: u64, command: Command) -> Outcome {
+        let Some(witness) = &mut self.witness else {
+            return self.state.apply(index, &command);
+        };
+        let mut last = Outcome::TermBegun;
+        for command in witness.before(&self.state, index, command) {
+            last = self.state.apply(index, &command);
+            witness.after(&self.state, index, &command, &last);
+        }
+        last
     }
 }
 
@@ -42,7 +87,7 @@ impl StateMachine for Machine {
         });
         Applied {
             revision: index,
-            outcome: self.state.apply(index, &command),
+            outcome: self.apply_watched(index, command),
         }
     }
 
@@ -53,6 +98,9 @@ impl StateMachine for Machine {
     fn restore(&mut self, snapshot: &[u8]) -> Result<(), RestoreError> {
         self.state =
             State::restore(snapshot).map_err(|error| RestoreError::new(error.to_string()))?;
+        if let Some(witness) = &mut self.witness {
+            witness.restored(&self.state);
+        }
         Ok(())
     }
 }

@@ -6,18 +6,22 @@ use std::time::Duration;
 
 use kumi_cluster::Node;
 use prometheus::Registry;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_stream::Stream;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::Connected;
 use tonic_health::ServingStatus;
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::control::Control;
 use crate::endpoint;
+use crate::environment::Environment;
 use crate::leader;
 use crate::limits;
-use crate::machine::Machine;
 use crate::metrics::rpc::RpcMetrics;
 use crate::metrics::{Exposition, http};
 
@@ -48,9 +52,35 @@ pub async fn start(config: Config) -> Result<Server, StartError> {
 /// As [`start`].
 pub async fn start_with(config: Config, clock: Clock) -> Result<Server, StartError> {
     config.validate()?;
+    let listen = &config.scheduler.listen;
+    let grpc = bind("listen", listen).await?;
+    let grpc_address = address("listen", listen, &grpc)?;
+    let connections = TcpListenerStream::new(grpc);
+    start_in(config, Environment::on(clock), grpc_address, connections).await
+}
+
+/// Starts a node in an environment of the caller's, who also listens: others reach it at `grpc_address`, and
+/// `connections` are those that they open.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_in<I, E>(
+    config: Config,
+    environment: Environment,
+    grpc_address: SocketAddr,
+    connections: impl Stream<Item = Result<I, E>> + Send + 'static,
+) -> Result<Server, StartError>
+where
+    I: AsyncRead
+        + AsyncWrite
+        + Connected<ConnectInfo: Clone + Send + Sync>
+        + Unpin
+        + Send
+        + 'static,
+    E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
+{
+    config.validate()?;
     let scheduler = &config.scheduler;
-    let grpc = bind("listen", &scheduler.listen).await?;
-    let grpc_address = address("listen", &scheduler.listen, &grpc)?;
     let http = match &scheduler.metrics_listen {
         Some(listen) => Some(bind("metrics_listen", listen).await?),
         None => None,
@@ -59,7 +89,12 @@ pub async fn start_with(config: Config, clock: Clock) -> Result<Server, StartErr
         (Some(http), Some(listen)) => Some(address("metrics_listen", listen, http)?),
         _ => None,
     };
-    let node = Node::start(config.cluster(grpc_address), Machine::default()).await?;
+    let Environment {
+        clock,
+        cluster,
+        machine,
+    } = environment;
+    let node = Node::start_in(config.cluster(grpc_address), machine, cluster).await?;
     let (stop, stopping) = watch::channel(false);
     let times = (scheduler.lease, scheduler.report_in);
     let control = Control::new(node, clock, times, stopping);
@@ -70,7 +105,7 @@ pub async fn start_with(config: Config, clock: Clock) -> Result<Server, StartErr
     let tasks = Tasks {
         grpc: tokio::spawn(endpoint::serve(
             Arc::clone(&control),
-            grpc,
+            connections,
             rpc,
             health_service,
         )),
@@ -139,6 +174,7 @@ impl Server {
                 return;
             }
             tokio::select! {
+                biased;
                 () = self.control.ready_changed(&mut term, &mut status) => {}
                 _ = self.stopped() => return,
             }

@@ -4,6 +4,7 @@
 //! One loop owns the agent; everything else (a session, a running task, the handle) only sends it events. A
 //! session that breaks stops no task, and a task that ends waits for no session.
 
+mod attempt;
 mod config;
 mod run;
 mod serve;
@@ -12,12 +13,16 @@ mod session;
 mod tests;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use kumi_proto::dial::Dial;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::agent::{Agent, Input};
 use crate::capabilities::capabilities;
+use crate::daemon::attempt::Threads;
+pub use crate::daemon::attempt::{Attempt, Run};
 pub use crate::daemon::config::{Config, StartError};
 use crate::daemon::run::Loop;
 use crate::metrics::Metrics;
@@ -51,12 +56,50 @@ impl Drop for Aborting {
 pub async fn start(config: Config) -> Result<Daemon, StartError> {
     config.check()?;
     let open_files = open_files::raise();
+    tracing::info!(open_files, "files that this process may have open");
     let incarnation = config::incarnation();
     let scratch =
         Scratch::create(&config.scratch, &incarnation).map_err(|source| StartError::Scratch {
             path: config.scratch.clone(),
             source,
         })?;
+    let environment = Environment {
+        incarnation,
+        dial: Dial::default(),
+        runner: Arc::new(Threads::new(scratch)),
+    };
+    start_in(config, environment).await
+}
+
+/// What a worker stands on. [`start`] takes the machine's; a simulation brings its own.
+pub struct Environment {
+    /// What tells this process from every other worker of the same name.
+    pub incarnation: String,
+    /// How schedulers are reached.
+    pub dial: Dial,
+    /// What runs attempts.
+    pub runner: Arc<dyn Run>,
+}
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Environment")
+            .field("incarnation", &self.incarnation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Starts a worker in an environment of the caller's, which may leave the scratch directory alone.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_in(config: Config, environment: Environment) -> Result<Daemon, StartError> {
+    config.check()?;
+    let Environment {
+        incarnation,
+        dial,
+        runner,
+    } = environment;
     let hello = capabilities(
         &config.name,
         &incarnation,
@@ -78,7 +121,6 @@ pub async fn start(config: Config) -> Result<Daemon, StartError> {
         cores = config.cores,
         memory_bytes = config.memory_bytes,
         cpu = hello.cpu,
-        open_files,
         "worker started"
     );
     let interval_ms = u64::try_from(config.report_interval.as_millis()).unwrap_or(u64::MAX);
@@ -86,7 +128,7 @@ pub async fn start(config: Config) -> Result<Daemon, StartError> {
     let (wishes, wished) = mpsc::unbounded_channel();
     let (over, stopped) = watch::channel(false);
     let offered = (config.cores, config.memory_bytes);
-    let events = Loop::new(agent, metrics.clone(), scratch, offered);
+    let events = Loop::new(agent, metrics.clone(), (dial, runner), offered);
     tokio::spawn(async move {
         events.run(wished).await;
         tracing::info!("worker stopped");

@@ -41,21 +41,13 @@ impl DiskLog {
     /// When the folder belongs to someone else, is in use, damaged or of another format, or the
     /// disk refuses.
     pub fn open(folder: &Path, identity: &Identity) -> Result<Self, StoreError> {
-        Self::open_counted(folder, identity, Arc::default())
-    }
-
-    pub(crate) fn open_counted(
-        folder: &Path,
-        identity: &Identity,
-        counters: Arc<Counters>,
-    ) -> Result<Self, StoreError> {
         create_folder(folder)?;
         let path = folder.join(FILE_NAME);
         if !path.try_exists().map_err(io("look for", &path))? {
             create_file(folder, &path, identity)?;
         }
         let database = open_file(&path)?;
-        Self::adopt(database, path, identity, counters)
+        Self::adopt(database, path, identity)
     }
 
     /// Opens or creates the log of `identity` on a redb backend of the caller's: the seam through
@@ -73,7 +65,7 @@ impl DiskLog {
         if fresh {
             initialise(&database, identity)?;
         }
-        Self::adopt(database, path, identity, Arc::default())
+        Self::adopt(database, path, identity)
     }
 
     /// How often this log has been opened, this time included: a number no earlier life of the
@@ -82,19 +74,14 @@ impl DiskLog {
         self.boots
     }
 
-    fn adopt(
-        database: Database,
-        path: PathBuf,
-        identity: &Identity,
-        counters: Arc<Counters>,
-    ) -> Result<Self, StoreError> {
+    fn adopt(database: Database, path: PathBuf, identity: &Identity) -> Result<Self, StoreError> {
         check_identity(&database, &path, identity)?;
         let mut log = Self {
             state: load_state(&database)?,
             database,
             path,
             boots: 0,
-            counters,
+            counters: Arc::default(),
         };
         if log.state.conf_state.voters != identity.voters {
             return Err(StoreError::Voters {
@@ -107,11 +94,15 @@ impl DiskLog {
         log.boots = numbers::<1>(&boots, "boots")?[0] + 1;
         let boots = log.boots;
         log.commit(|transaction| put_meta(transaction, "boots", &codec::encode_numbers(&[boots])))?;
-        let state = &log.state;
-        log.counters
-            .snapshot_bytes
-            .store(state.snapshot_bytes, Ordering::Relaxed);
         Ok(log)
+    }
+
+    /// From now on this log counts there.
+    pub(crate) fn count_in(&mut self, counters: Arc<Counters>) {
+        counters
+            .snapshot_bytes
+            .store(self.state.snapshot_bytes, Ordering::Relaxed);
+        self.counters = counters;
     }
 
     fn read_meta(&self, key: &'static str) -> Result<Vec<u8>, StoreError> {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 
 use raft::eraftpb::Message;
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::config::Config;
 use crate::event::Event;
@@ -18,7 +18,7 @@ pub(crate) struct Inbox<O> {
     pub(crate) cluster: String,
     pub(crate) id: u64,
     pub(crate) peers: Arc<BTreeSet<u64>>,
-    events: Sender<Event<O>>,
+    events: UnboundedSender<Event<O>>,
     room: Arc<Semaphore>,
     counters: Arc<Counters>,
 }
@@ -41,7 +41,11 @@ impl<O> Clone for Inbox<O> {
 pub(crate) struct Closed;
 
 impl<O> Inbox<O> {
-    pub(crate) fn new(config: &Config, events: Sender<Event<O>>, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        events: UnboundedSender<Event<O>>,
+        counters: Arc<Counters>,
+    ) -> Self {
         let peers = config.voters().into_iter().filter(|id| *id != config.id);
         Self {
             cluster: config.cluster.clone(),

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use kumi_proto::dial::Dial;
 use raft::eraftpb::{Message, MessageType};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::UnboundedSender;
 use tonic::transport::Endpoint;
 
 use crate::config::Config;
@@ -21,7 +22,7 @@ use crate::transport::peer;
 #[derive(Debug)]
 pub(crate) struct Outbox<O> {
     peers: BTreeMap<u64, mpsc::Sender<Outgoing>>,
-    events: Sender<Event<O>>,
+    events: UnboundedSender<Event<O>>,
     counters: Arc<Counters>,
 }
 
@@ -29,7 +30,8 @@ impl<O: Send + 'static> Outbox<O> {
     /// Starts a task for each peer on the current runtime.
     pub(crate) fn connect(
         config: &Config,
-        events: &Sender<Event<O>>,
+        dial: &Dial,
+        events: &UnboundedSender<Event<O>>,
         counters: &Arc<Counters>,
     ) -> Result<Self, StartError> {
         let mut endpoints = Vec::new();
@@ -46,7 +48,12 @@ impl<O: Send + 'static> Outbox<O> {
                 from: config.id,
                 to,
             };
-            tokio::spawn(peer::run(endpoint, route, queue, events.clone()));
+            tokio::spawn(peer::run(
+                (dial.clone(), endpoint),
+                route,
+                queue,
+                events.clone(),
+            ));
             peers.insert(to, sender);
         }
         Ok(Self {

@@ -3,12 +3,13 @@
 //! While there is no connection, messages are dropped: raft repeats what matters, and what is old
 //! by the time the peer is back would only be in the way.
 
-use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use kumi_proto::dial::Dial;
 use kumi_proto::v1::RaftFrame;
 use kumi_proto::v1::raft_service_client::RaftServiceClient;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Endpoint;
@@ -19,17 +20,17 @@ use crate::transport::frame::{Framer, Outgoing, Route};
 
 /// Runs until the node's end of `queue` is dropped.
 pub(crate) async fn run<O: Send + 'static>(
-    endpoint: Endpoint,
+    (dial, endpoint): (Dial, Endpoint),
     route: Route,
     mut queue: mpsc::Receiver<Outgoing>,
-    events: Sender<Event<O>>,
+    events: UnboundedSender<Event<O>>,
 ) {
     let to = route.to;
     let mut wait = Duration::from_millis(limits::RECONNECT_MS_MIN);
     let mut connected_before = true;
     while !queue.is_closed() {
         let begun = Instant::now();
-        let broken = stream(&endpoint, &route, &mut queue, &events).await;
+        let broken = stream((&dial, &endpoint), &route, &mut queue, &events).await;
         if queue.is_closed() {
             return;
         }
@@ -49,12 +50,12 @@ pub(crate) async fn run<O: Send + 'static>(
 
 /// Connects and feeds one stream until it breaks; returns why.
 async fn stream<O>(
-    endpoint: &Endpoint,
+    (dial, endpoint): (&Dial, &Endpoint),
     route: &Route,
     queue: &mut mpsc::Receiver<Outgoing>,
-    events: &Sender<Event<O>>,
+    events: &UnboundedSender<Event<O>>,
 ) -> String {
-    let channel = match endpoint.connect().await {
+    let channel = match dial.connect(endpoint.clone()).await {
         Ok(channel) => channel,
         Err(error) => return chain(&error),
     };
@@ -89,7 +90,7 @@ async fn feed<O>(
     to: u64,
     queue: &mut mpsc::Receiver<Outgoing>,
     frames: &mpsc::Sender<RaftFrame>,
-    events: &Sender<Event<O>>,
+    events: &UnboundedSender<Event<O>>,
 ) {
     loop {
         // Room first: what is taken off the queue must not be lost when the stream breaks here.
@@ -120,7 +121,7 @@ async fn drop_for<O>(
     wait: Duration,
     to: u64,
     queue: &mut mpsc::Receiver<Outgoing>,
-    events: &Sender<Event<O>>,
+    events: &UnboundedSender<Event<O>>,
 ) {
     let until = Instant::now() + wait;
     while let Ok(Some(message)) = tokio::time::timeout_at(until, queue.recv()).await {

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use kumi_proto::dial::Dial;
 use kumi_proto::v1;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::session::Session;
 use crate::agent::{Action, Agent, Input, TaskResult};
 use crate::control::Control;
-use crate::executor::{Around, Execution, execute};
-use crate::fault::Fault;
-use crate::indexed::Kept;
+use crate::daemon::attempt::{Attempt, Run};
+use crate::executor::Execution;
 use crate::metrics::Metrics;
-use crate::scratch::Scratch;
 
 /// The longest sleep: progress is looked at this often when nothing else happens.
 const SLEEP_MS_MAX: u64 = 1_000;
@@ -37,8 +37,8 @@ struct Running {
 pub(super) struct Loop {
     agent: Agent,
     metrics: Metrics,
-    scratch: Scratch,
-    kept: Arc<Kept>,
+    dial: Dial,
+    runner: Arc<dyn Run>,
     offered: (u32, u64),
     began: Instant,
     session: Option<Session>,
@@ -52,15 +52,15 @@ impl Loop {
     pub(super) fn new(
         agent: Agent,
         metrics: Metrics,
-        scratch: Scratch,
+        (dial, runner): (Dial, Arc<dyn Run>),
         offered: (u32, u64),
     ) -> Self {
         let (events, told) = mpsc::unbounded_channel();
         Self {
             agent,
             metrics,
-            scratch,
-            kept: Arc::default(),
+            dial,
+            runner,
             offered,
             began: Instant::now(),
             session: None,
@@ -179,13 +179,13 @@ impl Loop {
         self.sessions += 1;
         self.session = Some(Session::dial(
             self.sessions,
-            endpoint,
+            (self.dial.clone(), endpoint),
             report,
             self.events.clone(),
         ));
     }
 
-    /// Gives the task a thread; it sends its result when it ends, whatever happens to it.
+    /// Has the task run; it sends its result when it ends, whatever happens to it.
     fn start(&mut self, start: v1::Start) {
         let attempt = start.attempt;
         let task = start.spec.as_ref().and_then(|spec| spec.task);
@@ -201,28 +201,15 @@ impl Loop {
             },
         );
         tracing::info!(attempt, stage = stage.label(), "task started");
-        let (events, scratch) = (self.events.clone(), self.scratch.path().to_owned());
-        let kept = Arc::clone(&self.kept);
-        let spawned = std::thread::Builder::new()
-            .name(format!("kumi-a{attempt}"))
-            .spawn(move || {
-                let around = Around {
-                    scratch: &scratch,
-                    control: &control,
-                    meter: &meter,
-                    kept: &kept,
-                };
-                let execution = execute(&start, around);
+        let events = self.events.clone();
+        self.runner.run(Attempt {
+            start,
+            control,
+            meter,
+            ended: Arc::new(move |execution| {
                 let _ = events.send(Event::Ended { attempt, execution });
-            });
-        if let Err(error) = spawned {
-            let fault = Fault::transient(format!("the system gives no thread: {error}"));
-            let execution = Execution {
-                result: TaskResult::Failed(fault.to_failure()),
-                core_milliseconds: 0,
-            };
-            let _ = self.events.send(Event::Ended { attempt, execution });
-        }
+            }),
+        });
     }
 
     /// Tells the agent how far the tasks are, in time for its next report. Its clock stands still for this, so

@@ -1,0 +1,88 @@
+//! What a node stands on. The defaults are the machine's; a simulation brings its own.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use kumi_proto::dial::Dial;
+
+use crate::store::StoreError;
+use crate::store::disk::DiskLog;
+use crate::store::records::Identity;
+
+/// What drives a node's loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drive {
+    /// A thread of its own, since writes to disk block.
+    Thread,
+    /// A task of the current runtime: for a simulation, whose writes take no time.
+    Task,
+}
+
+impl Drive {
+    /// Runs `work` to its end.
+    pub(crate) fn run(
+        self,
+        name: String,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        match self {
+            Self::Task => {
+                tokio::spawn(work);
+            }
+            Self::Thread => {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_time()
+                    .build()?;
+                std::thread::Builder::new()
+                    .name(name)
+                    .spawn(move || runtime.block_on(work))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a node reaches its peers, where its log lies, and what drives its loop.
+pub struct Environment {
+    /// How peers are reached.
+    pub dial: Dial,
+    /// What drives the loop.
+    pub drive: Drive,
+    open: Open,
+}
+
+type Open = Box<dyn FnOnce(&Path, &Identity) -> Result<DiskLog, StoreError> + Send>;
+
+impl Environment {
+    /// An environment whose log is opened by `open`, which may pass over the data folder.
+    pub fn new(
+        dial: Dial,
+        drive: Drive,
+        open: impl FnOnce(&Path, &Identity) -> Result<DiskLog, StoreError> + Send + 'static,
+    ) -> Self {
+        Self {
+            dial,
+            drive,
+            open: Box::new(open),
+        }
+    }
+
+    pub(crate) fn open(self, folder: &Path, identity: &Identity) -> Result<DiskLog, StoreError> {
+        (self.open)(folder, identity)
+    }
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Self::new(Dial::default(), Drive::Thread, DiskLog::open)
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("drive", &self.drive)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,27 @@
+//! What a server stands on. The defaults are the machine's; a simulation brings its own.
+
+use crate::clock::Clock;
+use crate::machine::Machine;
+
+/// The clock of a server, what replication stands on, and the state machine as it is before anything is restored.
+#[derive(Debug)]
+pub struct Environment {
+    /// The time.
+    pub clock: Clock,
+    /// Network, log and drive of the node.
+    pub cluster: kumi_cluster::Environment,
+    /// The state machine.
+    pub machine: Machine,
+}
+
+impl Environment {
+    /// The machine's, on a clock of the caller's.
+    #[must_use]
+    pub fn on(clock: Clock) -> Self {
+        Self {
+            clock,
+            cluster: kumi_cluster::Environment::default(),
+            machine: Machine::default(),
+        }
+    }
+}
