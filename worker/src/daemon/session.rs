@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kumi_proto::dial::Dial;
 use kumi_proto::v1::Report;
 use kumi_proto::v1::worker_service_client::WorkerServiceClient;
 use tokio::sync::mpsc;
@@ -15,9 +16,14 @@ use super::run::Event;
 use crate::agent::Input;
 use crate::endpoint::{leader_of, uri};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A scheduler that neither answers nor hangs up is given up after two of these.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+// A leader whose machine loses its power says nothing. Together these are well below the lease that its successor
+// grants afresh, so that a worker is back before its tasks are given away.
+/// The longest wait for a scheduler to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// A scheduler that has been silent for this long is asked whether it is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// … and given up when it does not answer for this long.
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Reports that may wait for a scheduler that does not read before the session counts as broken.
 const WAITING_REPORTS_MAX: usize = 64;
 /// A message may carry many specifications, each with the manifests of a cohort.
@@ -35,7 +41,7 @@ impl Session {
     /// Opens session `number` with `endpoint`; what becomes of it is told in events that carry the number.
     pub(super) fn dial(
         number: u64,
-        endpoint: String,
+        (dial, endpoint): (Dial, String),
         first: Report,
         events: mpsc::UnboundedSender<Event>,
     ) -> Self {
@@ -45,7 +51,7 @@ impl Session {
             let tell = |input| {
                 let _ = events.send(Event::Session { number, input });
             };
-            let status = talk(&endpoint, sent, &tell).await;
+            let status = talk(&dial, &endpoint, sent, &tell).await;
             let leader = leader_of(&status);
             tracing::info!(
                 endpoint,
@@ -80,7 +86,12 @@ impl Drop for Session {
 }
 
 /// Talks until the session ends, and says why it did.
-async fn talk(endpoint: &str, sent: mpsc::Receiver<Report>, tell: &impl Fn(Input)) -> Status {
+async fn talk(
+    dial: &Dial,
+    endpoint: &str,
+    sent: mpsc::Receiver<Report>,
+    tell: &impl Fn(Input),
+) -> Status {
     let channel = match Endpoint::from_shared(uri(endpoint)) {
         Ok(channel) => channel,
         Err(error) => return Status::invalid_argument(format!("no usable address: {error}")),
@@ -88,9 +99,9 @@ async fn talk(endpoint: &str, sent: mpsc::Receiver<Report>, tell: &impl Fn(Input
     let channel = channel
         .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .tcp_nodelay(true);
-    let channel = match channel.connect().await {
+    let channel = match dial.connect(channel).await {
         Ok(channel) => channel,
         Err(error) => return Status::unavailable(crate::fault::chain(&error)),
     };
