@@ -44,6 +44,10 @@ fn allowed() -> BTreeMap<String, BTreeSet<String>> {
             .collect(),
     );
     allow("benches", all_kernels().collect());
+    allow(
+        "sim",
+        set(&["proto", "scheduler", "cluster", "server", "worker"]),
+    );
     table
 }
 
@@ -61,6 +65,7 @@ fn manifests() -> Vec<(PathBuf, toml::Table)> {
         "cli",
         "benches",
         "xtask",
+        "tests/sim",
     ]
     .map(String::from);
     let kernels = KERNELS.map(|kernel| format!("kernels/{kernel}"));

@@ -6,6 +6,7 @@ mod bench_call;
 mod bench_joint;
 mod once;
 mod random;
+mod sim;
 
 use std::process::ExitCode;
 
@@ -24,6 +25,8 @@ enum Task {
     BenchCall(bench_call::Args),
     /// Genotype simulated cohorts of growing size beside bcftools merge; print CPU, memory and bytes
     BenchJoint(bench_joint::Args),
+    /// Run simulated clusters with faults from seeds; docs/simulation.md
+    Sim(sim::Args),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -32,5 +35,6 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::BenchAlign(args) => bench_align::run(&args),
         Task::BenchCall(args) => bench_call::run(&args),
         Task::BenchJoint(args) => bench_joint::run(&args),
+        Task::Sim(args) => sim::run(&args),
     }
 }

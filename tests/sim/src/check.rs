@@ -1,0 +1,233 @@
+//! What must hold in every run, by name.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use kumi_proto::v1::{Command, FinishedTask, TaskId, command, finished_task};
+use kumi_scheduler::{Outcome, Settlement, Verdict};
+
+use crate::history::{First, Seen};
+use crate::hosts::LEASE_MS;
+use crate::linearizable::is_linearizable;
+
+/// A manifest's count that tells which attempt made it.
+pub const ATTEMPT: &str = "attempt";
+
+/// What was violated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The checker's name.
+    pub checker: &'static str,
+    /// What it found.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.checker, self.what)
+    }
+}
+
+/// Attempts that workers began and whose end did not count: their tasks were given away meanwhile.
+#[must_use]
+pub fn wasted(seen: &Seen) -> usize {
+    let counted = seen
+        .steps
+        .values()
+        .filter_map(|first| match &first.step.outcome {
+            Outcome::Settled(settlements) => Some(settlements),
+            _ => None,
+        });
+    let counted = counted
+        .flatten()
+        .filter(|settlement| settlement.verdict != Verdict::Refused);
+    seen.begun.len().saturating_sub(counted.count())
+}
+
+/// Looks at a run that has ended.
+#[must_use]
+pub fn all(seen: &Seen) -> Vec<Violation> {
+    let mut violations: Vec<_> = seen
+        .differences
+        .iter()
+        .map(|what| violation("replicas-equal", what))
+        .collect();
+    let mut leases = Leases::default();
+    for ((index, _), first) in &seen.steps {
+        leases.follow(*index, first);
+    }
+    violations.append(&mut leases.violations);
+    violations.extend(applied_once(seen));
+    violations.extend(nodes_come_back(seen));
+    if seen.completed_ms.is_none() {
+        let what = "the cohort is not complete though nothing is broken any more";
+        violations.push(violation("cohort-completes", what));
+    }
+    if !is_linearizable(&seen.calls) {
+        violations.push(violation(
+            "linearizable-reads",
+            format!("no order explains {:?}", seen.calls),
+        ));
+    }
+    violations
+}
+
+/// Every node applies as many commands at an index as every other, whatever it restored before.
+fn applied_once(seen: &Seen) -> impl Iterator<Item = Violation> + '_ {
+    seen.applied.iter().filter_map(|(index, counts)| {
+        let (least, most) = (counts.values().min()?, counts.values().max()?);
+        (least != most).then(|| {
+            let what =
+                format!("at {index} some applied {least} commands, others {most}: {counts:?}");
+            violation("applied-once", what)
+        })
+    })
+}
+
+/// A node ends by itself only while its disk is full, or when the disk rotted.
+fn nodes_come_back(seen: &Seen) -> impl Iterator<Item = Violation> + '_ {
+    let honest = seen
+        .ended
+        .iter()
+        .filter(|(node, why)| !seen.rotten.contains(node) && !why.contains("no storage space"));
+    honest.map(|(node, why)| violation("nodes-come-back", format!("scheduler-{node}: {why}")))
+}
+
+fn violation(checker: &'static str, what: impl fmt::Display) -> Violation {
+    Violation {
+        checker,
+        what: what.to_string(),
+    }
+}
+
+/// By how much the first replica may have applied the beginning of a term later than its leader counts from.
+const SLACK_MS: u64 = 500;
+
+type Place = (u64, i32, u32, u32);
+
+fn place(task: &TaskId) -> Place {
+    (task.cohort, task.stage, task.row, task.column)
+}
+
+/// A model of the leases and results, from commands and outcomes alone.
+#[derive(Default)]
+struct Leases {
+    /// Attempt and worker that hold a task.
+    held: BTreeMap<Place, (u64, u64)>,
+    task_of: BTreeMap<u64, Place>,
+    committed: BTreeMap<Place, u64>,
+    /// Numbers of the workers by name.
+    workers: BTreeMap<String, u64>,
+    /// When the last term began.
+    term_ms: u64,
+    violations: Vec<Violation>,
+}
+
+impl Leases {
+    fn follow(&mut self, index: u64, First { step, at_ms }: &First) {
+        let outcome = &step.outcome;
+        let Command {
+            kind: Some(kind), ..
+        } = &step.command
+        else {
+            return;
+        };
+        match (kind, outcome) {
+            (command::Kind::Grant(grant), Outcome::Granted(starts)) => {
+                for start in starts {
+                    let task = start.spec.as_ref().and_then(|spec| spec.task);
+                    let task = place(&task.unwrap_or_default());
+                    self.granted(index, task, start.attempt, grant.worker);
+                }
+            }
+            (command::Kind::Settle(settle), Outcome::Settled(settlements)) => {
+                for settlement in settlements {
+                    self.settled(index, settlement, &settle.finished);
+                }
+            }
+            (command::Kind::Expire(expire), Outcome::Expired { tasks }) => {
+                if *tasks > 0 && *at_ms < self.term_ms + LEASE_MS - SLACK_MS {
+                    let what = format!(
+                        "at {index} worker {} loses its leases {} ms after a term began",
+                        expire.worker,
+                        at_ms - self.term_ms
+                    );
+                    self.violations
+                        .push(violation("leases-outlive-leaders", what));
+                }
+                self.end(expire.worker);
+            }
+            (command::Kind::NewTerm(_), _) => self.term_ms = *at_ms,
+            (command::Kind::Register(register), Outcome::Registered(worker)) => {
+                let name = register.hello.as_ref().map(|hello| hello.name.clone());
+                let before = self.workers.insert(name.unwrap_or_default(), worker.0);
+                if let Some(before) = before.filter(|before| *before != worker.0) {
+                    self.end(before);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn granted(&mut self, index: u64, task: Place, attempt: u64, worker: u64) {
+        if let Some((before, _)) = self.held.insert(task, (attempt, worker)) {
+            let what =
+                format!("at {index} {task:?} is granted as {attempt} while {before} holds it");
+            self.violations.push(violation("leases-apart", what));
+        }
+        if let Some(before) = self.committed.get(&task) {
+            let what = format!("at {index} {task:?} is granted, but {before} had done it");
+            self.violations.push(violation("done-stays-done", what));
+        }
+        let youngest = self.task_of.last_key_value().map(|(attempt, _)| *attempt);
+        if youngest.is_some_and(|youngest| youngest >= attempt) {
+            let what = format!("at {index} attempt {attempt} is not the youngest");
+            self.violations.push(violation("attempts-grow", what));
+        }
+        self.task_of.insert(attempt, task);
+    }
+
+    fn settled(&mut self, index: u64, settlement: &Settlement, finished: &[FinishedTask]) {
+        let attempt = settlement.attempt;
+        let Some(&task) = self.task_of.get(&attempt) else {
+            return;
+        };
+        let holds = self.held.get(&task).is_some_and(|held| held.0 == attempt);
+        match settlement.verdict {
+            Verdict::Refused => return,
+            Verdict::Failed { .. } => {}
+            Verdict::Committed => {
+                let made_by = finished
+                    .iter()
+                    .find(|finished| finished.attempt == attempt)
+                    .and_then(made_by);
+                if !holds || made_by != Some(attempt) {
+                    let what = format!(
+                        "at {index} a result of attempt {made_by:?} is taken for {attempt}'s of {task:?}, \
+                         which {:?} holds",
+                        self.held.get(&task)
+                    );
+                    self.violations.push(violation("fencing", what));
+                }
+                if let Some(before) = self.committed.insert(task, attempt) {
+                    let what = format!("at {index} {task:?} is done by {attempt} after {before}");
+                    self.violations.push(violation("one-commit", what));
+                }
+            }
+        }
+        if holds {
+            self.held.remove(&task);
+        }
+    }
+
+    fn end(&mut self, worker: u64) {
+        self.held.retain(|_, (_, holder)| *holder != worker);
+    }
+}
+
+fn made_by(finished: &FinishedTask) -> Option<u64> {
+    match &finished.result {
+        Some(finished_task::Result::Manifest(manifest)) => manifest.counts.get(ATTEMPT).copied(),
+        _ => None,
+    }
+}

@@ -1,0 +1,197 @@
+//! A disk that forgets what was not synced, tears writes, fills up and rots; the backend of a node's real log.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use redb::StorageBackend;
+
+use crate::random::Random;
+
+/// What a disk writes whole or not at all.
+const SECTOR: usize = 512;
+
+#[derive(Clone, Debug)]
+enum Change {
+    Length(u64),
+    Write(u64, Vec<u8>),
+}
+
+#[derive(Debug, Default)]
+struct Platter {
+    /// What is there after a power loss.
+    durable: Vec<u8>,
+    /// What is read now.
+    current: Vec<u8>,
+    /// What leads from the one to the other.
+    unsynced: Vec<Change>,
+    /// Which process it is mounted in; those before it write no more.
+    life: u64,
+    full: bool,
+    /// It says that it synced, and did not (a planted fault).
+    lies: bool,
+}
+
+/// The disk of one node. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Disk(Arc<Mutex<Platter>>);
+
+impl Disk {
+    /// An empty disk; one that `lies` never syncs.
+    #[must_use]
+    pub fn new(lies: bool) -> Self {
+        let disk = Self::default();
+        disk.platter().lies = lies;
+        disk
+    }
+
+    fn platter(&self) -> MutexGuard<'_, Platter> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The disk in a new process.
+    #[must_use]
+    pub fn mount(&self) -> Mounted {
+        let mut platter = self.platter();
+        platter.life += 1;
+        Mounted {
+            disk: self.clone(),
+            life: platter.life,
+        }
+    }
+
+    /// The power fails: of what was not synced each change is lost, there, or there in part.
+    pub fn lose_power(&self, random: &mut Random) {
+        let mut platter = self.platter();
+        platter.life += 1;
+        for change in std::mem::take(&mut platter.unsynced) {
+            match (random.below(3), change) {
+                (0, _) => {}
+                (1, Change::Write(offset, bytes)) => {
+                    let sectors = bytes.len().div_ceil(SECTOR) as u64;
+                    let kept = random.below(sectors + 1) as usize * SECTOR;
+                    let torn = bytes[..kept.min(bytes.len())].to_vec();
+                    apply(&mut platter.durable, &Change::Write(offset, torn));
+                }
+                (_, change) => apply(&mut platter.durable, &change),
+            }
+        }
+        platter.current = platter.durable.clone();
+    }
+
+    /// The process dies, the machine does not: nothing is lost.
+    pub fn lose_process(&self) {
+        self.platter().life += 1;
+    }
+
+    /// From now on it takes no more, or takes it again.
+    pub fn set_full(&self, full: bool) {
+        self.platter().full = full;
+    }
+
+    /// One bit of what lies on it turns over.
+    pub fn rot(&self, random: &mut Random) {
+        let mut platter = self.platter();
+        if platter.durable.is_empty() {
+            return;
+        }
+        let at = random.below(platter.durable.len() as u64) as usize;
+        let bit = 1 << random.below(8);
+        platter.durable[at] ^= bit;
+        if let Some(byte) = platter.current.get_mut(at) {
+            *byte ^= bit;
+        }
+    }
+}
+
+fn apply(bytes: &mut Vec<u8>, change: &Change) {
+    match change {
+        Change::Length(length) => bytes.resize(*length as usize, 0),
+        Change::Write(offset, written) => {
+            let offset = *offset as usize;
+            let end = offset + written.len();
+            if bytes.len() < end {
+                bytes.resize(end, 0);
+            }
+            bytes[offset..end].copy_from_slice(written);
+        }
+    }
+}
+
+/// A disk as one process sees it.
+pub struct Mounted {
+    disk: Disk,
+    life: u64,
+}
+
+impl fmt::Debug for Mounted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mounted").field("life", &self.life).finish()
+    }
+}
+
+impl Mounted {
+    /// Which process it is, from 1.
+    #[must_use]
+    pub fn life(&self) -> u64 {
+        self.life
+    }
+
+    fn platter(&self) -> io::Result<MutexGuard<'_, Platter>> {
+        let platter = self.disk.platter();
+        if platter.life == self.life {
+            Ok(platter)
+        } else {
+            Err(io::Error::other("this process is dead"))
+        }
+    }
+
+    fn change(&self, change: Change) -> io::Result<()> {
+        let mut platter = self.platter()?;
+        if platter.full {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let platter = &mut *platter;
+        apply(&mut platter.current, &change);
+        platter.unsynced.push(change);
+        Ok(())
+    }
+}
+
+impl StorageBackend for Mounted {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.platter()?.current.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let platter = self.platter()?;
+        let offset = offset as usize;
+        let found = platter.current.get(offset..offset + out.len());
+        let found = found.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?;
+        out.copy_from_slice(found);
+        Ok(())
+    }
+
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.change(Change::Length(length))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut platter = self.platter()?;
+        if platter.full {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        if platter.lies {
+            return Ok(());
+        }
+        let platter = &mut *platter;
+        for change in platter.unsynced.drain(..) {
+            apply(&mut platter.durable, &change);
+        }
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.change(Change::Write(offset, data.to_vec()))
+    }
+}

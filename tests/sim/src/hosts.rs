@@ -1,0 +1,246 @@
+//! What runs on the hosts: schedulers and workers as the product starts them, but for what they stand on.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use kumi_cluster::Drive;
+use kumi_cluster::store::disk::DiskLog;
+use kumi_proto::v1;
+use kumi_server::config::{Config, Span};
+use kumi_server::{Clock, Environment, Machine};
+use kumi_worker::agent::{Done, TaskResult};
+use kumi_worker::daemon::{Attempt, Run};
+use kumi_worker::executor::Execution;
+
+use crate::check::ATTEMPT;
+use crate::cohort::BAD;
+use crate::disk::Disk;
+use crate::faults::{Size, scheduler, worker};
+use crate::history::{History, now_ms};
+use crate::network::{PORT, dial, listen};
+use crate::plant::{Plant, Planted};
+use crate::random::Random;
+use crate::witness::Eyes;
+
+/// Unix time at which every run begins, milliseconds.
+pub const EPOCH_MS: u64 = 1_800_000_000_000;
+/// How long a silent worker keeps its tasks.
+pub const LEASE_MS: u64 = 6_000;
+/// A scheduler that ended by itself is started again after this long.
+const RESTART: Duration = Duration::from_millis(1_000);
+
+/// A scheduler node over all its lives.
+#[derive(Clone, Debug)]
+pub struct Scheduler {
+    /// Its number.
+    pub node: u64,
+    /// Its disk.
+    pub disk: Disk,
+    /// By how much its clock is wrong, milliseconds.
+    pub skew_ms: Arc<AtomicI64>,
+    /// What is wrong with it.
+    pub plant: Option<Plant>,
+}
+
+impl Scheduler {
+    /// Runs it, and again whenever it ends by itself.
+    ///
+    /// # Errors
+    /// Never; the simulation wants to be told of errors.
+    pub async fn run(self, size: Size, history: History) -> turmoil::Result {
+        loop {
+            if let Err(error) = self.live(size, &history).await {
+                let (node, why) = (self.node, chain(error.as_ref()));
+                history.tell(format_args!("scheduler-{node} does not run: {why}"));
+                history.seen().ended.push((node, why));
+            }
+            tokio::time::sleep(RESTART).await;
+        }
+    }
+
+    async fn live(&self, size: Size, history: &History) -> Result<(), Box<dyn std::error::Error>> {
+        let mounted = self.disk.mount();
+        let planted = Planted::new(self.plant);
+        let eyes = Eyes::new((self.node, mounted.life()), history.clone(), planted);
+        let environment = Environment {
+            clock: self.clock(),
+            cluster: kumi_cluster::Environment::new(dial(), Drive::Task, |_, identity| {
+                DiskLog::open_on(mounted, identity)
+            }),
+            machine: Machine::watched(Box::new(eyes)),
+        };
+        let address = SocketAddr::from(([0, 0, 0, 0], PORT));
+        let connections = listen().await?;
+        let config = self.config(size);
+        let server = kumi_server::start_in(config, environment, address, connections).await?;
+        Ok(server.stopped().await?)
+    }
+
+    fn clock(&self) -> Clock {
+        let skew = Arc::clone(&self.skew_ms);
+        Clock::new(
+            move || (EPOCH_MS + now_ms()).saturating_add_signed(skew.load(Ordering::Relaxed)),
+            now_ms,
+        )
+    }
+
+    fn config(&self, size: Size) -> Config {
+        let mut config = Config::embedded("simulated");
+        let own = &mut config.scheduler;
+        own.id = self.node;
+        own.listen = format!("0.0.0.0:{PORT}");
+        own.peers = (1..=size.schedulers)
+            .map(|node| (node, format!("{}:{PORT}", scheduler(node))))
+            .collect::<BTreeMap<_, _>>();
+        own.tick = Span::from_ms(50);
+        own.snapshot_every = 15;
+        own.lease = Span::from_ms(LEASE_MS);
+        own.report_in = Span::from_ms(250);
+        config
+    }
+}
+
+/// A worker over all its lives.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    /// Its number.
+    pub number: u64,
+    /// How often it was started.
+    pub lives: Arc<AtomicU64>,
+    /// The run's seed.
+    pub seed: u64,
+}
+
+impl Worker {
+    /// Runs it until it is killed.
+    ///
+    /// # Errors
+    /// When its configuration cannot work.
+    pub async fn run(self, size: Size, history: History) -> turmoil::Result {
+        let life = self.lives.fetch_add(1, Ordering::Relaxed) + 1;
+        let name = worker(self.number);
+        let config = kumi_worker::daemon::Config {
+            name: name.clone(),
+            endpoints: (1..=size.schedulers)
+                .map(|node| format!("{}:{PORT}", scheduler(node)))
+                .collect(),
+            cores: 4,
+            memory_bytes: 64 << 30,
+            scratch: "simulated".into(),
+            metrics: None,
+            report_interval: Duration::from_millis(250),
+        };
+        let runner = Pretender {
+            history,
+            seed: self.seed,
+        };
+        let environment = kumi_worker::daemon::Environment {
+            incarnation: format!("{name}-{life}"),
+            dial: dial(),
+            runner: Arc::new(runner),
+        };
+        let daemon = kumi_worker::daemon::start_in(config, environment).await?;
+        daemon.stopped().await;
+        Ok(())
+    }
+}
+
+/// Runs attempts by waiting.
+struct Pretender {
+    history: History,
+    seed: u64,
+}
+
+/// How often a waiting attempt looks whether it is to stop.
+const LOOK_MS: u64 = 20;
+
+impl Run for Pretender {
+    fn run(&self, attempt: Attempt) {
+        let spec = attempt.start.spec.clone().unwrap_or_default();
+        let number = attempt.start.attempt;
+        let task = spec.task.unwrap_or_default();
+        self.history.seen().begun.push((number, task));
+        let mut random = Random::new(self.seed, number.wrapping_add(1_000));
+        let looks = random.between(1, 250);
+        let fails = random.once_in(40);
+        tokio::spawn(async move {
+            for _ in 0..looks {
+                tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
+                if let Err(fault) = attempt.control.check() {
+                    return (attempt.ended)(failed(fault.to_failure()));
+                }
+            }
+            (attempt.ended)(if is_bad(&spec) {
+                failed(v1::Failure {
+                    class: v1::FailureClass::BadInput.into(),
+                    message: "sample bad: these are no reads".to_owned(),
+                })
+            } else if fails {
+                failed(v1::Failure {
+                    class: v1::FailureClass::Transient.into(),
+                    message: "told to fail".to_owned(),
+                })
+            } else {
+                done(&spec, number)
+            });
+        });
+    }
+}
+
+fn is_bad(spec: &v1::Spec) -> bool {
+    matches!(&spec.kind, Some(v1::spec::Kind::Align(align)) if align.sample == BAD)
+}
+
+fn failed(failure: v1::Failure) -> Execution {
+    Execution {
+        result: TaskResult::Failed(failure),
+        core_milliseconds: 1,
+    }
+}
+
+/// What a task would have published: a function of its key, but for the count that tells the attempt.
+fn done(spec: &v1::Spec, attempt: u64) -> Execution {
+    let file = v1::File {
+        name: "result.kidx".to_owned(),
+        size: 1,
+        sha256: spec.key.clone(),
+    };
+    let manifest = v1::Manifest {
+        directory: spec.directory.clone(),
+        files: vec![file],
+        counts: [(ATTEMPT.to_owned(), attempt)].into(),
+        ..v1::Manifest::default()
+    };
+    Execution {
+        result: TaskResult::Done(Done {
+            manifest,
+            bin_milliseconds: bins(spec),
+        }),
+        core_milliseconds: 1,
+    }
+}
+
+/// What the bins of a call task's regions took: the more the further they lie.
+fn bins(spec: &v1::Spec) -> Vec<u32> {
+    let Some(v1::spec::Kind::Call(call)) = &spec.kind else {
+        return Vec::new();
+    };
+    let size = u64::from(call.bin_bases.max(1));
+    let touched = |region: &v1::Region| region.start / size..region.end.div_ceil(size);
+    let bins = call.regions.iter().flat_map(touched);
+    bins.map(|bin| 10 + bin as u32).collect()
+}
+
+/// An error with its sources.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
