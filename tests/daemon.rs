@@ -96,16 +96,29 @@ pub(crate) struct Schedulers {
     pub(crate) ports: Vec<u16>,
     pub(crate) metrics: Vec<u16>,
     pub(crate) nodes: Vec<Process>,
+    /// Lines of their configuration.
+    settings: &'static str,
 }
 
 impl Schedulers {
     /// Starts as many as there are ports and waits until one leads.
     pub(crate) fn start(dir: &Path, ports: &[u16], metrics: &[u16]) -> Self {
+        Self::start_with(dir, ports, metrics, "")
+    }
+
+    /// As [`Self::start`], with more settings.
+    pub(crate) fn start_with(
+        dir: &Path,
+        ports: &[u16],
+        metrics: &[u16],
+        settings: &'static str,
+    ) -> Self {
         let mut schedulers = Self {
             dir: dir.to_owned(),
             ports: ports.to_vec(),
             metrics: metrics.to_vec(),
             nodes: Vec::new(),
+            settings,
         };
         for node in 0..ports.len() {
             schedulers.configure(node);
@@ -120,10 +133,11 @@ impl Schedulers {
         let id = node + 1;
         let mut text = format!(
             "[scheduler]\nid = {id}\ncluster = \"test\"\nlisten = \"127.0.0.1:{}\"\nmetrics_listen = \"127.0.0.1:{}\"\n\
-             data_dir = \"{}/node{id}\"\ntick = \"50ms\"\nlease = \"3s\"\nreport_in = \"100ms\"\n[scheduler.peers]\n",
+             data_dir = \"{}/node{id}\"\ntick = \"50ms\"\nlease = \"3s\"\nreport_in = \"100ms\"\n{}\n[scheduler.peers]\n",
             self.ports[node],
             self.metrics[node],
-            self.dir.display()
+            self.dir.display(),
+            self.settings,
         );
         for (peer, port) in self.ports.iter().enumerate() {
             text.push_str(&format!("{} = \"127.0.0.1:{port}\"\n", peer + 1));

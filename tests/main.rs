@@ -23,4 +23,5 @@ mod metrics;
 mod ploidy;
 mod qc;
 mod run;
+mod shards;
 mod support;

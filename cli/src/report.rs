@@ -140,6 +140,7 @@ pub fn explanation_value(why: &v1::TaskExplanation) -> Value {
     json!({
         "task": task_name(&task), "sample": why.sample, "state": task_state(why.state()), "reason": why.reason,
         "failures": why.failures, "worker": why.worker, "attempt": why.attempt,
+        "expected_ms": why.expected_ms,
     })
 }
 

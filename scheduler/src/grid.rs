@@ -108,6 +108,16 @@ impl Grid {
         }
     }
 
+    /// A task appears where there was none, and waits.
+    pub(crate) fn appear(&mut self, row: u32, column: u32) {
+        let at = self.at(row, column);
+        debug_assert_eq!(self.get(row, column), TaskState::Unspecified);
+        self.cells[at] = TaskState::Waiting as u8;
+        self.counts[TaskState::Unspecified as usize] -= 1;
+        self.counts[TaskState::Waiting as usize] += 1;
+        self.open[row as usize] += 1;
+    }
+
     /// How many tasks are in a state.
     pub(crate) fn count(&self, state: TaskState) -> u64 {
         self.counts[state as usize]

@@ -15,6 +15,14 @@ pub(crate) const BINS_MAX: usize = 4_096;
 pub(crate) const BIN_SAMPLES_MAX: u64 = 64;
 /// Nanoseconds that a base may be expected to cost: sums over a genome stay within 64 bits.
 pub(crate) const COST_PER_BASE_NS_MAX: u64 = 1_000_000_000;
+/// Call shards that a sample may have beyond those planned, for what is left of shards that are split.
+pub(crate) const SPARE_SHARDS: u32 = 8;
+/// Pieces that the rest of a split shard is cut into.
+pub(crate) const SPLIT_PIECES_MAX: u32 = 4;
+/// A shard may be split when it runs this many times as long as was expected.
+pub(crate) const SPLIT_FACTOR: u64 = 3;
+/// Running tasks that are looked at, the oldest first, when some are to be split.
+pub(crate) const SPLIT_CANDIDATES_MAX: usize = 256;
 /// Cost profiles that are remembered: of references and targets.
 pub(crate) const PROFILES_KEPT_MAX: usize = 64;
 /// Cuts into shards that are remembered of each, by the number of shards.
@@ -54,6 +62,7 @@ pub(crate) const EXPLANATIONS_MAX: usize = 1_000;
 pub(crate) const RATE_HOURS: u64 = 7 * 24 + 1;
 
 const _: () = assert!(FAILURES_MAX >= 1 && LOSSES_MAX > FAILURES_MAX);
+const _: () = assert!(SPLIT_PIECES_MAX >= 2 && SPARE_SHARDS >= SPLIT_PIECES_MAX);
 const _: () = assert!(SHARD_BASES > BLOCK_EDGE_BASES);
 const _: () =
     assert!(BIN_BASES_MIN.is_multiple_of(BLOCK_EDGE_BASES) && BIN_BASES_MIN.is_power_of_two());

@@ -1,6 +1,8 @@
 //! Which tasks an idle worker gets. Looks at the state and changes nothing: what is picked becomes
 //! a `Grant` in the log, which is checked again when it applies.
 
+mod split;
+
 use std::collections::BTreeSet;
 
 use kumi_proto::ids::WorkerId;
@@ -9,6 +11,7 @@ use kumi_proto::v1::Stage;
 
 use crate::cohort::Cohort;
 use crate::grid::Cell;
+pub use crate::policy::split::{Watch, split};
 use crate::state::{State, Worker};
 
 /// What a worker has free.

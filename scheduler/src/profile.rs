@@ -103,8 +103,9 @@ impl Profile {
         })
     }
 
-    /// Cuts regions into about `wanted` shards of equal cost. The cut that was kept is used again as long as it is not
-    /// badly out of balance: results are known by their regions, and those of an earlier cohort are used again.
+    /// Cuts regions into about `wanted` shards of equal cost. The cut that was kept, at first that into equal lengths, is
+    /// used again as long as it is not badly out of balance: results are known by their regions, and those of an earlier
+    /// cohort are used again.
     pub(crate) fn cut(
         &mut self,
         regions: &[Region],
@@ -112,13 +113,9 @@ impl Profile {
         bins: Bins<'_>,
         now_ms: u64,
     ) -> Starts {
-        let fresh = match self.costs(bins) {
-            Some(costs) => region::cut(regions, wanted, &costs),
-            None => region::cut(regions, wanted, &region::Even),
-        };
         let kept = self.cuts.get(&wanted).map(|cut| cut.starts.clone());
-        let kept = kept.filter(|kept| !self.should_replace(kept, &fresh, regions, bins));
-        let starts = kept.unwrap_or(fresh);
+        let kept = kept.unwrap_or_else(|| region::cut(regions, wanted, &region::Even));
+        let starts = self.better(&kept, regions, wanted, bins).unwrap_or(kept);
         let cut = Cut {
             starts: starts.clone(),
             used_ms: now_ms,
@@ -134,24 +131,29 @@ impl Profile {
         starts
     }
 
-    fn should_replace(
+    /// A cut that is better than one that is badly out of balance, if it is.
+    fn better(
         &self,
         kept: &[u64],
-        fresh: &[u64],
         regions: &[Region],
+        wanted: u64,
         bins: Bins<'_>,
-    ) -> bool {
-        let Some(costs) = self.costs(bins) else {
-            return false;
-        };
-        let largest = |starts: &[u64]| -> (u128, u128) {
+    ) -> Option<Starts> {
+        let costs = self.costs(bins)?;
+        let of_shards = |starts: &[u64]| -> Vec<u128> {
             let shards = region::pieces(regions, starts);
-            let costs = shards.iter().map(|shard| u128::from(costs.ns(shard)));
-            (costs.clone().max().unwrap_or(0), costs.sum())
+            shards
+                .iter()
+                .map(|shard| u128::from(costs.ns(shard)))
+                .collect()
         };
-        let (most, total) = largest(kept);
-        let unbalanced = most * 100 * kept.len() as u128 > total * IMBALANCE_PERCENT;
-        unbalanced && largest(fresh).0 < most
+        let kept = of_shards(kept);
+        let (most, total) = (kept.iter().max()?, kept.iter().sum::<u128>());
+        if most * 100 * kept.len() as u128 <= total * IMBALANCE_PERCENT {
+            return None;
+        }
+        let fresh = region::cut(regions, wanted, &costs);
+        (of_shards(&fresh).iter().max()? < most).then_some(fresh)
     }
 }
 

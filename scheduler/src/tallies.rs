@@ -161,6 +161,8 @@ pub struct Tallies {
     pub finished: BTreeMap<(Stage, Ending, Reason), u64>,
     /// Tasks that had to run again, by the reason of the attempt before.
     pub retries: BTreeMap<(Stage, Reason), u64>,
+    /// Tasks that ended with a part of their work and left the rest to others.
+    pub split: BTreeMap<Stage, u64>,
     /// From grant to commit.
     pub stage_duration: BTreeMap<Stage, Histogram>,
     /// From ready to grant.

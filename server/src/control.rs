@@ -23,6 +23,7 @@ pub(crate) struct Control {
     pub(crate) clock: Clock,
     pub(crate) lease: Span,
     pub(crate) report_in: Span,
+    pub(crate) split_after: Span,
     /// Registrations share it; whoever declares workers lost has it alone. So a worker that comes
     /// back in the same moment is either renewed before the verdict or registered after it.
     pub(crate) membership: RwLock<()>,
@@ -37,7 +38,7 @@ impl Control {
     pub(crate) fn new(
         node: Node<Machine>,
         clock: Clock,
-        (lease, report_in): (Span, Span),
+        (lease, report_in, split_after): (Span, Span, Span),
         stop: watch::Receiver<bool>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -45,6 +46,7 @@ impl Control {
             clock,
             lease,
             report_in,
+            split_after,
             membership: RwLock::new(()),
             wake: Notify::new(),
             roster: Mutex::new(Roster::new(lease.ms())),

@@ -1,4 +1,4 @@
-//! What only the leader does: begin its term, give work to workers, declare silent ones lost.
+//! What only the leader does: begin its term, give work to workers, declare silent ones lost, have late tasks split.
 //!
 //! It holds no truth: everything it decides goes through the log, and a new leader starts afresh.
 
@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use kumi_proto::ids::WorkerId;
 use kumi_proto::v1::{Expire, NewTerm, command};
+use kumi_scheduler::policy;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
@@ -46,8 +47,12 @@ async fn lead(
 ) -> tonic::Status {
     let work = async {
         begin(control, term).await;
-        // Neither may wait for the other: leases are watched while grants are under way.
-        tokio::join!(watch_leases(control), dispatch::run(control));
+        // None may wait for another: leases are watched while grants are under way.
+        tokio::join!(
+            watch_leases(control),
+            watch_shards(control),
+            dispatch::run(control)
+        );
     };
     tokio::select! {
         biased;
@@ -93,6 +98,35 @@ async fn watch_leases(control: &Control) {
         let overdue = control.roster().soft.overdue(now, every_ms);
         if !overdue.is_empty() {
             expire(control, &overdue).await;
+        }
+    }
+}
+
+/// Looks for call tasks that take far longer than was expected while workers have nothing to do.
+async fn watch_shards(control: &Control) {
+    let every_ms = control.split_after.ms().min(limits::SPLIT_CHECK_MS_MAX);
+    let mut checks = tokio::time::interval(Duration::from_millis(every_ms));
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        checks.tick().await;
+        let (offers, asked) = {
+            let roster = control.roster();
+            (roster.offers(), roster.soft.asked())
+        };
+        if offers.is_empty() {
+            continue;
+        }
+        let watch = policy::Watch {
+            now_ms: control.clock.unix_ms(),
+            after_ms: control.split_after.ms(),
+            offers: &offers,
+            was_asked: &|attempt| asked.contains(&attempt),
+        };
+        let chosen = control.local(|state, _| policy::split(state, &watch));
+        let mut roster = control.roster();
+        for (worker, attempt) in chosen {
+            tracing::info!(worker = worker.0, attempt, "a task is asked to be split");
+            roster.split(worker, attempt);
         }
     }
 }

@@ -43,6 +43,8 @@ pub const RETRY_AFTER_MS: u64 = 200;
 pub const LEASE_CHECK_MS_MAX: u64 = 500;
 /// Checks for overdue workers within one lease.
 pub const LEASE_CHECKS: u64 = 10;
+/// The leader looks for tasks to be split this often at least.
+pub const SPLIT_CHECK_MS_MAX: u64 = 1_000;
 /// A worker that dials a leader just elected waits this long for its first command to be applied.
 pub const TERM_OPENING_MS_MAX: u64 = 5_000;
 /// Pause before the leader repeats a proposal of its own that failed.

@@ -223,6 +223,21 @@ impl Roster {
         }
     }
 
+    /// Asks a connected worker to end a task with a part and to leave the rest to others.
+    pub(crate) fn split(&mut self, worker: WorkerId, attempt: u64) {
+        if self.sessions.contains_key(&worker.0) {
+            self.soft.ask(worker.0, attempt);
+            let split = vec![attempt];
+            self.send(
+                worker,
+                Orders {
+                    split,
+                    ..Orders::default()
+                },
+            );
+        }
+    }
+
     /// Sends orders, with what every order carries. A worker that does not read its orders loses its
     /// session.
     pub(crate) fn send(&mut self, worker: WorkerId, mut orders: Orders) {

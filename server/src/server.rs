@@ -96,7 +96,7 @@ where
     } = environment;
     let node = Node::start_in(config.cluster(grpc_address), machine, cluster).await?;
     let (stop, stopping) = watch::channel(false);
-    let times = (scheduler.lease, scheduler.report_in);
+    let times = (scheduler.lease, scheduler.report_in, scheduler.split_after);
     let control = Control::new(node, clock, times, stopping);
     let registry = Registry::new();
     let rpc = RpcMetrics::new(&registry, &endpoint::DESCRIPTORS)?;

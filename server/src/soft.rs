@@ -3,7 +3,7 @@
 //! Pure: time is an argument. It is never replicated; a new leader starts with an empty one in which
 //! every registered worker has one fresh lease.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kumi_proto::v1::{Report, RunningTask, Stage};
 
@@ -29,6 +29,8 @@ pub(crate) struct Seen {
 pub(crate) struct Soft {
     lease_ms: u64,
     workers: BTreeMap<u64, Seen>,
+    /// Attempts that were asked to split, and their workers.
+    asked: BTreeMap<u64, u64>,
     checked_ms: Option<u64>,
 }
 
@@ -39,6 +41,7 @@ impl Soft {
         Self {
             lease_ms,
             workers: BTreeMap::new(),
+            asked: BTreeMap::new(),
             checked_ms: None,
         }
     }
@@ -51,8 +54,9 @@ impl Soft {
         }
     }
 
-    /// A worker registered: its lease begins.
+    /// A worker registered: its lease begins. It may not have read what it was asked before.
     pub(crate) fn admit(&mut self, steady_ms: u64, worker: u64) {
+        self.asked.retain(|_, other| *other != worker);
         let due_ms = steady_ms.saturating_add(self.lease_ms);
         self.workers.entry(worker).or_default().due_ms = due_ms;
     }
@@ -68,6 +72,9 @@ impl Soft {
         let Some(seen) = self.workers.get_mut(&worker) else {
             return false;
         };
+        let running = |attempt| report.running.iter().any(|task| task.attempt == attempt);
+        self.asked
+            .retain(|attempt, other| *other != worker || running(*attempt));
         *seen = Seen {
             report_ms: unix_ms,
             free_cores: report.free_cores,
@@ -109,6 +116,18 @@ impl Soft {
     /// A worker is lost or gone.
     pub(crate) fn forget(&mut self, worker: u64) {
         self.workers.remove(&worker);
+        self.asked.retain(|_, other| *other != worker);
+    }
+
+    /// A worker is asked to split a task.
+    pub(crate) fn ask(&mut self, worker: u64, attempt: u64) {
+        self.asked.insert(attempt, worker);
+    }
+
+    /// Attempts that were asked to split and still run, as far as their workers said.
+    #[must_use]
+    pub(crate) fn asked(&self) -> BTreeSet<u64> {
+        self.asked.keys().copied().collect()
     }
 
     /// A worker's last report.
@@ -200,6 +219,20 @@ mod tests {
         let (at, lost) = first_overdue(&mut soft, 60_100);
         assert_eq!(lost, [1]);
         assert_eq!(at, 60_400, "500 of 1000 ms were over when it fell asleep");
+    }
+
+    #[test]
+    fn a_task_is_asked_once_while_it_runs_and_again_after_a_broken_session() {
+        let mut soft = Soft::new(LEASE_MS);
+        soft.begin_term(0, [1, 2]);
+        soft.ask(1, 7);
+        soft.ask(2, 8);
+        soft.report(1, 1, 1, &report(&[(7, 0.25)]));
+        assert_eq!(soft.asked().into_iter().collect::<Vec<_>>(), [7, 8]);
+        soft.admit(2, 1);
+        assert_eq!(soft.asked().into_iter().collect::<Vec<_>>(), [8]);
+        soft.report(3, 3, 2, &report(&[]));
+        assert!(soft.asked().is_empty());
     }
 
     #[test]

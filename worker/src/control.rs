@@ -1,4 +1,4 @@
-//! What a running task and those who look after it tell each other: stop, and how far it is.
+//! What a running task and those who look after it tell each other: stop, split, and how far it is.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -11,6 +11,7 @@ const WHOLE: f32 = 1_000_000.0;
 #[derive(Debug, Default)]
 pub struct Control {
     stop: AtomicBool,
+    split: AtomicBool,
     progress: AtomicU32,
     /// How many checks pass before it stops by itself.
     #[cfg(test)]
@@ -21,6 +22,16 @@ impl Control {
     /// Asks the task to stop at its next convenience.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks a call task to end soon with what it has done and to leave the rest to others.
+    pub fn split(&self) {
+        self.split.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the task was asked to split.
+    pub(crate) fn should_split(&self) -> bool {
+        self.split.load(Ordering::Relaxed)
     }
 
     /// Goes on, or ends the task when it was asked to stop. Tasks call it between batches.

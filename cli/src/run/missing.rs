@@ -11,7 +11,7 @@ pub(super) struct Found {
     pub(super) present: usize,
     /// Files that are not, relative to the root.
     pub(super) gone: Vec<String>,
-    /// The tasks that made those, and the shards they were made from, which nobody lists.
+    /// The tasks that made those, and the shards of a release, which nobody lists.
     pub(super) tasks: Vec<v1::TaskId>,
 }
 
@@ -21,8 +21,6 @@ pub(super) struct Found {
 pub(super) fn look(detail: &v1::CohortDetail) -> Found {
     let root = Path::new(&detail.root);
     let summary = detail.summary.clone().unwrap_or_default();
-    let columns = |stage, rows: u64| columns(&summary, stage, rows);
-    let samples = detail.samples.len() as u64;
     let mut found = Found::default();
     let mut tasks = Vec::new();
     for sample in &detail.samples {
@@ -30,13 +28,12 @@ pub(super) fn look(detail: &v1::CohortDetail) -> Found {
             tasks.push((v1::Stage::Align, sample.row, 0));
         }
         if !found.all_there(root, sample.gvcf.as_ref()) {
-            let shards = 0..columns(v1::Stage::Call, samples);
-            tasks.extend(shards.map(|column| (v1::Stage::Call, sample.row, column)));
+            // The scheduler has forgotten the shards it was made from.
             tasks.push((v1::Stage::Gvcf, sample.row, 0));
         }
     }
     if !found.all_there(root, detail.release.as_ref()) {
-        let shards = 0..columns(v1::Stage::Joint, 1);
+        let shards = 0..joint_shards(&summary);
         tasks.extend(shards.map(|column| (v1::Stage::Joint, 0, column)));
         tasks.push((v1::Stage::Release, 0, 0));
     }
@@ -74,9 +71,9 @@ impl Found {
     }
 }
 
-/// Shards of a stage: its tasks over its rows.
-fn columns(summary: &v1::CohortSummary, stage: v1::Stage, rows: u64) -> u32 {
-    let of_stage = summary.stages.iter().find(|s| s.stage() == stage);
+fn joint_shards(summary: &v1::CohortSummary) -> u32 {
+    let mut stages = summary.stages.iter();
+    let of_stage = stages.find(|s| s.stage() == v1::Stage::Joint);
     let tasks = of_stage.map_or(0, |s| {
         s.waiting
             + s.ready
@@ -87,7 +84,7 @@ fn columns(summary: &v1::CohortSummary, stage: v1::Stage, rows: u64) -> u32 {
             + s.cancelled
             + s.skipped
     });
-    u32::try_from(tasks / rows.max(1)).unwrap_or(u32::MAX)
+    u32::try_from(tasks).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -109,7 +106,7 @@ mod tests {
         })
     }
 
-    /// A cohort of one sample with two call shards and one joint shard, complete.
+    /// A cohort of one sample with one joint shard, complete.
     fn detail(root: &std::path::Path) -> v1::CohortDetail {
         let stage = |stage: v1::Stage, done| v1::StageProgress {
             stage: stage.into(),
@@ -120,7 +117,7 @@ mod tests {
             summary: Some(v1::CohortSummary {
                 cohort: 3,
                 state: v1::CohortState::Completed.into(),
-                stages: vec![stage(v1::Stage::Call, 2), stage(v1::Stage::Joint, 1)],
+                stages: vec![stage(v1::Stage::Joint, 1)],
                 ..Default::default()
             }),
             samples: vec![v1::SampleStatus {
@@ -168,7 +165,7 @@ mod tests {
         std::fs::write(root.path().join("s/qc/s.txt"), "data").expect("written");
         std::fs::remove_file(root.path().join("s/s.g.vcf.gz")).expect("removed");
         std::fs::remove_dir_all(root.path().join("c")).expect("removed");
-        let expected = ["index0", "call0", "call1", "gvcf0", "joint0", "release0"];
+        let expected = ["index0", "gvcf0", "joint0", "release0"];
         assert_eq!(stages(), (2, expected.map(String::from).to_vec()));
     }
 }

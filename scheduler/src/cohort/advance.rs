@@ -54,6 +54,9 @@ impl Cohort {
             Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge | Stage::Align | Stage::Gvcf => {
                 self.advance(Extent::Row(cell.row), ledger, ripple)
             }
+            Stage::Call if self.parts.contains_key(&cell) => {
+                self.advance(Extent::Row(cell.row), ledger, ripple);
+            }
             Stage::Call => self.advance_gvcf(cell.row, ledger, ripple),
             Stage::Joint | Stage::Release => self.advance(Extent::Tail, ledger, ripple),
         }
@@ -164,7 +167,7 @@ impl Cohort {
     fn advance_calls(&mut self, row: u32, aligned: bool, ledger: &Ledger, ripple: &mut Ripple) {
         let gvcf = self.layout.address(self.layout.gvcf[row as usize]);
         let called = ledger.has(&gvcf);
-        for cell in self.row_cells(Stage::Call, row) {
+        for cell in self.calls(row) {
             let was_done = self.get(cell) == TaskState::Done;
             if called {
                 if was_done {

@@ -2,13 +2,14 @@
 
 mod advance;
 mod end;
+mod parts;
 mod reopen;
 
 use std::collections::BTreeMap;
 
 use kumi_proto::STAGES;
 use kumi_proto::v1;
-use kumi_proto::v1::{CohortState, Region, Stage, TaskState};
+use kumi_proto::v1::{CohortState, Stage, TaskState};
 
 use crate::grid::{Cell, Grid};
 use crate::plan::bins::Bins;
@@ -20,6 +21,7 @@ use crate::ripple::Ripple;
 use crate::tallies::Reason;
 
 pub(crate) use end::Mishap;
+pub(crate) use parts::{Part, Unsplit};
 
 /// What went wrong with a task that is not done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub(crate) struct Cohort {
     pub(crate) troubles: BTreeMap<Cell, Trouble>,
     /// Where call shards begin; see [`Starts`].
     pub(crate) shards: Starts,
+    /// Call tasks whose regions are others than their column was planned with.
+    pub(crate) parts: BTreeMap<Cell, Part>,
     /// Follows from header, samples and shards.
     pub(crate) layout: Layout,
     /// Kept while the rows that are in the release are settled.
@@ -96,6 +100,7 @@ impl Cohort {
             running: BTreeMap::new(),
             troubles: BTreeMap::new(),
             shards,
+            parts: BTreeMap::new(),
             layout,
             release: None,
         }
@@ -192,11 +197,6 @@ impl Cohort {
         Bins::new(layout::contigs(&self.header))
     }
 
-    /// The regions of a call task.
-    pub(crate) fn regions(&self, cell: Cell) -> &[Region] {
-        &self.layout.call[cell.column as usize]
-    }
-
     /// Where a task's result is known once it is done.
     pub(crate) fn address(&self, cell: Cell) -> Address {
         let layout = &self.layout;
@@ -213,7 +213,7 @@ impl Cohort {
             Stage::Gvcf => layout.address(layout.gvcf[row]),
             Stage::Call => {
                 let align = layout.align[row].unwrap_or_default();
-                let what = (layout::sex(&self.samples[row]), cell.column);
+                let what = (layout::sex(&self.samples[row]), self.regions_digest(cell));
                 layout.address(layout.call_key(&self.header, &align, what))
             }
             Stage::Joint => layout.address(layout.joint_key(&self.release_keys(), cell.column)),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kumi_proto::v1::{Region, Stage};
 use kumi_proto::{STAGES, v1};
 
+use crate::limits::SPARE_SHARDS;
 use crate::plan::contig;
 use crate::plan::key::{Address, Chain, Key, hex};
 use crate::plan::need::{self, Need};
@@ -171,7 +172,10 @@ impl Layout {
                 (count(self.gvcf.len()), most)
             }
             Stage::Align | Stage::Gvcf => (count(self.gvcf.len()), 1),
-            Stage::Call => (count(self.gvcf.len()), count(self.call.len())),
+            Stage::Call => (
+                count(self.gvcf.len()),
+                count(self.call.len()) + SPARE_SHARDS,
+            ),
             Stage::Joint => (1, count(self.joint.len())),
             Stage::Release => (1, 1),
         }
@@ -189,6 +193,8 @@ impl Layout {
             Stage::Chunk => self.chunks[row],
             Stage::Mark | Stage::Merge => self.merged[row],
             Stage::Align | Stage::Call if self.align[row].is_none() => 0,
+            // The others appear when one of these is split.
+            Stage::Call => u32::try_from(self.call.len()).expect("validated: fits"),
             _ => u32::MAX,
         }
     }
@@ -241,15 +247,25 @@ impl Layout {
         Chain::new(domain).key(&align).number(chunks.into())
     }
 
-    pub(crate) fn call_key(&self, header: &v1::CohortHeader, align: &Key, cell: (Sex, u32)) -> Key {
-        let (sex, column) = cell;
+    /// The digest of the regions of a planned call shard.
+    pub(crate) fn call_digest(&self, column: u32) -> &Key {
+        &self.call_digests[column as usize]
+    }
+
+    /// The key of a call shard of these regions, by their digest.
+    pub(crate) fn call_key(
+        &self,
+        header: &v1::CohortHeader,
+        align: &Key,
+        (sex, regions): (Sex, &Key),
+    ) -> Key {
         let params = header.params.as_ref();
         Chain::new("call")
             .text(params.map_or("", |params| &params.kernel_version))
             .key(align)
             .number(params.map_or(2, ploidy))
             .number(sex)
-            .key(&self.call_digests[column as usize])
+            .key(regions)
             .finish()
     }
 
@@ -433,7 +449,7 @@ pub(super) fn merge_regions(sample: &v1::Sample) -> u32 {
     }
 }
 
-fn digest(regions: &[Region]) -> Key {
+pub(crate) fn digest(regions: &[Region]) -> Key {
     let mut chain = Chain::new("regions").number(regions.len() as u64);
     for region in regions {
         chain = chain.text(&region.contig);

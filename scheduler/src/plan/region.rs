@@ -103,6 +103,22 @@ pub(crate) fn pieces(regions: &[Region], starts: &[u64]) -> Vec<Vec<Region>> {
     pieces
 }
 
+/// The regions from a number of bases to another, of all of theirs.
+pub(crate) fn part(regions: &[Region], from: u64, to: u64) -> Vec<Region> {
+    let mut before = 0;
+    let parts = regions.iter().filter_map(|region| {
+        let passed = before;
+        before += region.end - region.start;
+        let (start, end) = (from.max(passed), to.min(before));
+        (start < end).then(|| Region {
+            contig: region.contig.clone(),
+            start: region.start + (start - passed),
+            end: region.start + (end - passed),
+        })
+    });
+    parts.collect()
+}
+
 /// Whether pieces of regions may begin there.
 pub(crate) fn may_be(regions: &[Region], starts: &[u64]) -> bool {
     let ascending = starts.windows(2).all(|pair| pair[0] < pair[1]);

@@ -53,6 +53,11 @@ pub(crate) fn directory(cohort: &Cohort, cell: Cell) -> String {
     }
 }
 
+/// Where a call task that ended with its first `bases` publishes, below the cohort's root: never where the whole shard is.
+pub(crate) fn part_directory(cohort: &Cohort, cell: Cell, bases: u64) -> String {
+    format!("{}-{bases}", directory(cohort, cell))
+}
+
 /// When a sample is called, its alignment is known for good and nothing reads the chunks it was made of.
 fn discard(cohort: &Cohort, cell: Cell) -> Vec<String> {
     if cell.stage != Stage::Gvcf {
@@ -168,12 +173,11 @@ impl Writer<'_> {
     fn gvcf(&self, row: u32) -> v1::GvcfSpec {
         let sample = self.sample(row);
         let from_reads = sample.gvcf.is_none();
-        let columns = self.cohort.grid(Stage::Call).columns();
-        let shard = |column| self.manifest(Stage::Call, row, column);
+        let shards = self.cohort.calls(row).into_iter();
         v1::GvcfSpec {
             reference: Some(self.reference()),
             sample: sample.name.clone(),
-            shards: (0..columns).filter(|_| from_reads).map(shard).collect(),
+            shards: shards.map(|cell| self.manifest_of(cell)).collect(),
             alignment: from_reads.then(|| self.manifest(Stage::Align, row, 0)),
             ploidy: Some(self.ploidy(row)),
             read_groups: sample.read_groups.clone(),
@@ -227,7 +231,10 @@ impl Writer<'_> {
     }
 
     fn manifest(&self, stage: Stage, row: u32, column: u32) -> Manifest {
-        let cell = Cell { stage, row, column };
+        self.manifest_of(Cell { stage, row, column })
+    }
+
+    fn manifest_of(&self, cell: Cell) -> Manifest {
         debug_assert_eq!(self.cohort.get(cell), TaskState::Done, "{cell:?}");
         self.ledger
             .get(&self.cohort.address(cell))

@@ -154,6 +154,11 @@ pub(super) fn tallies(tallies: &Tallies) -> TalliesRecord {
         wasted_core_milliseconds: wasted.map(|(stage, ms)| of_stage(*stage, *ms)).collect(),
         workers_lost: tallies.workers_lost,
         kernels: tallies.kernels.iter().map(of_kernel).collect(),
+        split: tallies
+            .split
+            .iter()
+            .map(|(stage, count)| of_stage(*stage, *count))
+            .collect(),
     }
 }
 
@@ -225,6 +230,10 @@ pub(super) fn of_tallies(record: TalliesRecord) -> Result<Tallies, RestoreError>
     for counter in &record.wasted_core_milliseconds {
         let wasted = &mut tallies.wasted_core_milliseconds;
         wasted.insert(stage(counter.stage)?, counter.value);
+    }
+    for counter in &record.split {
+        let stage = stage(counter.stage)?;
+        tallies.split.insert(stage, counter.value);
     }
     for kernel in &record.kernels {
         let tally = KernelTally {

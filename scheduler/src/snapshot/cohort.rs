@@ -3,12 +3,15 @@
 use kumi_proto::STAGES;
 use kumi_proto::v1::{CohortState, Stage, TaskState};
 
-use crate::cohort::{Aside, BEFORE_ALIGN, Cohort, Trouble};
+use crate::cohort::{Aside, BEFORE_ALIGN, Cohort, Part, Trouble};
 use crate::grid::{Cell, Grid};
+use crate::limits::SPARE_SHARDS;
 use crate::plan::layout::Shards;
 use crate::plan::{region, validate};
 use crate::snapshot::RestoreError;
-use crate::snapshot::record::{AsideRecord, CellRecord, CohortRecord, GridRecord, TroubleRecord};
+use crate::snapshot::record::{
+    AsideRecord, CellRecord, CohortRecord, GridRecord, PartRecord, TroubleRecord,
+};
 use crate::tallies::Reason;
 
 pub(super) fn record(cohort: &Cohort) -> CohortRecord {
@@ -24,6 +27,16 @@ pub(super) fn record(cohort: &Cohort) -> CohortRecord {
         aside: cohort.aside.iter().map(aside_record).collect(),
         troubles: cohort.troubles.iter().map(trouble_record).collect(),
         shards: cohort.shards.clone(),
+        parts: cohort.parts.iter().map(part_record).collect(),
+    }
+}
+
+fn part_record((cell, part): (&Cell, &Part)) -> PartRecord {
+    PartRecord {
+        row: cell.row,
+        column: cell.column,
+        from: part.range.0,
+        to: part.range.1,
     }
 }
 
@@ -67,6 +80,12 @@ pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
     let header = record.header.ok_or(invalid)?;
     validate(&header, &record.samples).map_err(|_| invalid)?;
     let whole = Shards::of(&header);
+    // Before there was a cut of its own, there was no room for shards that are split.
+    let spare = if record.shards.is_empty() {
+        SPARE_SHARDS
+    } else {
+        0
+    };
     let shards = match record.shards {
         starts if starts.is_empty() => whole.by_bases(),
         starts => Some(starts)
@@ -83,8 +102,13 @@ pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
     cohort.finished_ms = record.finished_ms;
     cohort.state = CohortState::try_from(record.state).map_err(|_| invalid)?;
     cohort.reason = record.reason;
+    restore_parts(&mut cohort, record.parts)?;
     let stages = stages_of(record.grids.len()).ok_or(invalid)?;
-    for (stage, stored) in stages.into_iter().zip(record.grids) {
+    for (stage, mut stored) in stages.into_iter().zip(record.grids) {
+        if stage == Stage::Call {
+            let rows = stored.ready_ms.len();
+            stored.cells = widened(&stored.cells, rows, spare);
+        }
         let grid = cohort.grid_mut(stage);
         let restored = Grid::of(grid.columns(), stored.cells, stored.ready_ms);
         let restored = restored.filter(|restored| same_tasks(restored, grid));
@@ -108,6 +132,36 @@ pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
         cohort.troubles.insert(cell, trouble);
     }
     Ok(cohort)
+}
+
+/// Cells with so many absent ones behind each row.
+fn widened(cells: &[u8], rows: usize, by: u32) -> Vec<u8> {
+    let columns = cells.len().checked_div(rows).unwrap_or(0);
+    let absent = vec![TaskState::Unspecified as u8; by as usize];
+    let rows = cells.chunks(columns.max(1));
+    rows.flat_map(|row| [row, &absent].concat()).collect()
+}
+
+fn restore_parts(cohort: &mut Cohort, parts: Vec<PartRecord>) -> Result<(), RestoreError> {
+    let invalid = RestoreError::Invalid("parts of shards");
+    let planned = u32::try_from(cohort.shards.len()).map_err(|_| invalid)?;
+    for part in parts {
+        let cell = Cell {
+            stage: Stage::Call,
+            row: part.row,
+            column: part.column,
+        };
+        let grid = cohort.grid_mut(Stage::Call);
+        let is_place = cell.row < grid.rows() && cell.column < grid.columns();
+        if !is_place || part.from >= part.to {
+            return Err(invalid);
+        }
+        if cell.column >= planned && !grid.has(cell.row, cell.column) {
+            grid.appear(cell.row, cell.column);
+        }
+        cohort.enter_part(cell, (part.from, part.to));
+    }
+    cohort.parts_are_sound().then_some(()).ok_or(invalid)
 }
 
 /// The stages that so many grids are of: all of them, or those that an older version knew: 2 no regions that chunks
@@ -151,9 +205,11 @@ pub(super) fn reason(label: &str) -> Option<Reason> {
 mod tests {
     use kumi_proto::STAGES;
     use kumi_proto::v1;
+    use kumi_proto::v1::Stage;
 
     use super::{of_record, record};
     use crate::cohort::{BEFORE_ALIGN, Cohort};
+    use crate::limits::SPARE_SHARDS;
     use crate::plan::layout::Shards;
 
     fn file(path: &str) -> v1::ReadFile {
@@ -221,6 +277,10 @@ mod tests {
             let mut old = record(&cohort);
             let mut stages = STAGES.iter();
             old.shards.clear();
+            // Nor did they know of columns that are kept for shards that are split.
+            let call = STAGES.iter().position(|stage| *stage == Stage::Call);
+            let cells = &mut old.grids[call.expect("a stage")].cells;
+            cells.truncate(cells.len() - SPARE_SHARDS as usize);
             old.grids
                 .retain(|_| stages.next().is_some_and(|stage| !added.contains(stage)));
             assert_eq!(old.grids.len() + added.len(), STAGES.len());

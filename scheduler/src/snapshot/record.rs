@@ -138,6 +138,21 @@ pub(super) struct CohortRecord {
     /// Where call shards begin: bases of all regions before. Empty in versions before 4: shards of equal length.
     #[prost(uint64, repeated, tag = "11")]
     pub(super) shards: Vec<u64>,
+    #[prost(message, repeated, tag = "12")]
+    pub(super) parts: Vec<PartRecord>,
+}
+
+/// The regions of a call task, as bases of all regions before its beginning and its end.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PartRecord {
+    #[prost(uint32, tag = "1")]
+    pub(super) row: u32,
+    #[prost(uint32, tag = "2")]
+    pub(super) column: u32,
+    #[prost(uint64, tag = "3")]
+    pub(super) from: u64,
+    #[prost(uint64, tag = "4")]
+    pub(super) to: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -325,4 +340,6 @@ pub(super) struct TalliesRecord {
     pub(super) workers_lost: u64,
     #[prost(message, repeated, tag = "11")]
     pub(super) kernels: Vec<KernelRecord>,
+    #[prost(message, repeated, tag = "12")]
+    pub(super) split: Vec<CounterRecord>,
 }

@@ -59,6 +59,12 @@ impl State {
         for grid in &cohort.grids {
             grid.check();
         }
+        assert!(cohort.parts_are_sound(), "every base is called once");
+        let planned = cohort.shards.len() as u32;
+        for cell in cells(cohort).filter(|cell| cell.stage == Stage::Call) {
+            let whole = cell.column < planned;
+            assert!(whole || cohort.parts.contains_key(&cell), "{cell:?}");
+        }
         for (row, aside) in &cohort.aside {
             assert!(*row < cohort.rows() && !aside.message.contains('\0'));
         }

@@ -3,11 +3,11 @@
 use kumi_proto::v1;
 use kumi_proto::v1::Stage;
 
-use crate::cohort::Cohort;
+use crate::cohort::{Cohort, Unsplit};
 use crate::grid::Cell;
 use crate::plan::bins::Bins;
 use crate::plan::layout::{self, Shards};
-use crate::plan::region::Starts;
+use crate::plan::region::{Even, Starts};
 use crate::state::{Lease, State};
 
 impl State {
@@ -28,6 +28,16 @@ impl State {
             let key = cohort.layout.profile;
             let profile = self.profiles.entry(key, &bins, self.clock_ms);
             profile.measure(&touched, bin_milliseconds, &bins);
+        }
+    }
+
+    /// Where the tasks begin that are to do what follows the first `bases` of a lease's task, counted from there.
+    pub(super) fn rest(&self, lease: &Lease, bases: u64) -> Result<Starts, Unsplit> {
+        let cohort = &self.cohorts[&lease.cohort];
+        let profile = self.profiles.get(&cohort.layout.profile);
+        match profile.and_then(|profile| profile.costs(cohort.bins())) {
+            Some(costs) => cohort.rest(lease.cell, bases, &costs),
+            None => cohort.rest(lease.cell, bases, &Even),
         }
     }
 

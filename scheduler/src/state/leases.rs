@@ -6,8 +6,7 @@ use kumi_proto::v1;
 use kumi_proto::v1::finished_task::Result as Finished;
 use kumi_proto::v1::{FailureClass, Manifest, Stage, TaskState};
 
-use crate::cohort::Mishap;
-use crate::cohort::{Cohort, Extent, is_by_sample};
+use crate::cohort::{Cohort, Extent, Mishap, Unsplit, is_by_sample};
 use crate::grid::Cell;
 use crate::outcome::{Outcome, Rejection, Settlement, Verdict};
 use crate::plan::key::Address;
@@ -158,13 +157,29 @@ impl State {
         if finished.task != Some(cohort.task(lease.cell)) {
             return Verdict::Refused;
         }
-        let directory = spec::directory(cohort, lease.cell);
+        let directory = match finished.part_bases {
+            0 => spec::directory(cohort, lease.cell),
+            bases => spec::part_directory(cohort, lease.cell, bases),
+        };
         let failed = |reason, message: &str| (reason, message.to_owned());
         let (reason, message) = match &finished.result {
             Some(Finished::Manifest(manifest)) if manifest.directory == directory => {
-                self.measure(&lease, &finished.bin_milliseconds);
-                self.commit(finished.attempt, &lease, manifest);
-                return Verdict::Committed;
+                match self.split(&lease, finished.part_bases) {
+                    Ok(address) => {
+                        let done = Lease { address, ..lease };
+                        self.measure(&done, &finished.bin_milliseconds);
+                        self.commit(finished.attempt, &done, manifest);
+                        return Verdict::Committed;
+                    }
+                    Err(Unsplit::Wrong) => {
+                        let message = "the worker parted its shard where that is not possible";
+                        failed(Reason::Internal, message)
+                    }
+                    Err(Unsplit::Full) => {
+                        let message = "a part was done, and its sample has no room for more shards";
+                        failed(Reason::Stopped, message)
+                    }
+                }
             }
             Some(Finished::Manifest(manifest)) => {
                 let elsewhere = &manifest.directory;
@@ -179,6 +194,20 @@ impl State {
         Verdict::Failed {
             again: self.fail_lease(finished.attempt, &lease, reason, &message),
         }
+    }
+
+    /// The address of what an attempt did: all of its task, or a part, whose rest becomes tasks of their own.
+    fn split(&mut self, lease: &Lease, part_bases: u64) -> Result<Address, Unsplit> {
+        if part_bases == 0 {
+            return Ok(lease.address);
+        }
+        let rest = self.rest(lease, part_bases)?;
+        let stage = lease.cell.stage;
+        *self.tallies.split.entry(stage).or_default() += 1;
+        let cohort = self.cohorts.get_mut(&lease.cohort);
+        let cohort = cohort.expect("a lease is of a cohort");
+        cohort.split(lease.cell, part_bases, &rest);
+        Ok(cohort.address(lease.cell))
     }
 
     fn commit(&mut self, attempt: u64, lease: &Lease, manifest: &Manifest) {

@@ -14,35 +14,32 @@ use crate::state::{State, Worker};
 impl State {
     /// Why tasks are in their state: of the cohort, of a sample (`sample` not empty), or of one
     /// task. Done and skipped tasks are explained only when asked for by name; at most a thousand
-    /// explanations, those of running and failed tasks first.
+    /// explanations, those of running and failed tasks first. `now_ms`: Unix milliseconds.
     #[must_use]
     pub fn why(
         &self,
         id: CohortId,
         sample: &str,
         task: Option<&v1::TaskId>,
+        now_ms: u64,
     ) -> Vec<v1::TaskExplanation> {
         let Some(cohort) = self.cohorts.get(&id.0) else {
             return Vec::new();
         };
-        if let Some(task) = task {
-            let cell = cohort.cell_of(task);
-            return cell
-                .map(|cell| self.explain(cohort, cell))
-                .into_iter()
-                .collect();
-        }
-        let cells = if sample.is_empty() {
+        let cells = if let Some(task) = task {
+            cohort.cell_of(task).into_iter().collect()
+        } else if sample.is_empty() {
             cells_of(cohort, &STAGES, None)
         } else {
             let row = cohort.row_of(sample);
             row.map_or_else(Vec::new, |row| cells_of(cohort, &BY_SAMPLE, Some(row)))
         };
         let cells = cells.into_iter();
-        cells.map(|cell| self.explain(cohort, cell)).collect()
+        let explain = |cell| self.explain(cohort, cell, now_ms);
+        cells.map(explain).collect()
     }
 
-    fn explain(&self, cohort: &Cohort, cell: Cell) -> v1::TaskExplanation {
+    fn explain(&self, cohort: &Cohort, cell: Cell, now_ms: u64) -> v1::TaskExplanation {
         let state = cohort.get(cell);
         let trouble = cohort.troubles.get(&cell);
         let attempt = cohort.running.get(&cell).copied().unwrap_or(0);
@@ -57,16 +54,26 @@ impl State {
         };
         let worker = lease.and_then(|lease| self.workers.get(&lease.worker));
         let sample = cohort.sample_of(cell);
+        let expected_ms = self.expected_ms(cohort, cell);
+        let mut reason = self.reason(cohort, cell, state);
+        if let (Some(lease), Some(expected_ms)) = (lease, expected_ms) {
+            let so_far = seconds(now_ms.saturating_sub(lease.started_ms));
+            let expected = seconds(expected_ms);
+            reason += &format!(" for {so_far} s; {expected} s of one core were expected");
+        }
+        if cohort.parts.contains_key(&cell) {
+            reason += &parted(cohort, cell);
+        }
         v1::TaskExplanation {
             task: Some(cohort.task(cell)),
             state: state.into(),
             sample: sample.map_or_else(String::new, |sample| sample.name.clone()),
-            reason: self.reason(cohort, cell, state),
+            reason,
             failures: trouble.map_or(0, |trouble| trouble.failures),
             worker: worker.map_or_else(String::new, |worker| worker.hello.name.clone()),
             attempt,
             since_ms,
-            expected_ms: self.expected_ms(cohort, cell).unwrap_or(0),
+            expected_ms: expected_ms.unwrap_or(0),
         }
     }
 
@@ -344,6 +351,22 @@ fn last_failure(trouble: &Trouble) -> String {
             "failed {failed} of at most {FAILURES_MAX} times and was lost {lost} times, last on {worker}: {message}"
         ),
     }
+}
+
+/// That a shard was split while it ran.
+fn parted(cohort: &Cohort, cell: Cell) -> String {
+    let regions = cohort.regions(cell);
+    let bases: u64 = regions.iter().map(|region| region.end - region.start).sum();
+    if (cell.column as usize) < cohort.shards.len() {
+        format!("; it was split while it ran: {bases} bases were left to it")
+    } else {
+        format!("; it is a piece of {bases} bases of a shard that was split while it ran")
+    }
+}
+
+/// With one digit behind the point.
+fn seconds(ms: u64) -> String {
+    format!("{}.{}", ms / 1_000, ms % 1_000 / 100)
 }
 
 fn gib(bytes: u64) -> String {

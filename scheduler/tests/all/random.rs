@@ -11,14 +11,14 @@ use kumi_scheduler::policy::{self, Offer};
 use kumi_scheduler::{Outcome, State, Verdict, WorkerState};
 use proptest::prelude::*;
 
-use crate::support::{Checked, Shape, bins, finished, hello, manifest};
+use crate::support::{Checked, Shape, bins, finished, first_bin, hello, manifest};
 
 #[derive(Clone, Debug)]
 enum Step {
     Open(u8),
     Register(u8, u8),
     Grant(u8, u8),
-    /// A granted attempt, counted from the latest; 0 is done, others are failures.
+    /// A granted attempt, counted from the latest; 0 is done, 6 a part if it is a call, others are failures.
     Settle(u8, u8),
     Expire(u8),
     Cancel(u8),
@@ -33,7 +33,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => any::<u8>().prop_map(Step::Open),
         2 => (0u8..3, 0u8..2).prop_map(|(name, run)| Step::Register(name, run)),
         12 => (0u8..3, 1u8..9).prop_map(|(worker, max)| Step::Grant(worker, max)),
-        16 => (0u8..12, prop_oneof![8 => Just(0u8), 2 => 1u8..6]).prop_map(|(a, r)| Step::Settle(a, r)),
+        16 => (0u8..12, prop_oneof![6 => Just(0u8), 3 => Just(6), 2 => 1u8..6]).prop_map(|(a, r)| Step::Settle(a, r)),
         1 => (0u8..6).prop_map(Step::Expire),
         1 => (0u8..4).prop_map(Step::Cancel),
         2 => (0u8..4, any::<u8>()).prop_map(|(cohort, what)| Step::Retry(cohort, what)),
@@ -63,6 +63,7 @@ fn shape(bits: u8) -> Shape {
         regions: u32::from(bits & 3),
         quarantine: bits & 32 == 0,
         index_given: bits & 64 != 0,
+        contigs: vec![("1".to_owned(), 700_000), ("2".to_owned(), 150_000)],
         ..Shape::default()
     }
 }
@@ -167,20 +168,32 @@ impl World {
         let current = current.iter().any(|(attempt, _)| *attempt == start.attempt);
         let class = v1::FailureClass::try_from(i32::from(result)).unwrap_or_default();
         let message = "broken".to_owned();
+        let kind = result;
         let result = match result {
-            0 => Finished::Manifest(manifest(&spec)),
+            0 | 6 => Finished::Manifest(manifest(&spec)),
             _ => Finished::Failure(v1::Failure {
                 class: class.into(),
                 message,
             }),
         };
+        let mut bins = bins(&spec);
+        let mut part_bases = 0;
+        let mut result = result;
+        if let (6, Finished::Manifest(manifest), Some(first)) =
+            (kind, &mut result, first_bin(&spec))
+        {
+            part_bases = first;
+            manifest.directory += &format!("-{first}");
+            bins = 1;
+        }
         // Costs that make the next cohort's shards others.
-        let bin_milliseconds = (0..bins(&spec)).zip(start.attempt..);
+        let bin_milliseconds = (0..bins).zip(start.attempt..);
         let bin_milliseconds = bin_milliseconds.map(|(_, number)| (number % 5 * 300) as u32);
         let settle = v1::Settle {
             worker,
             finished: vec![v1::FinishedTask {
                 bin_milliseconds: bin_milliseconds.collect(),
+                part_bases,
                 ..finished(start.attempt, spec.task, result)
             }],
         };
@@ -220,7 +233,7 @@ impl World {
         let state = &self.checked.state;
         let has = |task: &v1::TaskId| {
             let id = kumi_proto::ids::CohortId(task.cohort);
-            !state.why(id, "", Some(task)).is_empty()
+            !state.why(id, "", Some(task), 0).is_empty()
         };
         let missing: Vec<_> = missing.filter(has).collect();
         self.apply(Kind::Retry(v1::Retry {

@@ -128,6 +128,8 @@ impl Script {
                     })
                 })
             }
+            "part" => self.part(&words),
+            "splits" => self.splits(&words),
             "work" => self.work(&words),
             "show" => self.show(&words),
             "detail" => self.detail(&words),
@@ -138,6 +140,10 @@ impl Script {
             "spec" => {
                 let attempt = words.at(1).parse().expect("an attempt");
                 describe(&self.starts[&attempt].1)
+            }
+            "shards" => {
+                let attempt: u64 = words.at(1).parse().expect("an attempt");
+                shards(&self.starts[&attempt].1)
             }
             "regions" => {
                 let attempts = words.plain[1..].iter();
@@ -206,8 +212,57 @@ impl Script {
         say(&outcome)
     }
 
+    /// `part ATTEMPT bases=N [ms=N,…] [in=DIRECTORY]`: a call task ends with its first bases.
+    fn part(&mut self, words: &Words<'_>) -> String {
+        let attempt: u64 = words.at(1).parse().expect("an attempt");
+        let (worker, start) = self.starts[&attempt].clone();
+        let part_bases = words.number("bases", 0);
+        let mut manifest = manifest(spec(&start));
+        manifest.directory = match words.text("in").as_str() {
+            "whole" => manifest.directory,
+            _ => format!("{}-{part_bases}", manifest.directory),
+        };
+        let milliseconds = words.list("ms").into_iter();
+        let finished = v1::FinishedTask {
+            bin_milliseconds: milliseconds
+                .map(|ms| ms.parse().expect("a number"))
+                .collect(),
+            part_bases,
+            ..finished(attempt, spec(&start).task, Finished::Manifest(manifest))
+        };
+        let outcome = self.apply(Kind::Settle(v1::Settle {
+            worker,
+            finished: vec![finished],
+        }));
+        say(&outcome)
+    }
+
+    /// `splits after=MS [asked=ATTEMPT,…]`: what the policy wants to be split when the workers offer what is free.
+    fn splits(&self, words: &Words<'_>) -> String {
+        let offers = self.checked.state.workers().into_iter().filter_map(|view| {
+            let (worker, offer) = self.free(&view.hello.name);
+            (worker == view.id.0 && offer.free_cores > 0).then_some(offer)
+        });
+        let asked = words.list("asked");
+        let watch = policy::Watch {
+            now_ms: self.now_ms,
+            after_ms: words.number("after", 0),
+            offers: &offers.collect::<Vec<_>>(),
+            was_asked: &|attempt| asked.contains(&attempt.to_string()),
+        };
+        let splits = policy::split(&self.checked.state, &watch);
+        let splits = splits.into_iter().map(|(_, attempt)| attempt);
+        format!("{:?}\n", splits.collect::<Vec<_>>())
+    }
+
     fn offered(&self, words: &Words<'_>, max: usize) -> (u64, Vec<v1::TaskId>) {
-        let id = self.workers[words.at(1)];
+        let (id, offer) = self.free(words.at(1));
+        (id, policy::pick(&self.checked.state, &offer, max))
+    }
+
+    /// What a worker has free.
+    fn free(&self, name: &str) -> (u64, Offer) {
+        let id = self.workers[name];
         let views = self.checked.state.workers();
         let view = views.iter().find(|view| view.id == WorkerId(id));
         let starts = self.checked.state.starts_of(WorkerId(id));
@@ -220,7 +275,7 @@ impl Script {
             free_cores: hello.cores.saturating_sub(cores),
             free_memory_bytes: hello.memory_bytes.saturating_sub(memory),
         };
-        (id, policy::pick(&self.checked.state, &offer, max))
+        (id, offer)
     }
 
     fn give(&mut self, worker: u64, tasks: Vec<v1::TaskId>) -> Vec<v1::Start> {
@@ -423,7 +478,7 @@ impl Script {
         let state = &self.checked.state;
         let id = state.find(words.at(1)).expect("a cohort");
         let task = words.plain.get(2).map(|word| task(word, id.0));
-        let why = state.why(id, &words.text("sample"), task.as_ref());
+        let why = state.why(id, &words.text("sample"), task.as_ref(), self.now_ms);
         let mut text = String::new();
         for why in why {
             let task = name(&why.task.unwrap_or_default());
@@ -569,6 +624,16 @@ fn describe(start: &v1::Start) -> String {
     format!("{:#?}\n", spec(start))
 }
 
+/// What a gVCF is made of.
+fn shards(start: &v1::Start) -> String {
+    let Some(v1::spec::Kind::Gvcf(gvcf)) = &spec(start).kind else {
+        return "no gVCF\n".to_owned();
+    };
+    let shards = gvcf.shards.iter().map(|shard| shard.directory.as_str());
+    let shards: Vec<&str> = shards.collect();
+    format!("attempt {}: {}\n", start.attempt, shards.join(" "))
+}
+
 /// What a call task is to call.
 fn regions(start: &v1::Start) -> String {
     let Some(v1::spec::Kind::Call(call)) = &spec(start).kind else {
@@ -577,7 +642,12 @@ fn regions(start: &v1::Start) -> String {
     let regions = call.regions.iter();
     let regions = regions.map(|r| format!("{}:{}-{}", r.contig, r.start, r.end));
     let regions: Vec<String> = regions.collect();
-    format!("attempt {}: {}\n", start.attempt, regions.join(" "))
+    let directory = &spec(start).directory;
+    format!(
+        "attempt {} in {directory}: {}\n",
+        start.attempt,
+        regions.join(" ")
+    )
 }
 
 fn say(outcome: &Outcome) -> String {

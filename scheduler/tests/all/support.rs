@@ -200,6 +200,18 @@ pub(crate) fn bins(spec: &v1::Spec) -> usize {
     bins.collect::<BTreeSet<_>>().len()
 }
 
+/// How many bases of a call task lie in its first bin, if it has more than that.
+pub(crate) fn first_bin(spec: &v1::Spec) -> Option<u64> {
+    let Some(v1::spec::Kind::Call(call)) = &spec.kind else {
+        return None;
+    };
+    let first = call.regions.first()?;
+    let bases = u64::from(call.bin_bases);
+    let end = (first.start / bases + 1) * bases;
+    let bases = end.min(first.end) - first.start;
+    (bins(spec) > 1).then_some(bases)
+}
+
 pub(crate) fn finished(
     attempt: u64,
     task: Option<v1::TaskId>,

@@ -68,6 +68,9 @@ pub struct Scheduler {
     /// How often a worker is told to report when nothing happens.
     #[serde(default = "default_report_in")]
     pub report_in: Span,
+    /// How long a call task runs at least before it is split because it takes far longer than was expected.
+    #[serde(default = "default_split_after")]
+    pub split_after: Span,
     /// Node id to `host:port` of every scheduler, this one included; empty: a cluster of one.
     #[serde(default, with = "peers", skip_serializing_if = "BTreeMap::is_empty")]
     pub peers: BTreeMap<u64, String>,
@@ -101,6 +104,10 @@ fn default_report_in() -> Span {
     Span::from_ms(1_000)
 }
 
+fn default_split_after() -> Span {
+    Span::from_ms(30_000)
+}
+
 impl Config {
     /// A cluster of one on the loopback with ports of the system's choice, as `kumi run` uses it.
     pub fn embedded(data_dir: impl Into<PathBuf>) -> Self {
@@ -118,6 +125,7 @@ impl Config {
                 snapshot_every: default_snapshot_every(),
                 lease: default_lease(),
                 report_in: Span::from_ms(200),
+                split_after: default_split_after(),
                 peers: BTreeMap::new(),
             },
         }

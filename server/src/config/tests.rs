@@ -84,6 +84,10 @@ fn what_cannot_work_is_refused_by_name() {
             "scheduler.lease: 1s is not between 2 times",
         ),
         ("report_in = \"1ms\"", "scheduler.report_in"),
+        (
+            "split_after = \"50ms\"",
+            "scheduler.split_after: 50ms is not between 100ms and 1d",
+        ),
         ("snapshot_every = 0", "scheduler.snapshot_every"),
         ("cluster = \"\"", "scheduler.cluster"),
         ("id = 0", "scheduler.id"),

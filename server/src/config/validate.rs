@@ -6,6 +6,8 @@ use crate::config::{Config, ConfigError, Scheduler, Span};
 const SPAN_MS_MAX: u64 = 24 * 3_600_000;
 /// Reports more frequent than this would be nothing but load.
 const REPORT_IN_MS_MIN: u64 = 20;
+/// Least time before a task is split, milliseconds.
+const SPLIT_AFTER_MS_MIN: u64 = 100;
 /// A lease holds at least this many reports, so that one lost report loses no worker.
 const REPORTS_IN_LEASE_MIN: u64 = 2;
 
@@ -96,6 +98,7 @@ fn times(scheduler: &Scheduler) -> Result<(), ConfigError> {
         tick,
         election_ticks,
         heartbeat_ticks,
+        split_after,
         ..
     } = scheduler;
     if tick.ms() == 0 || tick.ms() > 10_000 {
@@ -121,6 +124,11 @@ fn times(scheduler: &Scheduler) -> Result<(), ConfigError> {
             "{lease} is not between {REPORTS_IN_LEASE_MIN} times report_in ({report_in}) and 1d"
         );
         return wrong("lease", problem);
+    }
+    if split_after.ms() < SPLIT_AFTER_MS_MIN || split_after.ms() > SPAN_MS_MAX {
+        let least = Span::from_ms(SPLIT_AFTER_MS_MIN);
+        let problem = format!("{split_after} is not between {least} and 1d");
+        return wrong("split_after", problem);
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kumi_proto::STAGES;
+use kumi_proto::v1::Stage;
 use kumi_scheduler::Tallies;
 use kumi_scheduler::tallies::{BOUNDS_SECONDS, Histogram, Reason};
 
@@ -46,6 +47,15 @@ pub(super) fn families(tallies: &Tallies) -> Vec<Family> {
             *count as f64,
         );
     }
+    let mut split = Family::counter(
+        "kumi_tasks_split_total",
+        "Tasks that ended with a part of their work because they ran far longer than was expected.",
+    );
+    let splits = tallies.split.get(&Stage::Call).copied();
+    split.add(
+        &[("stage", Stage::Call.label())],
+        splits.unwrap_or(0) as f64,
+    );
     let mut wasted = Family::counter(
         "kumi_task_wasted_core_seconds_total",
         "Core time of attempts whose result was not taken.",
@@ -60,6 +70,7 @@ pub(super) fn families(tallies: &Tallies) -> Vec<Family> {
     vec![
         finished,
         retries,
+        split,
         wasted,
         durations(
             "kumi_stage_duration_seconds",

@@ -182,6 +182,7 @@ impl CohortService for Cohorts {
             sample,
             task,
         } = request.into_inner();
+        let now_ms = self.control.clock.unix_ms();
         let tasks = self
             .control
             .read(false, |state, _| {
@@ -190,7 +191,7 @@ impl CohortService for Cohorts {
                     cohort: id.0,
                     ..task
                 });
-                Ok::<_, Status>(state.why(id, &sample, task.as_ref()))
+                Ok::<_, Status>(state.why(id, &sample, task.as_ref(), now_ms))
             })
             .await??;
         if tasks.is_empty() && !sample.is_empty() {

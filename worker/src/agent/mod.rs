@@ -76,6 +76,8 @@ pub enum Action {
     StartTask(Box<Start>),
     /// Tell a running attempt to stop; it still reports how it ended.
     StopTask(u64),
+    /// Tell a running call task to end soon with a part of its work.
+    SplitTask(u64),
     /// The worker is done.
     Exit,
 }
@@ -205,6 +207,9 @@ impl Agent {
             self.news |= stop.settled;
             actions.extend(stop.running.then_some(Action::StopTask(attempt)));
         }
+        let running = |attempt: &u64| self.tasks.runs(*attempt);
+        let split = orders.split.into_iter().filter(running);
+        actions.extend(split.map(Action::SplitTask));
     }
 
     fn broken(&mut self, now_ms: u64, leader: Option<&str>) {

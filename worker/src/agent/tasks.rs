@@ -22,6 +22,8 @@ pub struct Done {
     pub manifest: Manifest,
     /// Of call tasks: CPU time by bin, in the order of the bins that its regions touch.
     pub bin_milliseconds: Vec<u32>,
+    /// Of call tasks that were asked to split: how many bases of their regions, from the first, are done; 0: all.
+    pub part_bases: u64,
 }
 
 impl From<Manifest> for Done {
@@ -126,18 +128,10 @@ impl Tasks {
         let Some(running) = self.running.remove(&attempt) else {
             return false;
         };
-        let (result, bin_milliseconds) = match result {
-            TaskResult::Done(done) => {
-                let result = finished_task::Result::Manifest(done.manifest);
-                (result, done.bin_milliseconds)
-            }
-            TaskResult::Failed(failure) => (finished_task::Result::Failure(failure), Vec::new()),
-        };
         let finished = FinishedTask {
             attempt,
             task: running.task,
-            result: Some(result),
-            bin_milliseconds,
+            ..finished_of(result)
         };
         self.finished.insert(attempt, finished);
         true
@@ -164,6 +158,11 @@ impl Tasks {
             running: false,
             settled,
         }
+    }
+
+    /// Whether an attempt runs.
+    pub(super) fn runs(&self, attempt: u64) -> bool {
+        self.running.contains_key(&attempt)
     }
 
     /// Ends what waits; the attempts that run and must be told.
@@ -255,6 +254,22 @@ impl Tasks {
 
     pub(super) fn all_acknowledged(&self) -> bool {
         self.finished.is_empty()
+    }
+}
+
+/// A result as it is told, but for whose it is.
+fn finished_of(result: TaskResult) -> FinishedTask {
+    match result {
+        TaskResult::Done(done) => FinishedTask {
+            result: Some(finished_task::Result::Manifest(done.manifest)),
+            bin_milliseconds: done.bin_milliseconds,
+            part_bases: done.part_bases,
+            ..FinishedTask::default()
+        },
+        TaskResult::Failed(failure) => FinishedTask {
+            result: Some(finished_task::Result::Failure(failure)),
+            ..FinishedTask::default()
+        },
     }
 }
 

@@ -205,6 +205,34 @@ fn a_task_larger_than_the_worker_runs_alone_on_what_there_is() {
 }
 
 #[test]
+fn only_what_runs_is_split_and_what_it_says_of_its_part_is_told() {
+    let mut agent = agent(1);
+    connect(&mut agent, 0);
+    agent.step(1, orders(vec![start(1, 1), start(2, 1)]));
+    let split = Input::Orders(Orders {
+        split: vec![1, 2, 3],
+        ..Orders::default()
+    });
+    assert_eq!(agent.step(2, split), [Action::SplitTask(1)]);
+    let done = Done {
+        bin_milliseconds: vec![5, 7],
+        part_bases: 131_072,
+        ..Done::default()
+    };
+    let finish = Input::TaskFinished {
+        attempt: 1,
+        result: TaskResult::Done(done),
+    };
+    let actions = agent.step(3, finish);
+    let report = report_of(&actions).expect("a result is news");
+    let finished = &report.finished[0];
+    assert_eq!(
+        (finished.part_bases, &finished.bin_milliseconds[..]),
+        (131_072, &[5, 7][..])
+    );
+}
+
+#[test]
 fn drain_finishes_what_runs_gives_back_what_waits_and_exits_when_acknowledged() {
     let mut agent = agent(1);
     connect(&mut agent, 0);
@@ -288,12 +316,13 @@ fn inputs() -> impl Strategy<Value = Input> {
         6 => (
             prop::collection::vec((0u64..12, 1u32..6), 0..3),
             list.clone(),
+            list.clone(),
             list,
             any::<bool>(),
         )
-            .prop_map(|(starts, stop, acknowledged, drain)| {
+            .prop_map(|(starts, stop, split, acknowledged, drain)| {
                 let start = starts.into_iter().map(|(a, cores)| start(a, cores)).collect();
-                Input::Orders(Orders { start, stop, acknowledged, drain, ..Orders::default() })
+                Input::Orders(Orders { start, stop, split, acknowledged, drain, ..Orders::default() })
             }),
         6 => attempt.prop_map(|attempt| {
             let failure = Failure::default();
@@ -334,8 +363,8 @@ impl Onlooker {
                     assert!(twice.is_none(), "attempt {} started twice", start.attempt);
                     self.ever_started.insert(start.attempt);
                 }
-                Action::StopTask(attempt) => {
-                    assert!(matches!(input, Input::Orders(_)), "stopped by {input:?}");
+                Action::StopTask(attempt) | Action::SplitTask(attempt) => {
+                    assert!(matches!(input, Input::Orders(_)), "ordered by {input:?}");
                     assert!(self.running.contains_key(attempt));
                 }
                 Action::Send(report) | Action::Dial { report, .. } => {

@@ -132,7 +132,9 @@ impl Loop {
                     .task_ended(running.stage, &result, execution.core_milliseconds);
                 match &result {
                     TaskResult::Done(_) => {
-                        tracing::info!(attempt, stage = running.stage.label(), "task done");
+                        let core_milliseconds = execution.core_milliseconds;
+                        let stage = running.stage.label();
+                        tracing::info!(attempt, stage, core_milliseconds, "task done");
                     }
                     TaskResult::Failed(failure) => tracing::warn!(
                         attempt,
@@ -166,6 +168,11 @@ impl Loop {
                     Action::StopTask(attempt) => {
                         if let Some(running) = self.running.get(&attempt) {
                             running.control.stop();
+                        }
+                    }
+                    Action::SplitTask(attempt) => {
+                        if let Some(running) = self.running.get(&attempt) {
+                            running.control.split();
                         }
                     }
                     Action::Exit => return true,

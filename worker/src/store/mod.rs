@@ -75,6 +75,12 @@ impl Publication {
         Ok(path)
     }
 
+    /// What is staged will be published in `directory` below `root` instead, which is made.
+    pub fn redirect(&mut self, root: &Path, directory: &str) -> Result<(), StoreError> {
+        self.directory = below(root, directory)?;
+        make_directories(&self.directory)
+    }
+
     fn remember(&mut self, name: String, path: PathBuf) -> PathBuf {
         if !self.staged.iter().any(|staged| staged.path == path) {
             self.staged.push(Staged {

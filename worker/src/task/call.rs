@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::measure;
 use crate::store::Publication;
 use crate::task::input::Reference;
-use crate::task::vcf::{Expected, Progress, Staged};
+use crate::task::vcf::{Expected, Progress, Staged, Writer, bases};
 use crate::task::{Context, heading};
 
 /// Progress when the last record is written.
@@ -34,24 +34,14 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::CallSpec) -> Result<Done, Fa
     let contigs = reference.contigs();
     let header = kumi_call::header(contigs, &reference.name, &spec.sample, VERSION);
     let mut writer = staged.create(context, &header, contigs)?;
-    let progress = Progress {
-        regions: &regions,
-        end: CALLED,
-    };
     let params = Params::default();
     let opened = Caller::open(&alignments, &reference.indexed, &ploidy, &regions, &params);
     let caller = opened.map_err(|error| failed(context, error))?;
-    let pieces = cut_at_bins(&regions, spec.bin_bases);
-    let mut bin_milliseconds = Vec::new();
-    for stretch in pieces.chunk_by(|a, b| bin(a, spec.bin_bases) == bin(b, spec.bin_bases)) {
-        let before_ns = measure::pool_cpu_ns();
-        let sink = |records: Vec<Record>| writer.write_batch(context, &records, &progress);
-        let stats = caller.call(stretch, sink);
-        let stats = stats.map_err(|error| failed(context, error))?;
-        context.meter.add(stats.reads, stats.bases);
-        let spent_ns = measure::pool_cpu_ns() - before_ns;
-        bin_milliseconds.push(u32::try_from((spent_ns + 500_000) / 1_000_000).unwrap_or(u32::MAX));
-    }
+    let walk = Walk {
+        regions: &regions,
+        bin_bases: spec.bin_bases,
+    };
+    let walked = walk.call(context, &caller, &mut writer)?;
     let records = writer.finish(context)?;
     let tally = staged.validate(
         context,
@@ -62,19 +52,62 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::CallSpec) -> Result<Done, Fa
         },
     )?;
     context.control.check()?;
+    let mut directory = context.spec.directory.clone();
+    if walked.part_bases > 0 {
+        // Whoever looks for the whole shard must not find a part of it.
+        directory = format!("{directory}-{}", walked.part_bases);
+        publication.redirect(context.root()?, &directory)?;
+    }
     let manifest = v1::Manifest {
-        directory: context.spec.directory.clone(),
+        directory,
         files: publication.publish()?,
         counts: tally.counts(),
         ..Default::default()
     };
-    if spec.bin_bases == 0 {
-        bin_milliseconds.clear();
+    Ok(Done { manifest, ..walked })
+}
+
+/// The way through the regions of a shard, bin by bin.
+struct Walk<'a> {
+    regions: &'a [Interval],
+    bin_bases: u32,
+}
+
+impl Walk<'_> {
+    /// Calls all, or ends early where it is asked to; says what it cost and how far it came.
+    fn call(
+        &self,
+        context: &Context<'_>,
+        caller: &Caller<'_>,
+        writer: &mut Writer<'_>,
+    ) -> Result<Done, Fault> {
+        let progress = Progress {
+            regions: self.regions,
+            end: CALLED,
+        };
+        let mut walked = Done::default();
+        let mut done_bases = 0;
+        let pieces = cut_at_bins(self.regions, self.bin_bases);
+        let bin = |piece: &Interval| bin(piece, self.bin_bases);
+        for stretch in pieces.chunk_by(|a, b| bin(a) == bin(b)) {
+            if done_bases > 0 && context.control.should_split() {
+                walked.part_bases = done_bases;
+                break;
+            }
+            let before_ns = measure::pool_cpu_ns();
+            let sink = |records: Vec<Record>| writer.write_batch(context, &records, &progress);
+            let stats = caller.call(stretch, sink);
+            let stats = stats.map_err(|error| failed(context, error))?;
+            context.meter.add(stats.reads, stats.bases);
+            done_bases += bases(stretch);
+            if self.bin_bases > 0 {
+                let spent_ns = measure::pool_cpu_ns() - before_ns;
+                let spent_ms = u32::try_from((spent_ns + 500_000) / 1_000_000);
+                walked.bin_milliseconds.push(spent_ms.unwrap_or(u32::MAX));
+            }
+        }
+        Ok(walked)
     }
-    Ok(Done {
-        manifest,
-        bin_milliseconds,
-    })
 }
 
 /// Contig and number of the bin that an interval, which lies in one, belongs to.

@@ -1,0 +1,139 @@
+//! Call shards that were split while they ran: what was done stands for itself, the rest became tasks of their own.
+
+use std::collections::BTreeSet;
+
+use kumi_proto::v1::{Region, Stage};
+
+use crate::cohort::Cohort;
+use crate::grid::Cell;
+use crate::limits::SPLIT_PIECES_MAX;
+use crate::plan::key::Key;
+use crate::plan::layout;
+use crate::plan::region::{self, Costs, Starts};
+
+/// The regions of a call task that are not those its column was planned with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// From how many bases of all regions to how many.
+    pub(crate) range: (u64, u64),
+    regions: Vec<Region>,
+    digest: Key,
+}
+
+/// Why the part of a call task that was done is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unsplit {
+    /// Shards cannot be parted there.
+    Wrong,
+    /// Its sample has no room for more tasks.
+    Full,
+}
+
+impl Cohort {
+    /// The regions of a call task.
+    pub(crate) fn regions(&self, cell: Cell) -> &[Region] {
+        match self.parts.get(&cell) {
+            Some(part) => &part.regions,
+            None => &self.layout.call[cell.column as usize],
+        }
+    }
+
+    /// The digest of the regions of a call task.
+    pub(super) fn regions_digest(&self, cell: Cell) -> &Key {
+        match self.parts.get(&cell) {
+            Some(part) => &part.digest,
+            None => self.layout.call_digest(cell.column),
+        }
+    }
+
+    /// From how many bases of all regions a call task goes to how many.
+    fn range(&self, cell: Cell) -> (u64, u64) {
+        if let Some(part) = self.parts.get(&cell) {
+            return part.range;
+        }
+        let from = self.shards[cell.column as usize];
+        (from, from + region::bases(self.regions(cell)))
+    }
+
+    /// The call tasks of a row, in the order of the genome.
+    pub(crate) fn calls(&self, row: u32) -> Vec<Cell> {
+        let cells = self.row_cells(Stage::Call, row);
+        let mut cells: Vec<Cell> = cells.filter(|cell| self.has(*cell)).collect();
+        cells.sort_by_key(|cell| self.range(*cell));
+        cells
+    }
+
+    /// Columns of a row in which call tasks may still appear.
+    pub(crate) fn spare(&self, row: u32) -> impl Iterator<Item = u32> {
+        let grid = self.grid(Stage::Call);
+        let planned = self.shards.len() as u32;
+        (planned..grid.columns()).filter(move |column| !grid.has(row, *column))
+    }
+
+    /// How what follows the first `bases` of a call task is cut into tasks.
+    pub(crate) fn rest(
+        &self,
+        cell: Cell,
+        bases: u64,
+        costs: &dyn Costs,
+    ) -> Result<Starts, Unsplit> {
+        let regions = self.regions(cell);
+        if cell.stage != Stage::Call || !region::may_be(regions, &[0, bases]) {
+            return Err(Unsplit::Wrong);
+        }
+        let room = self.spare(cell.row).take(SPLIT_PIECES_MAX as usize);
+        match room.count() as u64 {
+            0 => Err(Unsplit::Full),
+            room => {
+                let rest = region::part(regions, bases, u64::MAX);
+                Ok(region::cut(&rest, room, costs))
+            }
+        }
+    }
+
+    /// The first `bases` of a call task stand for themselves; what follows becomes tasks that begin there.
+    pub(crate) fn split(&mut self, cell: Cell, bases: u64, rest: &[u64]) {
+        let (from, to) = self.range(cell);
+        let at = from + bases;
+        let starts = rest.iter().map(|start| at + start);
+        let ends = starts.clone().skip(1).chain([to]);
+        let ranges: Vec<(u64, u64)> = starts.zip(ends).collect();
+        let columns: Vec<u32> = self.spare(cell.row).collect();
+        for (range, column) in ranges.into_iter().zip(columns) {
+            self.grid_mut(Stage::Call).appear(cell.row, column);
+            self.enter_part(Cell { column, ..cell }, range);
+        }
+        self.enter_part(cell, (from, at));
+    }
+
+    /// A call task goes from there to there, in bases of all regions: within one shard as it was planned.
+    pub(crate) fn enter_part(&mut self, cell: Cell, range: (u64, u64)) {
+        let column = self.shards.partition_point(|start| *start <= range.0) - 1;
+        let before = self.shards[column];
+        let planned = &self.layout.call[column];
+        let regions = region::part(planned, range.0 - before, range.1 - before);
+        let digest = layout::digest(&regions);
+        let part = Part {
+            range,
+            regions,
+            digest,
+        };
+        self.parts.insert(cell, part);
+    }
+
+    /// Whether the call tasks of rows with split shards are all regions, each once, and where they may be parted.
+    pub(crate) fn parts_are_sound(&self) -> bool {
+        let rows: BTreeSet<u32> = self.parts.keys().map(|cell| cell.row).collect();
+        let all = self.layout.call.concat();
+        rows.into_iter().all(|row| {
+            let ranges: Vec<(u64, u64)> = self.calls(row).iter().map(|c| self.range(*c)).collect();
+            let starts: Vec<u64> = ranges.iter().map(|range| range.0).collect();
+            let ends = starts.iter().copied().skip(1).chain([region::bases(&all)]);
+            let joined = ranges.iter().zip(ends).all(|(range, next)| range.1 == next);
+            joined && region::may_be(&all, &starts)
+        }) && self.parts.values().all(|part| {
+            let (from, to) = part.range;
+            from < to && region::bases(&part.regions) == to - from
+        })
+    }
+}
