@@ -218,6 +218,7 @@ fn done(spec: &v1::Spec, attempt: u64) -> Execution {
         result: TaskResult::Done(Done {
             manifest,
             bin_milliseconds: bins(spec),
+            ..Done::default()
         }),
         core_milliseconds: 1,
     }
