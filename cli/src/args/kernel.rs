@@ -93,6 +93,21 @@ impl SexArg {
     }
 }
 
+/// What `kumi kernel joint` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum JointFormat {
+    /// VCF: everything of every sample
+    Vcf,
+    /// VCF without samples: alleles, quality and frequencies
+    Sites,
+    /// BCF: everything of every sample
+    Bcf,
+    /// BCF with local alleles (VCF 4.5), for large cohorts: the rest only of genotypes that are in doubt
+    BcfLocal,
+    /// PLINK 2: genotypes, one variant for each alternative allele
+    Pgen,
+}
+
 /// `kumi kernel joint`.
 #[derive(Debug, Args)]
 pub struct JointArgs {
@@ -102,9 +117,12 @@ pub struct JointArgs {
     /// gVCFs with their indexes, one sample each
     #[arg(required = true)]
     pub gvcfs: Vec<PathBuf>,
-    /// OUT.vcf.gz with a .tbi, or OUT.bcf with a .csi beside it
+    /// OUT.vcf.gz with a .tbi, OUT.bcf with a .csi, or OUT.pgen with a .pvar and a .psam beside it
     #[arg(long)]
     pub output: PathBuf,
+    /// What is written; what the ending of --output says when not given
+    #[arg(long, value_enum)]
+    pub format: Option<JointFormat>,
     /// BED file: genotype only here
     #[arg(long)]
     pub regions: Option<PathBuf>,

@@ -5,11 +5,12 @@
 //! of their own are looked at one by one.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::evidence::Numbers;
 use crate::evidence::{Block, Call};
 use crate::number::PHRED_MAX;
-use crate::project::{NoCall, Relation, relation};
+use crate::project::{NoCall, Projected, Relation, project_at, relation};
 use crate::site::{Site, is_spanned_by};
 use crate::track::{Track, Walk};
 
@@ -17,7 +18,7 @@ use crate::track::{Track, Walk};
 const OWN: u32 = 1 << 31;
 
 /// What a reference block says that decides about a genotype.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Class {
     pub(crate) ploidy: u8,
     /// Phred likelihoods of no, one and (diploid) two copies of any alternative allele, the least 0; `None`
@@ -69,6 +70,15 @@ impl Class {
         expanded
     }
 
+    /// Orders classes; another number for each.
+    fn key(&self) -> u64 {
+        let [none, one, two] = self.likelihoods.unwrap_or_default().map(u64::from);
+        let likelihoods = (none << 12 | one) << 12 | two;
+        let known = u64::from(self.likelihoods.is_some());
+        let no_call = self.no_call.map_or(0, |reason| reason as u64 + 1);
+        ((u64::from(self.ploidy) << 1 | known) << 36 | likelihoods) << 3 | no_call
+    }
+
     /// True when it has something to say about frequencies.
     pub(crate) fn is_informative(&self) -> bool {
         self.likelihoods
@@ -77,10 +87,18 @@ impl Class {
 }
 
 /// What a reference block says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug)]
 struct Kind {
     class: Class,
     depth: Option<u32>,
+}
+
+impl Kind {
+    /// Orders kinds, by class first; another number for each.
+    fn key(&self) -> u128 {
+        let depth = self.depth.map_or(0, |depth| u128::from(depth) + 1);
+        u128::from(self.class.key()) << 33 | depth
+    }
 }
 
 /// What a sample has at a site.
@@ -102,8 +120,6 @@ pub(crate) struct Columns {
     class_of: Vec<u32>,
     /// By site, then by sample.
     cells: Vec<u32>,
-    /// By site: the samples that are looked at by themselves.
-    own: Vec<Vec<u32>>,
     /// By site: whether a sample carries an allele that starts before and spans it.
     spanned: Vec<bool>,
 }
@@ -117,22 +133,23 @@ pub(crate) struct Column<'a> {
     group_of: Vec<u32>,
     /// The classes that samples are of, in order, and how many samples.
     pub(crate) groups: Vec<(Class, u32)>,
-    /// The samples with records of their own.
-    pub(crate) own: &'a [u32],
     pub(crate) spanned: bool,
 }
 
+/// The samples with records of their own at a site, and what these say of it as long as it has no `*`.
+pub(crate) type Own = Vec<(u32, Projected)>;
+
 impl Columns {
     /// Asks every sample about `sites`, which are in order.
-    pub(crate) fn gather(sites: &[Site], tracks: &[&Track], quality: u32) -> Self {
+    pub(crate) fn gather(sites: &[Site], tracks: &[&Track], quality: u32) -> (Self, Vec<Own>) {
         let mut kinds = Kinds::default();
+        let mut own = vec![Own::new(); sites.len()];
         let mut columns = Self {
             samples: tracks.len(),
             classes: Vec::new(),
             kinds: Vec::new(),
             class_of: Vec::new(),
             cells: vec![0; tracks.len() * sites.len()],
-            own: vec![Vec::new(); sites.len()],
             spanned: vec![false; sites.len()],
         };
         let first = sites.first().map_or(0, |site| site.start);
@@ -142,18 +159,18 @@ impl Columns {
             for (at, site) in sites.iter().enumerate() {
                 walk.go(site.start);
                 let block = walk.block();
-                let own = walk.has_calls(site.start)
+                let alone = walk.has_calls(site.start)
                     && columns.look(&walk, (at, site.start), block.is_some(), quality);
-                columns.cells[at * tracks.len() + sample] = if own {
-                    columns.own[at].push(sample as u32);
-                    OWN | (columns.own[at].len() - 1) as u32
+                columns.cells[at * tracks.len() + sample] = if alone {
+                    own[at].push((sample as u32, project_at(&walk, site)));
+                    OWN | (own[at].len() - 1) as u32
                 } else {
                     kinds.number(block, &mut last)
                 };
             }
         }
         columns.settle(&kinds.all);
-        columns
+        (columns, own)
     }
 
     /// Looks at the calls around a site; true when they say more of it than the block does.
@@ -175,10 +192,11 @@ impl Columns {
 
     /// Puts kinds and classes in an order that does not depend on where they were met.
     fn settle(&mut self, met: &[Kind]) {
-        let mut order: Vec<usize> = (0..met.len()).collect();
-        order.sort_unstable_by_key(|&kind| met[kind]);
+        let keys = met.iter().map(Kind::key).zip(0usize..);
+        let mut order: Vec<(u128, usize)> = keys.collect();
+        order.sort_unstable();
         let mut rank = vec![0u32; met.len()];
-        for (place, &kind) in order.iter().enumerate() {
+        for (place, &(_, kind)) in order.iter().enumerate() {
             rank[kind] = place as u32;
             let class = met[kind].class;
             if self.classes.last() != Some(&class) {
@@ -186,7 +204,7 @@ impl Columns {
             }
             self.class_of.push(self.classes.len() as u32 - 1);
         }
-        self.kinds = order.into_iter().map(|kind| met[kind]).collect();
+        self.kinds = order.into_iter().map(|(_, kind)| met[kind]).collect();
         for cell in self.cells.iter_mut().filter(|cell| **cell & OWN == 0) {
             *cell = rank[*cell as usize];
         }
@@ -212,7 +230,6 @@ impl Columns {
             cells,
             group_of,
             groups,
-            own: &self.own[at],
             spanned: self.spanned[at],
         }
     }
@@ -250,7 +267,7 @@ fn speaks(call: &Call, position: u32, has_block: bool) -> bool {
 #[derive(Default)]
 struct Kinds {
     all: Vec<Kind>,
-    numbers: HashMap<Kind, u32>,
+    numbers: HashMap<u128, u32, BuildHasherDefault<Mixed>>,
 }
 
 impl Kinds {
@@ -276,11 +293,73 @@ impl Kinds {
                 depth: block.depth,
             },
         );
-        let number = *self.numbers.entry(kind).or_insert_with(|| {
+        let number = *self.numbers.entry(kind.key()).or_insert_with(|| {
             self.all.push(kind);
             self.all.len() as u32 - 1
         });
         *last = Some((place, number));
         number
+    }
+}
+
+/// Keys are numbers already: a multiplication spreads them.
+#[derive(Default)]
+struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u128(u128::from(*byte));
+        }
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        let folded = (key >> 64) as u64 ^ (key as u64).rotate_left(23) ^ self.0;
+        let spread = u128::from(folded) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = (spread >> 64) as u64 ^ spread as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Class, Kind};
+    use crate::evidence::Block;
+
+    #[test]
+    fn keys_are_told_apart_and_ordered_by_class() {
+        let kind = |ploidy, depth, quality, likelihoods| {
+            let block = Block {
+                ploidy,
+                depth,
+                quality,
+                likelihoods,
+            };
+            Kind {
+                class: Class::of(&block),
+                depth,
+            }
+        };
+        let kinds = [
+            kind(1, Some(3), Some(9), [0, 9, 9]),
+            kind(2, None, None, [0; 3]),
+            kind(2, Some(0), Some(0), [0; 3]),
+            kind(2, Some(1), Some(0), [0; 3]),
+            kind(2, None, Some(9), [0, 9, 90]),
+            kind(2, Some(3), Some(9), [0, 9, 90]),
+            kind(2, Some(4), Some(9), [0, 9, 90]),
+            kind(2, Some(3), Some(9), [0, 9, 3_000]),
+            kind(2, Some(3), Some(10), [0, 10, 90]),
+        ];
+        let keys: Vec<u128> = kinds.iter().map(Kind::key).collect();
+        let mut sorted = keys.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted.len(), keys.len());
+        assert_eq!(keys[4] >> 33, keys[6] >> 33, "of one class");
+        assert!(keys[7] > keys[6] && keys[8] > keys[7] && keys[1] > keys[0]);
     }
 }

@@ -1,7 +1,7 @@
 //! Genotypes of a cohort at a site.
 
 use crate::allele::Part;
-use crate::column::{Cell, Class, Column};
+use crate::column::{Cell, Class, Column, Own};
 use crate::equilibrium::Counts;
 use crate::evidence::diploid;
 use crate::frequency::{Prior, frequencies, is_informative};
@@ -84,6 +84,20 @@ pub(crate) enum Evidence<'a> {
     Own(&'a Projected),
 }
 
+impl Sample<'_> {
+    pub(crate) fn ploidy(&self) -> u8 {
+        match self.evidence {
+            Evidence::Block(class) => class.ploidy,
+            Evidence::Own(own) => own.ploidy,
+        }
+    }
+
+    /// Whether the sample's records of the site contradict each other.
+    pub(crate) fn conflict(&self) -> bool {
+        matches!(self.evidence, Evidence::Own(own) if own.conflict)
+    }
+}
+
 impl Genotyped<'_> {
     /// All samples, in order.
     pub(crate) fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
@@ -138,13 +152,24 @@ impl Genotyped<'_> {
 /// again; `None` when no alternative sequence is left, or when all that is left is more probably none.
 pub(crate) fn genotype<'a>(
     mut site: Site,
-    column: &'a Column<'a>,
+    (column, own): (&'a Column<'a>, Own),
     tracks: &[&Track],
     params: &Params,
 ) -> Option<Genotyped<'a>> {
+    let samples: Vec<u32> = own.iter().map(|(sample, _)| *sample).collect();
+    let again = |site: &Site| -> Vec<Projected> {
+        let own = samples.iter();
+        own.map(|&sample| project(tracks[sample as usize], site))
+            .collect()
+    };
     site.spanning = column.spanned;
+    let mut own = if site.spanning {
+        again(&site)
+    } else {
+        own.into_iter().map(|(_, projected)| projected).collect()
+    };
     loop {
-        let (mut genotyped, informative) = decide_all(site, column, tracks);
+        let (mut genotyped, informative) = decide_all(site, column, own);
         genotyped.count();
         let carried = |copies: &u32| *copies > 0;
         if genotyped.copies[1..].iter().all(carried) {
@@ -158,15 +183,16 @@ pub(crate) fn genotype<'a>(
         let mut keep: Vec<bool> = genotyped.copies.iter().map(carried).collect();
         keep[0] = true;
         site = genotyped.site.reduced(&keep)?;
+        own = again(&site);
     }
 }
 
 /// The likeliest genotypes, and how many samples say something about frequencies.
-fn decide_all<'a>(site: Site, column: &'a Column<'a>, tracks: &[&Track]) -> (Genotyped<'a>, usize) {
-    let own = column.own.iter();
-    let own: Vec<Projected> = own
-        .map(|&sample| project(tracks[sample as usize], &site))
-        .collect();
+fn decide_all<'a>(
+    site: Site,
+    column: &'a Column<'a>,
+    own: Vec<Projected>,
+) -> (Genotyped<'a>, usize) {
     let frequencies = frequencies(&column.groups, &own, site.alleles());
     let in_groups = column.groups.iter();
     let in_groups = in_groups.filter(|(class, _)| class.is_informative());

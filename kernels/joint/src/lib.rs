@@ -9,7 +9,6 @@
 mod allele;
 mod column;
 mod cover;
-mod emit;
 mod equilibrium;
 mod error;
 mod evidence;
@@ -19,6 +18,7 @@ mod genotype;
 mod header;
 mod near;
 mod number;
+pub mod output;
 mod params;
 mod parse;
 mod pipeline;
@@ -29,9 +29,9 @@ mod store;
 mod track;
 
 pub use error::JointError;
-pub use header::header;
+pub use header::{Keys, header, local_header, sites_header};
 pub use params::Params;
-pub use pipeline::{Stats, joint_all, joint_segments};
+pub use pipeline::{Stats, joint_all, joint_segments, joint_segments_with, joint_with};
 pub use store::{
     IngestParams, IngestStats, SAMPLES_MAX, Segment, SegmentError, SegmentHeader, ingest, purge,
 };

@@ -31,6 +31,10 @@ const QUALITY_MAX: u8 = 99;
 
 /// -10 log10 of a probability, rounded, at most [`QUALITY_MAX`].
 pub(crate) fn quality(probability: f64) -> u8 {
+    // Most are beyond what is told.
+    if QUALITIES.last().is_some_and(|least| probability <= *least) {
+        return QUALITY_MAX;
+    }
     QUALITIES.partition_point(|least| probability <= *least) as u8
 }
 

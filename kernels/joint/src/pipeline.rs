@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use kumi_formats::reference::ReferenceSource;
 use kumi_formats::vcf::Record;
+use kumi_seq::contig::ContigId;
 use kumi_seq::interval::{Interval, merge};
 use rayon::prelude::*;
 
-use crate::column::Columns;
-use crate::emit;
+use crate::column::{Columns, Own};
 use crate::error::JointError;
 use crate::genotype::genotype;
 use crate::near::Near;
+use crate::output::{self, Called};
 use crate::params::Params;
 use crate::site::{Site, nominate, unify};
 use crate::source::{Source, each, open};
@@ -113,9 +114,25 @@ pub fn joint_all<E: Send>(
     params: &Params,
     sink: impl FnMut(Vec<Record>) -> Result<(), E> + Send,
 ) -> Result<Stats, JointError<E>> {
+    let make = |called: &Called<'_>| output::vcf::record(called, params);
+    joint_with(gvcfs, reference, regions, params, make, sink)
+}
+
+/// As [`joint_all`], with what `make` makes of each site in place of records; it runs on all threads.
+///
+/// # Errors
+/// See [`JointError`].
+pub fn joint_with<T: Send, E: Send>(
+    gvcfs: &[PathBuf],
+    reference: &dyn ReferenceSource,
+    regions: &[Interval],
+    params: &Params,
+    make: impl Fn(&Called<'_>) -> T + Sync,
+    sink: impl FnMut(Vec<T>) -> Result<(), E> + Send,
+) -> Result<Stats, JointError<E>> {
     let sources = open(gvcfs, reference)?.into_iter();
     let mut cohort = Cohort::Files(sources.map(|(_, source)| source).collect());
-    joint(&mut cohort, reference, regions, params, sink)
+    joint(&mut cohort, reference, regions, params, &make, sink)
 }
 
 /// Genotypes the samples of `segments` but those that have withdrawn: the records that [`joint_all`] makes of their
@@ -132,19 +149,45 @@ pub fn joint_segments<E: Send>(
     params: &Params,
     sink: impl FnMut(Vec<Record>) -> Result<(), E> + Send,
 ) -> Result<Stats, JointError<E>> {
+    let make = |called: &Called<'_>| output::vcf::record(called, params);
+    joint_segments_with(
+        (segments, withdrawn),
+        reference,
+        regions,
+        params,
+        make,
+        sink,
+    )
+}
+
+/// As [`joint_segments`], of segments and of those that have withdrawn, with what `make` makes of each site in place of
+/// records; it runs on all threads.
+///
+/// # Errors
+/// See [`JointError`].
+pub fn joint_segments_with<T: Send, E: Send>(
+    (segments, withdrawn): (&[Segment], &BTreeSet<String>),
+    reference: &dyn ReferenceSource,
+    regions: &[Interval],
+    params: &Params,
+    make: impl Fn(&Called<'_>) -> T + Sync,
+    sink: impl FnMut(Vec<T>) -> Result<(), E> + Send,
+) -> Result<Stats, JointError<E>> {
     let store = Store::new(segments, withdrawn, reference)?;
     if store.is_empty() {
         return Err(JointError::NoInputs);
     }
-    joint(&mut Cohort::Store(store), reference, regions, params, sink)
+    let mut cohort = Cohort::Store(store);
+    joint(&mut cohort, reference, regions, params, &make, sink)
 }
 
-fn joint<E: Send>(
+fn joint<T: Send, E: Send>(
     cohort: &mut Cohort<'_>,
     reference: &dyn ReferenceSource,
     regions: &[Interval],
     params: &Params,
-    mut sink: impl FnMut(Vec<Record>) -> Result<(), E> + Send,
+    make: &(impl Fn(&Called<'_>) -> T + Sync),
+    mut sink: impl FnMut(Vec<T>) -> Result<(), E> + Send,
 ) -> Result<Stats, JointError<E>> {
     let mut stats = Stats::default();
     for region in merge(regions.to_vec()) {
@@ -153,10 +196,14 @@ fn joint<E: Send>(
         while start < region.end {
             let window = cohort.window(region, start);
             cohort.advance(window, reference)?;
-            let records = records(&cohort.tracks(), window, reference, params);
-            stats.records += records.len() as u64;
-            if !records.is_empty() {
-                sink(records).map_err(JointError::Sink)?;
+            let tracks = cohort.tracks();
+            let sites = sites(&tracks, window, params);
+            for sites in sites.chunks(SITES * rayon::current_num_threads()) {
+                let made = genotyped(sites, &tracks, window.contig, reference, params, make);
+                stats.records += made.len() as u64;
+                if !made.is_empty() {
+                    sink(made).map_err(JointError::Sink)?;
+                }
             }
             start = window.end;
         }
@@ -165,31 +212,36 @@ fn joint<E: Send>(
     Ok(stats)
 }
 
-fn records(
-    tracks: &[&Track],
-    window: Interval,
-    reference: &dyn ReferenceSource,
-    params: &Params,
-) -> Vec<Record> {
+/// The sites of a window.
+fn sites(tracks: &[&Track], window: Interval, params: &Params) -> Vec<Site> {
     let quality = params.allele_quality_min;
     let nominated = tracks
         .par_iter()
         .map(|track| nominate(track, window, quality));
     let nominated: Vec<Vec<_>> = nominated.collect();
-    let sites = unify(nominated.into_iter().flatten().collect());
-    let name = reference.contigs().get(window.contig);
+    unify(nominated.into_iter().flatten().collect())
+}
+
+/// What becomes of sites, in their order.
+fn genotyped<T: Send>(
+    sites: &[Site],
+    tracks: &[&Track],
+    contig: ContigId,
+    reference: &dyn ReferenceSource,
+    params: &Params,
+    make: &(impl Fn(&Called<'_>) -> T + Sync),
+) -> Vec<T> {
+    let name = reference.contigs().get(contig);
     let name = name.map_or("", |contig| contig.name.as_str());
-    let records: Vec<Vec<Record>> = sites
-        .par_chunks(SITES)
-        .map(|sites| {
-            let columns = Columns::gather(sites, tracks, quality);
-            let record = |(at, site): (usize, &Site)| {
-                let column = columns.site(at);
-                let called = genotype(site.clone(), &column, tracks, params)?;
-                Some(emit::record(&called, window.contig, name, params))
-            };
-            sites.iter().enumerate().filter_map(record).collect()
-        })
-        .collect();
-    records.into_iter().flatten().collect()
+    let some = |sites: &[Site]| -> Vec<T> {
+        let (columns, own) = Columns::gather(sites, tracks, params.allele_quality_min);
+        let one = |(at, (site, own)): (usize, (&Site, Own))| {
+            let column = columns.site(at);
+            let site = genotype(site.clone(), (&column, own), tracks, params)?;
+            Some(make(&Called { site, contig, name }))
+        };
+        sites.iter().zip(own).enumerate().filter_map(one).collect()
+    };
+    let made: Vec<Vec<T>> = sites.par_chunks(SITES).map(some).collect();
+    made.into_iter().flatten().collect()
 }

@@ -3,10 +3,10 @@
 use smallvec::SmallVec;
 
 use crate::column::Class;
-use crate::evidence::{Block, Call, Local, Numbers, diploid};
+use crate::evidence::{Block, Call, Local, Numbers, diploid, genotypes};
 use crate::number::PHRED_MAX;
 use crate::site::Site;
-use crate::track::Track;
+use crate::track::{Track, Walk};
 
 /// Reads of another allele do not support a missing one: each copy that could be it halves the
 /// likelihood of a read.
@@ -49,6 +49,15 @@ pub(crate) struct Projected {
 }
 
 impl Projected {
+    /// Alleles of the site, as far as the sample says something of them.
+    pub(crate) fn alleles(&self) -> usize {
+        let told = self.likelihoods.len();
+        let known = (0..)
+            .take_while(|b| genotypes(*b, self.ploidy) < told)
+            .count();
+        known.max(self.depths.len())
+    }
+
     fn nothing() -> Self {
         Self {
             ploidy: 2,
@@ -128,10 +137,16 @@ pub(crate) fn relation(call: &Call, position: u32) -> Relation {
 
 /// Projects what a sample's records say of a site onto the site's alleles.
 pub(crate) fn project(track: &Track, site: &Site) -> Projected {
+    let walk = track.walk(site.start);
+    project_at(&walk, site)
+}
+
+/// As [`project`], of a track that was gone along to the site.
+pub(crate) fn project_at(walk: &Walk<'_>, site: &Site) -> Projected {
     let mut starting = SmallVec::<[&Call; 2]>::new();
     let mut spanning = SmallVec::<[&Call; 2]>::new();
     let mut passing = None;
-    for call in track.calls_at(site.start) {
+    for call in walk.calls(site.start) {
         match relation(call, site.start) {
             Relation::Starts => starting.push(call),
             Relation::Spans => spanning.push(call),
@@ -140,7 +155,7 @@ pub(crate) fn project(track: &Track, site: &Site) -> Projected {
     }
     // One order, whatever was read before: by place, then as in the file.
     starting.reverse();
-    let block = track.block_at(site.start);
+    let block = walk.block().map(|(_, block)| block);
     let across = strongest(&spanning, site);
     match (starting.as_slice(), across, block, passing) {
         ([], None, Some(block), _) => of_block(block, site),

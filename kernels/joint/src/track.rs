@@ -67,12 +67,6 @@ impl Track {
         self.calls
     }
 
-    /// The calls that speak of a base, the one that starts last first.
-    pub(crate) fn calls_at(&self, position: u32) -> impl Iterator<Item = &Call> {
-        let from = self.calls.partition_point(|call| call.start <= position);
-        self.calls_before(from, position)
-    }
-
     fn calls_before(&self, from: usize, position: u32) -> impl Iterator<Item = &Call> {
         (0..from)
             .rev()
@@ -81,19 +75,16 @@ impl Track {
             .filter(move |call| call.end > position)
     }
 
-    /// The block that speaks of a base of the window; the one that starts last if there are several.
-    pub(crate) fn block_at(&self, position: u32) -> Option<&Block> {
-        let at = self.runs.partition_point(|run| run.end <= position);
-        self.block(*self.runs.get(at)?)
-    }
-
-    /// Starts to look at bases one after the other, from `position` on.
+    /// Starts to look at bases one after the other, with `position`.
     pub(crate) fn walk(&self, position: u32) -> Walk<'_> {
-        Walk {
+        // Searched are the ends: they lie close together, records do not.
+        let mut walk = Walk {
             track: self,
             run: self.runs.partition_point(|run| run.end <= position),
-            calls: self.calls.partition_point(|call| call.start <= position),
-        }
+            calls: self.reach.partition_point(|end| *end <= position),
+        };
+        walk.go(position);
+        walk
     }
 }
 
@@ -126,12 +117,13 @@ impl<'a> Walk<'a> {
         self.calls > 0 && self.track.reach[self.calls - 1] > position
     }
 
-    /// As [`Track::calls_at`] for the base, which was gone to.
-    pub(crate) fn calls(&self, position: u32) -> impl Iterator<Item = &'a Call> {
+    /// The calls that speak of the base, which was gone to, the one that starts last first.
+    pub(crate) fn calls(&self, position: u32) -> impl Iterator<Item = &'a Call> + use<'a> {
         self.track.calls_before(self.calls, position)
     }
 
-    /// As [`Track::block_at`] for the base, which was gone to, with the number of the block.
+    /// The block that speaks of the base, which was gone to, and its number; the one that starts last if there
+    /// are several.
     pub(crate) fn block(&self) -> Option<(usize, &'a Block)> {
         let run = *self.track.runs.get(self.run)?;
         self.track

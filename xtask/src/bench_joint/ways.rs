@@ -14,8 +14,12 @@ use crate::bench_joint::data::Data;
 pub(super) enum Way {
     /// `kumi kernel joint` to VCF.
     KumiVcf,
-    /// `kumi kernel joint` to BCF.
+    /// `kumi kernel joint` to BCF with everything of every sample.
     KumiBcf,
+    /// `kumi kernel joint` to BCF with local alleles.
+    KumiLocal,
+    /// `kumi kernel joint` to VCF without samples.
+    KumiSites,
     /// `bcftools merge --gvcf`: every base at which a record starts, without genotyping.
     BcftoolsMerge,
 }
@@ -47,6 +51,8 @@ impl Way {
         match self {
             Self::KumiVcf => "kumi kernel joint, VCF",
             Self::KumiBcf => "kumi kernel joint, BCF",
+            Self::KumiLocal => "kumi kernel joint, BCF with local alleles",
+            Self::KumiSites => "kumi kernel joint, sites only",
             Self::BcftoolsMerge => "bcftools merge",
         }
     }
@@ -69,6 +75,8 @@ impl Way {
         let ending = match self {
             Self::KumiVcf => "kumi.vcf.gz",
             Self::KumiBcf => "kumi.bcf",
+            Self::KumiLocal => "local.bcf",
+            Self::KumiSites => "sites.vcf.gz",
             Self::BcftoolsMerge => "merged.bcf",
         };
         data.work.join(format!("{samples}.{ending}"))
@@ -77,11 +85,19 @@ impl Way {
     /// Genotypes the first `samples` of the cohort on one thread.
     pub(super) fn run(self, kumi: &Path, data: &Data, samples: usize) -> anyhow::Result<Cost> {
         let output = self.output(data, samples);
+        let kumi_to = |format: &str| {
+            format!(
+                "xargs -a \"$3\" \"$1\" kernel joint --threads 1 --format {format} --reference \"$2\" --output \"$5\" < /dev/null"
+            )
+        };
         let script = match self {
-            Self::KumiVcf | Self::KumiBcf => {
-                "xargs -a \"$3\" \"$1\" kernel joint --threads 1 --reference \"$2\" --output \"$5\" < /dev/null"
+            Self::KumiVcf => kumi_to("vcf"),
+            Self::KumiBcf => kumi_to("bcf"),
+            Self::KumiLocal => kumi_to("bcf-local"),
+            Self::KumiSites => kumi_to("sites"),
+            Self::BcftoolsMerge => {
+                "bcftools merge --gvcf \"$4\" --file-list \"$3\" -Ob -o \"$5\"".to_owned()
             }
-            Self::BcftoolsMerge => "bcftools merge --gvcf \"$4\" --file-list \"$3\" -Ob -o \"$5\"",
         };
         let list = data.list(samples)?;
         let cost = data.work.join("cost");

@@ -1,64 +1,146 @@
-//! `kumi kernel joint`: gVCFs to one cohort VCF or BCF with its index.
+//! `kumi kernel joint`: gVCFs to one cohort file with its index.
 
 use std::fs::File;
-use std::io::{self, BufWriter};
-use std::path::Path;
+use std::io::{self, BufWriter, Write as _};
 use std::sync::Arc;
 
 use kumi_formats::vcf::{self, Record};
-use kumi_joint::{JointError, Params, joint_all};
+use kumi_joint::output::{Called, bcf, plink, vcf as text};
+use kumi_joint::{JointError, Keys, Params, Stats, joint_with};
 use kumi_seq::contig::Contigs;
+use kumi_seq::interval::Interval;
+use rayon::ThreadPool;
 
-use crate::args::JointArgs;
+use crate::args::{JointArgs, JointFormat};
 use crate::command::kernel::{regions, wrong_input};
 use crate::command::reference;
 use crate::exit::{Code, Exit};
-use crate::publish::Partial;
+use crate::publish::{Partial, beside};
 use crate::table::{count, counted};
 use crate::threads;
 use kumi_worker::indexed::Indexed;
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs the command.
 ///
 /// # Errors
 /// See [`crate::command::kernel::run`].
 pub(crate) fn run(args: &JointArgs) -> anyhow::Result<()> {
-    let format = Format::of(&args.output)?;
+    let format = format(args)?;
     let index = Arc::new(reference::open(&args.reference)?);
     index
         .verify_bases()
         .map_err(|error| reference::unusable(&error))?;
-    let source = Indexed(Arc::clone(&index));
-    let contigs = index.contigs();
-    let regions = regions(args.regions.as_deref(), contigs)?;
-    let samples = samples(args)?;
-    let header = kumi_joint::header(contigs, index.name(), &samples, env!("CARGO_PKG_VERSION"));
-    let pool = threads::pool(args.threads)?;
-    let failed =
-        |error: io::Error| Exit::new(Code::Io, format!("{}: {error}", args.output.display()));
-    let (partial, file) = Partial::create(&args.output)?;
-    let mut writer = Writer::new(format, file, &header, contigs).map_err(failed)?;
-    let joint = || {
-        joint_all(
-            &args.gvcfs,
-            &source,
-            &regions,
-            &Params::default(),
-            |records| records.iter().try_for_each(|record| writer.write(record)),
-        )
+    let cohort = Cohort {
+        args,
+        source: Indexed(Arc::clone(&index)),
+        contigs: index.contigs(),
+        regions: regions(args.regions.as_deref(), index.contigs())?,
+        reference: index.name(),
+        samples: samples(args)?,
+        params: Params::default(),
+        pool: threads::pool(args.threads)?,
     };
-    let stats = pool.install(joint).map_err(|error| match error {
-        JointError::Sink(error) => failed(error),
-        error => wrong_input(&error),
-    })?;
-    let (file, ending, index) = writer.finish().map_err(failed)?;
-    partial.publish(file, Some((ending, index)))?;
+    let stats = if format == JointFormat::Pgen {
+        cohort.pgen()?
+    } else {
+        cohort.records(format)?
+    };
     eprintln!(
         "{}, {} records",
-        counted(samples.len() as u64, "sample"),
+        counted(cohort.samples.len() as u64, "sample"),
         count(stats.records)
     );
     Ok(())
+}
+
+/// What is to be genotyped.
+struct Cohort<'a> {
+    args: &'a JointArgs,
+    source: Indexed,
+    contigs: &'a Contigs,
+    regions: Vec<Interval>,
+    /// Name of the reference.
+    reference: &'a str,
+    samples: Vec<String>,
+    params: Params,
+    pool: ThreadPool,
+}
+
+impl Cohort<'_> {
+    /// Writes a file of records and its index.
+    fn records(&self, format: JointFormat) -> anyhow::Result<Stats> {
+        let (contigs, name, samples) = (self.contigs, self.reference, &self.samples);
+        let header = match format {
+            JointFormat::Sites => kumi_joint::sites_header(contigs, name, VERSION),
+            JointFormat::BcfLocal => kumi_joint::local_header(contigs, name, samples, VERSION),
+            _ => kumi_joint::header(contigs, name, samples, VERSION),
+        };
+        let (keys, params) = (Keys::default(), &self.params);
+        let make = |called: &Called<'_>| match format {
+            JointFormat::Sites => text::sites_only(called, params),
+            JointFormat::BcfLocal => bcf::record(called, &keys, params),
+            _ => text::record(called, params),
+        };
+        let failed = |error| self.failed(&error);
+        let (partial, file) = Partial::create(&self.args.output)?;
+        let mut writer = Writer::new(format, file, &header, contigs).map_err(failed)?;
+        let stats = self.joint(make, |record| writer.write(&record))?;
+        let (file, ending, index) = writer.finish().map_err(failed)?;
+        partial.publish(file, Some((ending, index)))?;
+        Ok(stats)
+    }
+
+    /// Writes `.pgen`, `.pvar` and `.psam`.
+    fn pgen(&self) -> anyhow::Result<Stats> {
+        let failed = |error| self.failed(&error);
+        let output = &self.args.output;
+        let mut pgen = plink::Pgen::new(self.samples.len());
+        let (variants, mut file) = Partial::create(&output.with_extension("pvar"))?;
+        let header = plink::pvar_header(self.contigs);
+        file.write_all(header.as_bytes()).map_err(failed)?;
+        let make = |called: &Called<'_>| plink::variants(called, &self.params);
+        let stats = self.joint(make, |variants| {
+            variants.iter().try_for_each(|variant| {
+                pgen.push(variant);
+                file.write_all(&variant.line)
+            })
+        })?;
+        variants.publish(file, None)?;
+        let psam = plink::psam(&self.samples);
+        beside(&output.with_extension(""), "psam", psam.as_bytes()).map_err(failed)?;
+        let (partial, mut file) = Partial::create(output)?;
+        pgen.write(&mut file).map_err(failed)?;
+        partial.publish(file, None)?;
+        Ok(stats)
+    }
+
+    /// Makes something of every site and writes it.
+    fn joint<T: Send>(
+        &self,
+        make: impl Fn(&Called<'_>) -> T + Send + Sync,
+        mut write: impl FnMut(T) -> io::Result<()> + Send,
+    ) -> Result<Stats, Exit> {
+        let joint = || {
+            joint_with(
+                &self.args.gvcfs,
+                &self.source,
+                &self.regions,
+                &self.params,
+                make,
+                |made| made.into_iter().try_for_each(&mut write),
+            )
+        };
+        self.pool.install(joint).map_err(|error| match error {
+            JointError::Sink(error) => self.failed(&error),
+            error => wrong_input(&error),
+        })
+    }
+
+    fn failed(&self, error: &io::Error) -> Exit {
+        Exit::new(Code::Io, format!("{}: {error}", self.args.output.display()))
+    }
 }
 
 /// The samples of all files by name, each once.
@@ -84,42 +166,53 @@ fn samples(args: &JointArgs) -> Result<Vec<String>, Exit> {
     Ok(samples)
 }
 
-/// What is written, told by the file's ending.
-#[derive(Clone, Copy)]
-enum Format {
-    Vcf,
-    Bcf,
-}
-
-impl Format {
-    fn of(path: &Path) -> Result<Self, Exit> {
-        let name = path.to_string_lossy();
-        if name.ends_with(".vcf.gz") {
-            return Ok(Self::Vcf);
-        }
-        if name.ends_with(".bcf") {
-            return Ok(Self::Bcf);
-        }
-        let message = format!("--output: {name} must end in .vcf.gz or .bcf");
-        Err(Exit::new(Code::Usage, message))
+/// What is written: what was asked for, and what the ending says.
+fn format(args: &JointArgs) -> Result<JointFormat, Exit> {
+    let name = args.output.to_string_lossy();
+    let usage = |message: String| Exit::new(Code::Usage, message);
+    let by_ending = [
+        (".vcf.gz", JointFormat::Vcf),
+        (".bcf", JointFormat::Bcf),
+        (".pgen", JointFormat::Pgen),
+    ];
+    let by_ending = by_ending
+        .into_iter()
+        .find(|(ending, _)| name.ends_with(ending));
+    let Some((ending, by_ending)) = by_ending else {
+        return Err(usage(format!(
+            "--output: {name} must end in .vcf.gz, .bcf or .pgen"
+        )));
+    };
+    match (args.format, by_ending) {
+        (None, format) => Ok(format),
+        (Some(asked), format) if asked == format => Ok(asked),
+        (Some(JointFormat::Sites), JointFormat::Vcf) => Ok(JointFormat::Sites),
+        (Some(JointFormat::BcfLocal), JointFormat::Bcf) => Ok(JointFormat::BcfLocal),
+        (Some(_), _) => Err(usage(format!(
+            "--format: a file of that kind does not end in {ending}"
+        ))),
     }
 }
 
 enum Writer {
     Vcf(Box<vcf::Writer<BufWriter<File>>>),
     Bcf(Box<vcf::BcfWriter<BufWriter<File>>>),
+    Encoded(Box<vcf::EncodedWriter<BufWriter<File>>>),
 }
 
 impl Writer {
     fn new(
-        format: Format,
+        format: JointFormat,
         file: BufWriter<File>,
         header: &str,
         contigs: &Contigs,
     ) -> io::Result<Self> {
         Ok(match format {
-            Format::Vcf => Self::Vcf(Box::new(vcf::Writer::new(file, header, contigs)?)),
-            Format::Bcf => Self::Bcf(Box::new(vcf::BcfWriter::new(file, header, contigs)?)),
+            JointFormat::Bcf => Self::Bcf(Box::new(vcf::BcfWriter::new(file, header, contigs)?)),
+            JointFormat::BcfLocal => {
+                Self::Encoded(Box::new(vcf::EncodedWriter::new(file, header, contigs)?))
+            }
+            _ => Self::Vcf(Box::new(vcf::Writer::new(file, header, contigs)?)),
         })
     }
 
@@ -127,6 +220,7 @@ impl Writer {
         match self {
             Self::Vcf(writer) => writer.write(record),
             Self::Bcf(writer) => writer.write(record),
+            Self::Encoded(writer) => writer.write(record),
         }
     }
 
@@ -135,6 +229,7 @@ impl Writer {
         match self {
             Self::Vcf(writer) => writer.finish().map(|(file, index)| (file, "tbi", index)),
             Self::Bcf(writer) => writer.finish().map(|(file, index)| (file, "csi", index)),
+            Self::Encoded(writer) => writer.finish().map(|(file, index)| (file, "csi", index)),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod bcf;
 mod concatenate;
+mod encoded;
 mod error;
 mod header;
 mod reader;
@@ -18,6 +19,7 @@ mod tests;
 
 pub use bcf::BcfWriter;
 pub use concatenate::{ConcatenateError, concatenate};
+pub use encoded::EncodedWriter;
 pub use error::{Place, VcfError};
 pub use header::{Header, HeaderError};
 pub use reader::Reader;

@@ -5,5 +5,6 @@ mod dialects;
 mod golden;
 mod hostile;
 mod order;
+mod output;
 mod real;
 mod store;

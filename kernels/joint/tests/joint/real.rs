@@ -1,7 +1,6 @@
 //! Real gVCFs of other callers, when they lie beside the checkout.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use bytes::Bytes;
 use kumi_formats::fasta;
@@ -12,6 +11,7 @@ use kumi_joint::{Segment, header};
 use kumi_seq::contig::Contig;
 use kumi_seq::interval::Interval;
 
+use crate::output::tool;
 use crate::{cohort, store};
 
 fn data(name: &str) -> Option<PathBuf> {
@@ -75,25 +75,6 @@ fn same_from_segments(paths: &[PathBuf], reference: &InMemory, records: &[Record
     }
     let found = store::from_segments(&segments, &[], reference, &whole);
     assert!(found.expect("genotyped") == cohort::lines(records));
-}
-
-/// What `bcftools` says on standard output; `None`, loudly, when it is not installed.
-fn bcftools(arguments: &[&str]) -> Option<String> {
-    match Command::new("bcftools").args(arguments).output() {
-        Ok(output) => {
-            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(output.status.success(), "{arguments:?}: {errors}");
-            assert!(
-                !errors.contains("[W::") && !errors.contains("[E::"),
-                "{errors}"
-            );
-            Some(String::from_utf8(output.stdout).expect("text"))
-        }
-        Err(error) => {
-            eprintln!("SKIPPED: bcftools cannot be run: {error}");
-            None
-        }
-    }
 }
 
 /// Children of CEPH 1463 and their parents: NA12877 and NA12878 with eleven children, and the four
@@ -172,10 +153,13 @@ fn the_pedigree_of_strelka_gvcfs_obeys_mendel() {
 fn clean(path: &Path, fasta: &Path, records: &[Record]) {
     let name = path.to_str().expect("a plain path");
     let fasta = fasta.to_str().expect("a plain path");
-    if let Some(text) = bcftools(&["view", "-H", name]) {
+    if let Some(text) = tool("bcftools", &["view", "-H", name]) {
         assert_eq!(text.lines().count(), records.len());
     }
-    if let Some(text) = bcftools(&["norm", "-c", "e", "-f", fasta, "--no-version", "-Ov", name]) {
+    if let Some(text) = tool(
+        "bcftools",
+        &["norm", "-c", "e", "-f", fasta, "--no-version", "-Ov", name],
+    ) {
         let body = text.lines().filter(|line| !line.starts_with('#'));
         for (found, record) in body.zip(records) {
             let cut = |line: &str| line.split('\t').take(5).collect::<Vec<_>>().join(" ");
@@ -217,7 +201,10 @@ fn gatk_gvcfs_of_many_samples_go_through() {
     let output = tempfile::tempdir().expect("a folder");
     let path = output.path().join("cohort.vcf.gz");
     write(&path, &paths, &reference, &records);
-    if let Some(text) = bcftools(&["view", "-H", path.to_str().expect("a plain path")]) {
+    if let Some(text) = tool(
+        "bcftools",
+        &["view", "-H", path.to_str().expect("a plain path")],
+    ) {
         assert_eq!(text.lines().count(), records.len());
     }
 }
