@@ -8,11 +8,11 @@ use kumi_formats::reference::ReferenceSource;
 use kumi_seq::contig::ContigId;
 use kumi_seq::interval::Interval;
 
+use crate::contamination::Contamination;
 use crate::params::Params;
 use crate::read::{self, Read};
 use crate::repeats::GapTable;
-use crate::slips::Slips;
-use crate::strangers::Strangers;
+use crate::stutter::Stutter;
 use crate::window::Window;
 
 /// Bases of a cell.
@@ -33,7 +33,7 @@ pub(crate) struct Learned {
     /// How easily gaps open in repeats.
     pub gaps: GapTable,
     /// Share of the fragments that come from elsewhere and show it, when it can be told.
-    pub strangers: Option<f64>,
+    pub contamination: Option<f64>,
 }
 
 /// Looks at the file.
@@ -45,7 +45,7 @@ pub(crate) fn learn(
     reference: &dyn ReferenceSource,
     params: &Params,
 ) -> Result<Learned, AlignmentsError> {
-    let (mut slips, mut strangers) = (Slips::default(), Strangers::default());
+    let (mut stutter, mut contamination) = (Stutter::default(), Contamination::default());
     let (mut covered, mut seen) = (0, 0);
     for cell in cells(reference) {
         if covered == ENOUGH || seen >= ENOUGH_READS {
@@ -64,20 +64,20 @@ pub(crate) fn learn(
         reference.bases(wide, &mut window.bases);
         reads.iter_mut().for_each(|read| read.left_align(&window));
         let ends = (i64::from(cell.start), i64::from(cell.end));
-        slips.count(&reads, &window, ends);
+        stutter.count(&reads, &window, ends);
         if !reference
             .contigs()
             .get(cell.contig)
             .is_some_and(|contig| contig.alternate)
         {
-            strangers.count(&reads, &window, ends);
+            contamination.count(&reads, &window, ends);
         }
         covered += usize::from(reads.len() >= COVERED);
         seen += reads.len();
     }
     Ok(Learned {
-        gaps: slips.table(),
-        strangers: strangers.share(),
+        gaps: stutter.table(),
+        contamination: contamination.share(),
     })
 }
 

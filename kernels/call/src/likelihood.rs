@@ -16,7 +16,6 @@ const MISMAPPING: f64 = 4.5;
 /// Half of the quality that two mates which agree on a base have together: the error rate of amplification, phred
 /// 40, is common to both (GATK's overlapping-fragment quality).
 const SHARED_QUALITY: u8 = 20;
-const GAP_EXTEND: u8 = 10;
 /// A fragment is no evidence when its best haplotype leaves more errors than this many of quality 40 ...
 const MAX_ERRORS: f64 = 2.0;
 /// ... or this many a base (GATK's `filterPoorlyModeledEvidence`).
@@ -84,7 +83,7 @@ pub(crate) fn fragments(
             bases: &piece.read.bases,
             quals: &piece.quals,
             gap_open: &piece.gap_open,
-            gap_extend: GAP_EXTEND,
+            gap_extend: repeats::GAP_EXTEND,
         })
         .collect();
     let sequences: Vec<&[u8]> = haplotypes.iter().map(|h| h.bases.as_slice()).collect();
@@ -93,10 +92,10 @@ pub(crate) fn fragments(
     let bases: usize = pieces.iter().map(|piece| piece.read.bases.len()).sum();
     let cells = bases * sequences.iter().map(|s| s.len()).sum::<usize>();
 
-    let strangers = learned
-        .strangers
+    let contamination = learned
+        .contamination
         .map_or(f64::INFINITY, |share| -share.log10());
-    let doubt = MISMAPPING.min(strangers);
+    let doubt = MISMAPPING.min(contamination);
     let mut order: Vec<usize> = (0..pieces.len()).collect();
     order.sort_by_key(|&n| (pieces[n].read.name, n));
     let fragments = order

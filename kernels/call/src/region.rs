@@ -17,7 +17,7 @@ const REACH: i64 = 9;
 const CLIP_REACH: i64 = 10;
 
 /// Repeats in which gaps open more easily than this, phred, belong to the region whole ...
-const SLIPS: u8 = 38;
+const STUTTERS: u8 = 38;
 /// ... as do those of so many bases ...
 const LONG: u32 = 7;
 /// ... as far as this.
@@ -44,13 +44,13 @@ pub(crate) fn find(
     let mut spans: Vec<(i64, i64, bool)> = Vec::new();
     for candidate in candidates.iter().filter(|c| c.odds >= ACTIVE) {
         let event = &candidate.event;
-        let (from, to, slips) = with_tracts(
+        let (from, to, stutters) = with_tracts(
             event.vcf_start(),
             event.end().max(event.pos + 1),
             start,
             repeats,
         );
-        spans.push((from, to, slips || event.is_indel()));
+        spans.push((from, to, stutters || event.is_indel()));
     }
     spans.extend(
         clips
@@ -90,19 +90,19 @@ pub(crate) fn find(
 /// Bases `from..to` with the repeats in or beside them, a gap in which may show as whatever was seen; and
 /// whether there are such.
 fn with_tracts(from: i64, to: i64, start: i64, repeats: &[Repeat]) -> (i64, i64, bool) {
-    let (mut low, mut high, mut slips) = (from, to, false);
+    let (mut low, mut high, mut stutters) = (from, to, false);
     for position in from - 1..=to {
         let tract = usize::try_from(position - start)
             .ok()
             .and_then(|at| repeats.get(at));
-        if let Some(tract) = tract.filter(|t| t.gap_open < SLIPS || t.end - t.start >= LONG) {
+        if let Some(tract) = tract.filter(|t| t.gap_open < STUTTERS || t.end - t.start >= LONG) {
             // A gap stands at the base before the tract.
             low = low.min((start + i64::from(tract.start) - 1).max(from - TRACT_REACH));
             high = high.max((start + i64::from(tract.end) + 1).min(to + TRACT_REACH));
-            slips = true;
+            stutters = true;
         }
     }
-    (low, high, slips)
+    (low, high, stutters)
 }
 
 /// The middle of the longest stretch of each cell that no span touches; the middle of a cell without one.

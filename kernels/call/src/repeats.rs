@@ -42,11 +42,15 @@ impl GapTable {
     }
 }
 
-/// The probability that a read gains or loses a unit of a tract of so many bases, whose gaps open with this phred
-/// probability at each of them, in either direction.
-pub(crate) fn slip_rate(gap_open: f64, bases: u32) -> f64 {
-    (2.0 * f64::from(bases) * 10f64.powf(-gap_open / 10.0)).min(0.5)
+/// The probability that a read loses a unit of a tract of so many bases, whose gaps open with this phred probability at
+/// each of them and take further bases as the pair-HMM has it. It gains one as often.
+pub(crate) fn stutter_rate(gap_open: f64, bases: u32, period: u8) -> f64 {
+    let further = f64::from(GAP_EXTEND) * f64::from(period - 1);
+    f64::from(bases) * 10f64.powf(-(gap_open + further) / 10.0)
 }
+
+/// Phred probability that a gap takes one more base.
+pub(crate) const GAP_EXTEND: u8 = 10;
 
 const MAX_PERIOD: usize = 6;
 const NO_REPEAT: u8 = 45;

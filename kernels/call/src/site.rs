@@ -10,6 +10,7 @@ use crate::params::Params;
 use crate::phase::{self, Phase};
 use crate::region::Region;
 use crate::repeats;
+use crate::spanning::Deletion;
 use crate::window::Window;
 
 /// An allele stays when the best genotype with it is at least 5 % as likely as the best of all.
@@ -61,6 +62,17 @@ pub(crate) struct Site {
     pub phase: Option<Phase>,
 }
 
+impl Site {
+    /// The deletions of its genotype that begin here.
+    pub(crate) fn deletions(&self) -> impl Iterator<Item = Deletion> + '_ {
+        let here = |&&allele: &&usize| allele > 0 && self.alleles[allele] != b"*";
+        self.genotype.iter().filter(here).map(|&allele| Deletion {
+            locus: self.start,
+            end: self.end - self.alleles[allele].len() as i64 + 1,
+        })
+    }
+}
+
 /// An alternative allele at a locus: the bases that replace REF up to `end`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Allele {
@@ -74,9 +86,10 @@ enum Allele {
     Spanned,
 }
 
-/// Calls the sites that begin in the region.
+/// Calls the sites that begin in the region; `reaching` are deletions that were called before and end in or behind it.
 pub(crate) fn call(
     region: &Region,
+    reaching: &[Deletion],
     haplotypes: &[Haplotype],
     fragments: &[Fragment],
     reference: &Window,
@@ -89,20 +102,14 @@ pub(crate) fn call(
         .filter(|&locus| locus >= region.start.max(0) && locus < region.end)
         .collect();
     let mut sites: Vec<Called> = Vec::new();
-    let mut deletions: Vec<(i64, i64)> = Vec::new();
+    let mut deletions = reaching.to_vec();
     for locus in loci {
         let Some(called) = call_locus(
             locus, haplotypes, fragments, reference, &deletions, ploidy, params,
         ) else {
             continue;
         };
-        let site = &called.site;
-        for &allele in &site.genotype {
-            if allele > 0 && site.alleles[allele] != b"*" {
-                let kept = site.alleles[allele].len() as i64;
-                deletions.push((locus, site.end - kept + 1));
-            }
-        }
+        deletions.extend(called.site.deletions());
         sites.push(called);
     }
     phase::sites(&mut sites, fragments);
@@ -114,7 +121,7 @@ fn call_locus(
     haplotypes: &[Haplotype],
     fragments: &[Fragment],
     reference: &Window,
-    deletions: &[(i64, i64)],
+    deletions: &[Deletion],
     ploidy: u8,
     params: &Params,
 ) -> Option<Called> {
@@ -163,7 +170,7 @@ fn allele(
     haplotype: &Haplotype,
     locus: i64,
     reference: &Window,
-    deletions: &[(i64, i64)],
+    deletions: &[Deletion],
 ) -> Option<Allele> {
     let mut here = None;
     for event in &haplotype.events {
@@ -178,8 +185,11 @@ fn allele(
                 bases[0] = event.ins[0];
             }
         } else if event.is_indel() && event.vcf_start() < locus && locus < event.end() {
-            let called = deletions.contains(&(event.vcf_start(), event.end()));
-            return called.then_some(Allele::Spanned);
+            let deletion = Deletion {
+                locus: event.vcf_start(),
+                end: event.end(),
+            };
+            return deletions.contains(&deletion).then_some(Allele::Spanned);
         }
     }
     Some(

@@ -19,6 +19,7 @@ use crate::params::Params;
 mod deep;
 mod long;
 mod phase;
+mod spanning;
 
 const LENGTH: usize = 20_000;
 const READ: usize = 100;

@@ -25,11 +25,16 @@ use crate::read::Read;
 use crate::region::{self, Region};
 use crate::repeats;
 use crate::site::{self, Site};
+use crate::spanning::{self, Deletion};
 use crate::stats::Stats;
 use crate::window::Window;
 
-/// Bases around the tile that are piled up: more than any region, its padding and its longest deletion.
-const MARGIN: i64 = 1_024;
+/// Bases around the tile that are piled up: more than two of the deletions that reach from region to region, a region and
+/// its padding.
+const MARGIN: i64 = 1_536;
+/// Bases before the tile in which a region may end that matters to it: its deletion reaches into another region, and one of
+/// that one's into the tile.
+const BEFORE: i64 = 2 * spanning::LONGEST;
 /// Further bases from which reads are taken: more than a read spans.
 const REACH: i64 = 1_024;
 /// Bases on both sides of a region that reads are compared over.
@@ -116,26 +121,32 @@ fn evaluate(
     let candidates = candidate::find(&pileup, reads, &repeats, window, tile.ploidy);
     let clips = candidate::clipped(&pileup, tile.ploidy);
     let regions = region::find((start, end), &candidates, &clips, &repeats);
-    let mut sites = Vec::new();
     let mut scratch = Scratch::default();
-    for region in regions
-        .iter()
-        .filter(|r| r.end > from - MARGIN / 2 && r.start < to)
-    {
-        let near = near(reads, region);
-        let called = call_region(
+    let mut one = |region: &Region, reaching: &[Deletion]| {
+        call_region(
             region,
+            reaching,
             &candidates,
-            &near,
+            &near(reads, region),
             window,
             tile.ploidy,
             learned,
             params,
             &mut scratch,
             stats,
-        );
-        sites.extend(called);
+        )
+    };
+    let matters = |region: &&Region| region.end > from - BEFORE && region.start < to;
+    let regions: Vec<&Region> = regions.iter().filter(matters).collect();
+    let mut called: Vec<Vec<Site>> = regions.iter().map(|region| one(region, &[])).collect();
+    let deletions: Vec<Deletion> = called.iter().flatten().flat_map(Site::deletions).collect();
+    for (region, called) in regions.iter().zip(&mut called) {
+        let reaching = spanning::reaching(&deletions, region);
+        if !reaching.is_empty() {
+            *called = one(region, &reaching);
+        }
     }
+    let mut sites: Vec<Site> = called.into_iter().flatten().collect();
     sites.retain(|site: &Site| site.end > from && site.start < to);
     for site in &mut sites {
         let behind = usize::try_from(site.start + 1 - start).ok();
@@ -172,6 +183,7 @@ fn near<'a>(reads: &'a [Read], region: &Region) -> Vec<&'a Read> {
 )]
 fn call_region(
     region: &Region,
+    reaching: &[Deletion],
     candidates: &[Candidate],
     reads: &[&Read],
     window: &Window,
@@ -189,8 +201,12 @@ fn call_region(
         .iter()
         .map(|c| c.event.end())
         .fold(region.end, i64::max);
+    let begin = reaching
+        .iter()
+        .map(|deletion| deletion.locus)
+        .fold(region.start, i64::min);
     let span = (
-        (region.start - PADDING).max(window.start),
+        (begin - PADDING).max(window.start),
         (reach + PADDING).min(window.end()),
     );
     let span = neighbours::shortened(region, reach, span, candidates);
@@ -199,7 +215,9 @@ fn call_region(
     let reads = reads.as_slice();
     let mut combined = inside.clone();
     combined.extend(neighbours::gaps(region, span, candidates));
-    let mut haplotypes: Vec<Haplotype> = haplotype::combine(&combined, reads)
+    let mut combined = haplotype::combine(&combined, reads);
+    spanning::laid_in(&mut combined, reaching);
+    let mut haplotypes: Vec<Haplotype> = combined
         .into_iter()
         .filter_map(|events| Haplotype::new(window, span, events).canonical(window, span))
         .collect();
@@ -223,7 +241,15 @@ fn call_region(
     let (fragments, cells) =
         likelihood::fragments(reads, region, span, &haplotypes, learned, scratch);
     stats.pairhmm_cells += cells;
-    let mut sites = site::call(region, &haplotypes, &fragments, window, ploidy, params);
+    let mut sites = site::call(
+        region,
+        reaching,
+        &haplotypes,
+        &fragments,
+        window,
+        ploidy,
+        params,
+    );
     sites
         .iter_mut()
         .for_each(|site| site.unassembled = unassembled);

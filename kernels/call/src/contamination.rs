@@ -24,11 +24,11 @@ const TRIMMED: usize = 10;
 
 /// Good bases at homozygous substitutions by stretch: all, and those of the reference.
 #[derive(Debug, Default)]
-pub(crate) struct Strangers {
+pub(crate) struct Contamination {
     stretches: Vec<(u64, u64)>,
 }
 
-impl Strangers {
+impl Contamination {
     /// Counts the reads at the substitutions of `from..to`.
     pub(crate) fn count(&mut self, reads: &[Read], window: &Window, (from, to): (i64, i64)) {
         let mut counts = vec![[0u16; 2]; (to - from).max(0) as usize];
@@ -71,7 +71,7 @@ impl Strangers {
 mod tests {
     use kumi_seq::cigar;
 
-    use super::Strangers;
+    use super::Contamination;
     use crate::read::Read;
     use crate::window::Window;
 
@@ -97,24 +97,24 @@ mod tests {
             }
         };
         let reads: Vec<Read> = (0..40).map(|n| read(n == 0)).collect();
-        let mut strangers = Strangers::default();
-        strangers.count(&reads, &window, (0, 400));
-        let share = strangers.share().expect("19 of 760");
+        let mut contamination = Contamination::default();
+        contamination.count(&reads, &window, (0, 400));
+        let share = contamination.share().expect("19 of 760");
         assert!((0.02..0.03).contains(&share), "{share}");
-        let mut strangers = Strangers::default();
-        strangers.count(&reads[1..], &window, (0, 400));
-        assert_eq!(strangers.share(), None);
-        strangers.count(&reads[..2], &window, (0, 400));
-        assert_eq!(strangers.share(), None, "too few reads at a site");
+        let mut contamination = Contamination::default();
+        contamination.count(&reads[1..], &window, (0, 400));
+        assert_eq!(contamination.share(), None);
+        contamination.count(&reads[..2], &window, (0, 400));
+        assert_eq!(contamination.share(), None, "too few reads at a site");
     }
 
     #[test]
     fn a_few_collapsed_copies_do_not_stand_for_all() {
         let mut stretches = vec![(1_000, 0); 18];
         stretches.extend([(1_000, 100); 2]);
-        assert_eq!(Strangers { stretches }.share(), None);
+        assert_eq!(Contamination { stretches }.share(), None);
         let stretches = vec![(1_000, 10); 20];
-        let share = Strangers { stretches }.share().expect("everywhere");
+        let share = Contamination { stretches }.share().expect("everywhere");
         assert!((share - 0.0097).abs() < 1e-9, "{share}");
     }
 }
