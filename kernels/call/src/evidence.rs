@@ -7,6 +7,7 @@ use kumi_seq::interval::Interval;
 use crate::filter::Place;
 use crate::params::Params;
 use crate::pile;
+use crate::quality::Qualities;
 use crate::read::{self, Read};
 use crate::stats::Stats;
 use crate::window::Window;
@@ -32,6 +33,7 @@ impl Evidence {
         (name, length): (&str, u32),
         reach: Interval,
         window: &Window,
+        qualities: &Qualities,
         params: &Params,
         stats: &mut Stats,
     ) -> Result<Self, AlignmentsError> {
@@ -52,7 +54,7 @@ impl Evidence {
         stats.reads += records.len() as u64;
         let mut reads: Vec<Read> = records
             .iter()
-            .filter_map(|record| read::take(&record.view(), length, params))
+            .filter_map(|record| read::take(&record.view(), length, qualities, params))
             .collect();
         let bounds = (i64::from(reach.start), i64::from(reach.end));
         let views = records.iter().map(|record| record.view());

@@ -115,9 +115,7 @@ pub(crate) fn failed(filters: Filters, site: &Site, place: Place) -> Vec<&'stati
         Filters::Standard => STANDARD,
         Filters::Strict => STRICT,
     };
-    let changes_length = site.alleles[1..]
-        .iter()
-        .any(|allele| allele != b"*" && allele.len() != site.alleles[0].len());
+    let changes_length = site.changes_length();
     let long = if place.homopolymer {
         HOMOPOLYMER_LONG
     } else {

@@ -10,9 +10,10 @@ use kumi_seq::interval::Interval;
 
 use crate::contamination::Contamination;
 use crate::params::Params;
+use crate::quality::{Errors, Qualities};
 use crate::read::{self, Read};
 use crate::repeats::GapTable;
-use crate::stutter::Stutter;
+use crate::stutter::{Skew, Stutter};
 use crate::window::Window;
 
 /// Bases of a cell.
@@ -32,6 +33,10 @@ const AROUND: u32 = 1_024;
 pub(crate) struct Learned {
     /// How easily gaps open in repeats.
     pub gaps: GapTable,
+    /// How losses and gains of repeats differ.
+    pub skew: Skew,
+    /// What reported base qualities are worth.
+    pub qualities: Qualities,
     /// Share of the fragments that come from elsewhere and show it, when it can be told.
     pub contamination: Option<f64>,
 }
@@ -46,6 +51,7 @@ pub(crate) fn learn(
     params: &Params,
 ) -> Result<Learned, AlignmentsError> {
     let (mut stutter, mut contamination) = (Stutter::default(), Contamination::default());
+    let (reported, mut errors) = (Qualities::reported(file.header()), Errors::default());
     let (mut covered, mut seen) = (0, 0);
     for cell in cells(reference) {
         if covered == ENOUGH || seen >= ENOUGH_READS {
@@ -57,13 +63,14 @@ pub(crate) fn learn(
             start: i64::from(wide.start),
             bases: Vec::new(),
         };
-        let mut reads = reads(file, reference, cell, params)?;
+        let mut reads = reads(file, reference, cell, &reported, params)?;
         if reads.is_empty() {
             continue;
         }
         reference.bases(wide, &mut window.bases);
         reads.iter_mut().for_each(|read| read.left_align(&window));
         let ends = (i64::from(cell.start), i64::from(cell.end));
+        errors.count(&reads, &window, ends);
         stutter.count(&reads, &window, ends);
         if !reference
             .contigs()
@@ -75,8 +82,11 @@ pub(crate) fn learn(
         covered += usize::from(reads.len() >= COVERED);
         seen += reads.len();
     }
+    let (gaps, skew) = stutter.tables();
     Ok(Learned {
-        gaps: stutter.table(),
+        gaps,
+        skew,
+        qualities: errors.qualities(reported),
         contamination: contamination.share(),
     })
 }
@@ -105,6 +115,7 @@ fn reads(
     file: &mut AlignmentFile,
     reference: &dyn ReferenceSource,
     cell: Interval,
+    qualities: &Qualities,
     params: &Params,
 ) -> Result<Vec<Read>, AlignmentsError> {
     let Some(contig) = reference.contigs().get(cell.contig) else {
@@ -121,6 +132,6 @@ fn reads(
     })?;
     let evidence = records
         .iter()
-        .filter_map(|record| read::take(&record.view(), contig.length, params));
+        .filter_map(|record| read::take(&record.view(), contig.length, qualities, params));
     Ok(evidence.collect())
 }

@@ -29,6 +29,8 @@ mod phase;
 mod phred;
 mod pile;
 mod pileup;
+mod priors;
+mod quality;
 mod read;
 mod region;
 mod repeats;

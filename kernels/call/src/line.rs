@@ -44,7 +44,12 @@ pub(crate) fn site(contig: &str, site: &Site, params: &Params) -> Vec<u8> {
         .iter()
         .map(|allele| allele.iter().copied().map(char::from).map(plain).collect())
         .collect();
-    let low = (site.quality < params.min_qual).then_some("LowQual");
+    let least = if site.changes_length() {
+        params.min_qual
+    } else {
+        params.min_qual_snv
+    };
+    let low = (site.quality < least).then_some("LowQual");
     let failed: Vec<&str> = low
         .into_iter()
         .chain(site.filters.iter().copied())

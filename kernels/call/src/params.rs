@@ -13,6 +13,8 @@ pub struct Params {
     pub max_depth: u32,
     /// Records of a lower QUAL carry the filter `LowQual`.
     pub min_qual: f64,
+    /// The same of records of substitutions only.
+    pub min_qual_snv: f64,
     /// Which other filters variants carry.
     pub filters: Filters,
     /// Prior probability that a site is heterozygous for a single-base variant.
@@ -30,6 +32,7 @@ impl Default for Params {
             min_base_quality: 10,
             max_depth: 300,
             min_qual: 10.4,
+            min_qual_snv: 6.0,
             filters: Filters::default(),
             snv_prior: 1e-3,
             indel_prior: 1.25e-4,

@@ -4,6 +4,7 @@ use kumi_formats::bam::View;
 use kumi_seq::cigar::{self, Kind, Op};
 
 use crate::params::Params;
+use crate::quality::{Origin, Qualities};
 use crate::window::Window;
 
 const PAIRED: u16 = 0x1;
@@ -11,6 +12,7 @@ const UNMAPPED: u16 = 0x4;
 const MATE_UNMAPPED: u16 = 0x8;
 const REVERSE: u16 = 0x10;
 const MATE_REVERSE: u16 = 0x20;
+const SECOND: u16 = 0x80;
 /// Secondary, failed, duplicate, supplementary.
 const LEFT_OUT: u16 = 0x100 | 0x200 | 0x400 | 0x800;
 /// Ends of a lower quality are cut off, as in GATK (`--min-base-quality-score` 10).
@@ -31,6 +33,8 @@ pub(crate) struct Read {
     pub reverse: bool,
     /// Mapping quality.
     pub mapq: u8,
+    /// Read group, and where its bases stood in the sequencer's read.
+    pub origin: Origin,
     /// M, I, D, N and S only; gaps are left-aligned.
     pub ops: Vec<Op>,
     /// Upper-case ASCII on the reference's forward strand.
@@ -72,8 +76,13 @@ pub(crate) fn doubtful(view: &View<'_>, contig_length: u32, params: &Params) -> 
     is_doubtful.then(|| (i64::from(view.pos()), i64::from(view.end())))
 }
 
-/// The read of a record; `None` when it is no evidence.
-pub(crate) fn take(view: &View<'_>, contig_length: u32, params: &Params) -> Option<Read> {
+/// The read of a record, its qualities as they are worth; `None` when it is no evidence.
+pub(crate) fn take(
+    view: &View<'_>,
+    contig_length: u32,
+    qualities: &Qualities,
+    params: &Params,
+) -> Option<Read> {
     let (flags, mapq) = (view.flags(), mapq(view));
     if !is_usable(view, contig_length) || mapq < params.min_mapq {
         return None;
@@ -97,19 +106,28 @@ pub(crate) fn take(view: &View<'_>, contig_length: u32, params: &Params) -> Opti
     if quals.iter().all(|&q| q == 255) {
         quals.fill(UNKNOWN_QUALITY);
     }
-    quals.iter_mut().for_each(|q| *q = (*q).min(mapq.max(2)));
+    let reverse = flags & REVERSE != 0;
+    let origin = Origin {
+        group: qualities.group(view),
+        second: flags & SECOND != 0,
+        cycle: if reverse { quals.len() as u32 - 1 } else { 0 },
+    };
     let mut read = Read {
         name: hash(view.name()),
         start: i64::from(view.pos()),
         end: i64::from(view.end()),
-        reverse: flags & REVERSE != 0,
+        reverse,
         mapq,
+        origin,
         ops,
         bases: view.bases().collect(),
         mate: vec![Mate::Silent; quals.len()],
         quals,
     };
     let (from, to) = evidence(&read, view)?;
+    qualities.apply(&mut read.quals, origin, reverse);
+    let most = mapq.max(2);
+    read.quals.iter_mut().for_each(|q| *q = (*q).min(most));
     read.keep(from, to).then_some(read)
 }
 
@@ -238,6 +256,12 @@ impl Read {
             {
                 ops.pop();
             }
+            let cut = from as u32;
+            self.origin.cycle = if self.reverse {
+                self.origin.cycle.saturating_sub(cut)
+            } else {
+                self.origin.cycle + cut
+            };
             self.ops = ops;
             self.start = start;
             self.end = start + i64::from(cigar::reference_length(&self.ops));

@@ -42,11 +42,12 @@ impl GapTable {
     }
 }
 
-/// The probability that a read loses a unit of a tract of so many bases, whose gaps open with this phred probability at
-/// each of them and take further bases as the pair-HMM has it. It gains one as often.
+/// How many reads lose a unit of a tract of so many bases for each that has it right, as the pair-HMM has it: a gap opens at
+/// any of the bases with this phred probability, takes the further ones of a unit, and ends. As many gain one.
 pub(crate) fn stutter_rate(gap_open: f64, bases: u32, period: u8) -> f64 {
-    let further = f64::from(GAP_EXTEND) * f64::from(period - 1);
-    f64::from(bases) * 10f64.powf(-(gap_open + further) / 10.0)
+    let extend = 10f64.powf(-f64::from(GAP_EXTEND) / 10.0);
+    let gap = extend.powi(i32::from(period) - 1) * (1.0 - extend);
+    f64::from(bases) * 10f64.powf(-gap_open / 10.0) * gap
 }
 
 /// Phred probability that a gap takes one more base.
@@ -117,6 +118,12 @@ pub(crate) fn prior(reference: &Window, pos: i64, changed: &[u8]) -> Option<u8> 
     (1..=MAX_PERIOD)
         .filter_map(|period| Some(PRIOR[period - 1][unit(period)?.min(20) - 1]))
         .min()
+}
+
+/// The prior probability that a person carries a change of the length of so many units of a period.
+pub(crate) fn prior_of(period: usize, units: usize) -> f64 {
+    let phred = PRIOR[period - 1][units.clamp(1, 20) - 1];
+    10f64.powf(-f64::from(phred) / 10.0)
 }
 
 /// Bases of the tract of this period that holds `pos`, as far as is worth counting.

@@ -6,8 +6,8 @@ use crate::event::Event;
 use crate::genotype::{self, Class};
 use crate::haplotype::Haplotype;
 use crate::likelihood::Fragment;
-use crate::params::Params;
 use crate::phase::{self, Phase};
+use crate::priors::Priors;
 use crate::region::Region;
 use crate::repeats;
 use crate::spanning::Deletion;
@@ -63,6 +63,13 @@ pub(crate) struct Site {
 }
 
 impl Site {
+    /// True when one of its alleles is longer or shorter than REF; `*` is none of its own.
+    pub(crate) fn changes_length(&self) -> bool {
+        let (reference, others) = self.alleles.split_at(1);
+        let differs = |allele: &Vec<u8>| allele != b"*" && allele.len() != reference[0].len();
+        others.iter().any(differs)
+    }
+
     /// The deletions of its genotype that begin here.
     pub(crate) fn deletions(&self) -> impl Iterator<Item = Deletion> + '_ {
         let here = |&&allele: &&usize| allele > 0 && self.alleles[allele] != b"*";
@@ -94,7 +101,7 @@ pub(crate) fn call(
     fragments: &[Fragment],
     reference: &Window,
     ploidy: u8,
-    params: &Params,
+    priors: &Priors,
 ) -> Vec<Site> {
     let loci: BTreeSet<i64> = haplotypes
         .iter()
@@ -105,7 +112,7 @@ pub(crate) fn call(
     let mut deletions = reaching.to_vec();
     for locus in loci {
         let Some(called) = call_locus(
-            locus, haplotypes, fragments, reference, &deletions, ploidy, params,
+            locus, haplotypes, fragments, reference, &deletions, ploidy, priors,
         ) else {
             continue;
         };
@@ -123,7 +130,7 @@ fn call_locus(
     reference: &Window,
     deletions: &[Deletion],
     ploidy: u8,
-    params: &Params,
+    priors: &Priors,
 ) -> Option<Called> {
     let of: Vec<Option<Allele>> = haplotypes
         .iter()
@@ -143,13 +150,20 @@ fn call_locus(
         .iter()
         .filter(|fragment| fragment.covers(locus, locus + 1 + i64::from(indel)))
         .collect();
-    let by_allele = |alleles: &[Allele]| -> Vec<Vec<f64>> {
-        covering
-            .iter()
-            .map(|fragment| best_by_allele(fragment, &of, alleles))
-            .collect()
+    let skew = if indel {
+        priors.skew.at(reference, locus + 1)
+    } else {
+        0.0
     };
-    let class = |allele: &Allele| class(allele, locus, reference, params);
+    let by_allele = |alleles: &[Allele]| -> Vec<Vec<f64>> {
+        let rows = covering.iter().map(|fragment| {
+            let mut row = best_by_allele(fragment, &of, alleles);
+            unequal(&mut row, alleles, locus, skew);
+            row
+        });
+        rows.collect()
+    };
+    let class = |allele: &Allele| class(allele, locus, reference, priors);
     prune(&mut alleles, &by_allele, &class, ploidy);
     if !alleles.iter().any(|a| matches!(a, Allele::Other { .. })) {
         return None;
@@ -161,7 +175,7 @@ fn call_locus(
             .iter()
             .map(|allele| allele.as_ref().and_then(number))
             .collect(),
-        site: summarise(locus, &alleles, rows, &covering, reference, ploidy, params),
+        site: summarise(locus, &alleles, rows, &covering, reference, ploidy, priors),
     })
 }
 
@@ -222,6 +236,29 @@ fn best_by_allele(fragment: &Fragment, of: &[Option<Allele>], alleles: &[Allele]
     best
 }
 
+/// Losses and gains of a repeat's units are alike to the pair-HMM, both as frequent as the more frequent ones are. A fragment
+/// that prefers one length is less likely of another from which it would come by the rarer ones; losses are 10^`skew` times
+/// as frequent as gains.
+fn unequal(row: &mut [f64], alleles: &[Allele], locus: i64, skew: f64) {
+    let Some(own) = preferred(row).filter(|_| skew != 0.0) else {
+        return;
+    };
+    let length = |allele: &Allele| match allele {
+        Allele::Reference => Some(0),
+        Allele::Other { end, bases, .. } => Some(bases.len() as i64 - (end - locus)),
+        Allele::Spanned => None,
+    };
+    let Some(own) = length(&alleles[own]) else {
+        return;
+    };
+    for (likelihood, allele) in row.iter_mut().zip(alleles) {
+        let gained = length(allele).map_or(0, |length| own - length);
+        if (gained > 0 && skew > 0.0) || (gained < 0 && skew < 0.0) {
+            *likelihood -= skew.abs();
+        }
+    }
+}
+
 /// Drops alleles, those that no fragment prefers and then the least likely first, until all that are left are
 /// plausible: a single one whatever is known beforehand (other samples may have it), of several each with it.
 fn prune(
@@ -271,7 +308,7 @@ fn summarise(
     covering: &[&Fragment],
     reference: &Window,
     ploidy: u8,
-    params: &Params,
+    priors: &Priors,
 ) -> Site {
     let ends = alleles.iter().map(|a| {
         if let Allele::Other { end, .. } = a {
@@ -290,7 +327,7 @@ fn summarise(
     });
     let classes: Vec<Class> = alleles
         .iter()
-        .map(|allele| class(allele, locus, reference, params))
+        .map(|allele| class(allele, locus, reference, priors))
         .collect();
     let (mut depths, mut strands) = (vec![0; alleles.len() + 1], [0; 4]);
     let mut from_end = Vec::new();
@@ -330,10 +367,14 @@ fn summarise(
 }
 
 /// How likely an allele is before any read is seen.
-fn class(allele: &Allele, locus: i64, reference: &Window, params: &Params) -> Class {
+fn class(allele: &Allele, locus: i64, reference: &Window, priors: &Priors) -> Class {
     match allele {
         Allele::Reference | Allele::Spanned => Class::Known,
-        Allele::Other { indel: false, .. } => Class::New(params.snv_prior.log10()),
+        Allele::Other {
+            indel: false,
+            bases,
+            ..
+        } => Class::New(priors.substitution(reference.at(locus), bases[0]).log10()),
         Allele::Other { end, bases, .. } => {
             let deleted = reference.slice(locus + 1, *end);
             let repeat = match (deleted, &bases[1..]) {
@@ -342,7 +383,7 @@ fn class(allele: &Allele, locus: i64, reference: &Window, params: &Params) -> Cl
                 _ => None,
             };
             let repeat = repeat.map_or(0.0, |phred| 10f64.powf(-f64::from(phred) / 10.0));
-            Class::New(params.indel_prior.max(repeat).log10())
+            Class::New(priors.indel.max(repeat).log10())
         }
     }
 }
@@ -370,5 +411,37 @@ fn any_other(row: &[f64]) -> f64 {
         (below[middle - 1] + below[middle]) / 2.0
     } else {
         below[middle]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Allele, unequal};
+
+    #[test]
+    fn what_would_have_to_be_gained_is_less_likely_where_losses_are_usual() {
+        let other = |end, bases: &[u8]| Allele::Other {
+            end,
+            bases: bases.to_vec(),
+            indel: true,
+        };
+        let alleles = [
+            Allele::Reference,
+            other(12, b"C"),
+            other(11, b"CA"),
+            Allele::Spanned,
+        ];
+        let row = [-1.0, -1.5, -1.6, -2.0];
+        let with = |mut row: [f64; 4], skew| {
+            unequal(&mut row, &alleles, 10, skew);
+            row
+        };
+        assert_eq!(with(row, 0.25), [-1.0, -1.75, -1.6, -2.0]);
+        assert_eq!(with(row, -0.25), [-1.0, -1.5, -1.85, -2.0]);
+        assert_eq!(with(row, 0.0), row);
+        let undecided = [-1.0, -1.1, -1.6, -2.0];
+        assert_eq!(with(undecided, 0.25), undecided);
+        let spanned = [-1.0, -1.5, -1.6, -0.5];
+        assert_eq!(with(spanned, 0.25), spanned);
     }
 }

@@ -20,17 +20,26 @@ const LEAST_AT_LOCUS: u32 = 6;
 const LEAST_IN_GROUP: f64 = 200.0;
 /// The most that a rate may differ from the table's, phred: more errors, fewer errors.
 const SHIFT: (f64, f64) = (-18.0, 24.0);
+/// The most that losses differ from gains, log10.
+const MOST_SKEW: f64 = 0.7;
+/// Bases on both sides of a place in which its repeat is looked for.
+const TRACT_REACH: i64 = 64;
 /// Errors as the table has them that are added to those seen, so that few say little.
-const FEW: f64 = 5.0;
+const FEW: f64 = 1.0;
 /// The share of the losses, or gains, of a unit that are of one more.
 const FURTHER: f64 = 0.1;
-/// The most that are lost, or gained, in one direction.
-const MOST: f64 = 0.35;
-/// Share of loci with two alleles to begin with, and lengths of a locus that may be alleles.
-const TWO_ALLELES: f64 = 0.1;
+/// The most that are lost, or gained, for each read that is right.
+const MOST: f64 = 0.6;
+/// Loci with two alleles as the table has them that are added to those seen.
+const FEW_LOCI: f64 = 3.0;
+/// Loci with two alleles are at most so many.
+const MOST_TWO: f64 = 0.8;
+/// Lengths of a locus that may be alleles.
 const ALLELES: usize = 4;
-/// Steps of expectation and maximisation.
-const STEPS: usize = 40;
+/// Factors to begin with, steps of expectation and maximisation, and a change that is none.
+const STARTS: [f64; 3] = [1.0, 0.2, 4.0];
+const STEPS: usize = 30;
+const NO_CHANGE: f64 = 0.01;
 /// Groups of repeats with a rate of their own: period, fewest and most units.
 pub(crate) const GROUPS: [(u8, u8, u8); 10] = [
     (1, 7, 8),
@@ -48,8 +57,10 @@ pub(crate) const GROUPS: [(u8, u8, u8); 10] = [
 /// Reads at one repeat by the change of its length.
 #[derive(Clone, Debug, PartialEq)]
 struct Locus {
-    /// Losses, and as many gains, of a unit in a read by the default table.
+    /// Reads that lose a unit, and as many that gain one, for each that is right, by the default table.
     rate: f64,
+    /// Probability that it has two alleles.
+    prior: f64,
     /// Change in units, reads; the most frequent first.
     counts: Vec<(i64, f64)>,
 }
@@ -69,6 +80,7 @@ impl Locus {
         });
         Self {
             rate: repeats::stutter_rate(f64::from(repeat.gap_open), bases, repeat.period),
+            prior: repeats::prior_of(usize::from(repeat.period), usize::from(repeat.units)),
             counts,
         }
     }
@@ -109,10 +121,31 @@ impl Stutter {
         }
     }
 
-    /// The table of gap penalties that the counts speak for.
-    pub(crate) fn table(&self) -> GapTable {
+    /// The table of gap penalties that the counts speak for, and how losses and gains differ.
+    pub(crate) fn tables(&self) -> (GapTable, Skew) {
         let shifts = self.loci.each_ref().map(|loci| shift(loci));
-        GapTable::shifted(&GROUPS, &shifts)
+        let skew = Skew(shifts.map(|shift| shift.skew));
+        (
+            GapTable::shifted(&GROUPS, &shifts.map(|shift| shift.gap)),
+            skew,
+        )
+    }
+}
+
+/// By how much losses of a unit are more frequent than gains, log10, in each group of repeats.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Skew([f64; GROUPS.len()]);
+
+impl Skew {
+    /// That of the repeat of the reference at a base; 0 outside repeats.
+    pub(crate) fn at(&self, reference: &Window, at: i64) -> f64 {
+        let start = (at - TRACT_REACH).max(reference.start);
+        let end = (at + TRACT_REACH).min(reference.end());
+        let found = repeats::find(reference.slice(start, end), &GapTable::default());
+        let repeat = usize::try_from(at - start)
+            .ok()
+            .and_then(|at| found.get(at));
+        repeat.and_then(group).map_or(0.0, |group| self.0[group])
     }
 }
 
@@ -162,68 +195,112 @@ fn change(read: &Read, from: i64, to: i64) -> Option<i64> {
     Some(change)
 }
 
-/// The shift of the table, phred, that explains the loci best; 0 when they have too few reads. The pair-HMM knows one
-/// rate, so it is that of the more frequent of losses and gains, which must not look like an allele.
-fn shift(loci: &[Locus]) -> i32 {
-    if loci.iter().map(Locus::reads).sum::<f64>() < LEAST_IN_GROUP {
-        return 0;
-    }
-    let expected: f64 = loci.iter().map(|locus| locus.rate * locus.reads()).sum();
-    let mut model = Model {
-        factors: [1.0; 2],
-        two: TWO_ALLELES,
-    };
-    for _ in 0..STEPS {
-        let mut seen = Seen::default();
-        for locus in loci {
-            model.add(locus, &mut seen);
-        }
-        model = Model {
-            factors: seen.errors.map(|errors| (errors + FEW) / (expected + FEW)),
-            two: (seen.two + 1.0) / (loci.len() as f64 + 1.0 / TWO_ALLELES),
-        };
-    }
-    let more = model.factors[0].max(model.factors[1]);
-    (-10.0 * more.log10()).clamp(SHIFT.0, SHIFT.1).round() as i32
+/// How a group of repeats differs from the table.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Shift {
+    /// Of the gap penalty, phred, by the more frequent of losses and gains: the pair-HMM knows one rate, and the more
+    /// frequent ones must not look like an allele.
+    gap: i32,
+    /// See [`Skew`].
+    skew: f64,
 }
 
-/// How reads come about: losses and gains by the rate of the table, and the share of loci with two alleles.
+/// The shift that explains the loci best; none when they have too few reads.
+fn shift(loci: &[Locus]) -> Shift {
+    if loci.iter().map(Locus::reads).sum::<f64>() < LEAST_IN_GROUP {
+        return Shift::default();
+    }
+    let fits = STARTS.map(|start| fit(loci, start));
+    // Of equal ones the first.
+    let best = fits.into_iter().rev().max_by(|a, b| a.0.total_cmp(&b.0));
+    let [lost, gained] = best.map_or([1.0; 2], |best| best.1.factors);
+    let gap = (-10.0 * lost.max(gained).log10()).clamp(SHIFT.0, SHIFT.1);
+    Shift {
+        gap: gap.round() as i32,
+        skew: (lost / gained).log10().clamp(-MOST_SKEW, MOST_SKEW),
+    }
+}
+
+/// Log likelihood and model that expectation and maximisation come to from a start.
+fn fit(loci: &[Locus], start: f64) -> (f64, Model) {
+    let prior: f64 = loci.iter().map(|locus| locus.prior).sum();
+    let (mut model, mut likelihood) = (Model::new(start), f64::NEG_INFINITY);
+    for _ in 0..STEPS {
+        let mut seen = Seen::default();
+        likelihood = loci.iter().map(|locus| model.add(locus, &mut seen)).sum();
+        let next = Model {
+            factors: seen
+                .errors
+                .map(|errors| (errors + FEW) / (seen.usual + FEW)),
+            two: (seen.two + FEW_LOCI) / (prior + FEW_LOCI),
+        };
+        let same = |a: f64, b: f64| (a / b).ln().abs() < NO_CHANGE;
+        let factors = next.factors.iter().zip(model.factors);
+        let settled = factors.fold(same(next.two, model.two), |all, (&a, b)| all && same(a, b));
+        model = next;
+        if settled {
+            break;
+        }
+    }
+    (likelihood, model)
+}
+
+/// How reads come about: losses, gains, and loci with two alleles, each for one that the tables let expect.
 #[derive(Clone, Copy, Debug)]
 struct Model {
     factors: [f64; 2],
     two: f64,
 }
 
-/// What is to be expected of the loci that were looked at: losses and gains, loci with two alleles.
+/// What is to be expected of the loci that were looked at.
 #[derive(Clone, Copy, Debug, Default)]
 struct Seen {
+    /// Losses and gains.
     errors: [f64; 2],
+    /// Losses, or gains, with the rate of the table and as many reads that are right.
+    usual: f64,
+    /// Loci with two alleles.
     two: f64,
 }
 
 impl Model {
+    fn new(factor: f64) -> Self {
+        Self {
+            factors: [factor; 2],
+            two: 1.0,
+        }
+    }
+
+    /// Losses and gains for each read that is right.
+    fn odds(&self, rate: f64) -> [f64; 2] {
+        self.factors.map(|factor| (factor * rate).min(MOST))
+    }
+
     /// Probability that a read of an allele shows `change` units more than it has.
     fn read(&self, rate: f64, change: i64) -> f64 {
-        let [loss, gain] = self.factors.map(|factor| (factor * rate).min(MOST));
-        let of = match change {
-            0 => return 1.0 - loss - gain,
+        let [loss, gain] = self.odds(rate);
+        let odds = match change {
+            0 => return 1.0 / (1.0 + loss + gain),
             ..0 => loss,
             1.. => gain,
         };
-        of * (1.0 - FURTHER) * FURTHER.powi(change.unsigned_abs().min(20) as i32 - 1)
+        let further = FURTHER.powi(change.unsigned_abs().min(20) as i32 - 1);
+        odds * (1.0 - FURTHER) * further / (1.0 + loss + gain)
     }
 
-    /// Adds what a locus lets expect, over the genotypes of its most frequent lengths.
-    fn add(&self, locus: &Locus, seen: &mut Seen) {
+    /// Adds what a locus lets expect, over the genotypes of its most frequent lengths. Gives its log likelihood.
+    fn add(&self, locus: &Locus, seen: &mut Seen) -> f64 {
+        seen.usual += locus.rate * locus.reads() * self.read(locus.rate, 0);
         let alleles = locus.counts.len().min(ALLELES);
         let pairs = (alleles * (alleles - 1) / 2).max(1) as f64;
+        let two = (self.two * locus.prior).min(MOST_TWO);
         let mut genotypes: Vec<(f64, Seen)> = Vec::with_capacity(ALLELES * ALLELES);
         for a in 0..alleles {
             for b in a..alleles {
                 let share = if a == b {
-                    (1.0 - self.two) / alleles as f64
+                    (1.0 - two) / alleles as f64
                 } else {
-                    self.two / pairs
+                    two / pairs
                 };
                 let (likelihood, seen) = self.genotype(locus, [a, b]);
                 genotypes.push((share.ln() + likelihood, seen));
@@ -242,6 +319,7 @@ impl Model {
             }
             seen.two += weight * expected.two;
         }
+        best + all.ln()
     }
 
     /// Log likelihood of a locus's reads when it has these alleles, and what is to be expected then.

@@ -21,6 +21,7 @@ use crate::line;
 use crate::neighbours;
 use crate::params::Params;
 use crate::pileup;
+use crate::priors::Priors;
 use crate::read::Read;
 use crate::region::{self, Region};
 use crate::repeats;
@@ -71,7 +72,15 @@ pub(crate) fn call(
         ..Stats::default()
     };
     let reach = tile.interval.padded((MARGIN + REACH) as u32, length);
-    let evidence = Evidence::gather(file, (name, length), reach, &window, params, &mut stats)?;
+    let evidence = Evidence::gather(
+        file,
+        (name, length),
+        reach,
+        &window,
+        &learned.qualities,
+        params,
+        &mut stats,
+    )?;
     let (confidences, sites) = evaluate(
         tile,
         &evidence,
@@ -121,6 +130,7 @@ fn evaluate(
     let candidates = candidate::find(&pileup, reads, &repeats, window, tile.ploidy);
     let clips = candidate::clipped(&pileup, tile.ploidy);
     let regions = region::find((start, end), &candidates, &clips, &repeats);
+    let priors = Priors::new(params, learned);
     let mut scratch = Scratch::default();
     let mut one = |region: &Region, reaching: &[Deletion]| {
         call_region(
@@ -131,7 +141,7 @@ fn evaluate(
             window,
             tile.ploidy,
             learned,
-            params,
+            &priors,
             &mut scratch,
             stats,
         )
@@ -189,7 +199,7 @@ fn call_region(
     window: &Window,
     ploidy: u8,
     learned: &Learned,
-    params: &Params,
+    priors: &Priors,
     scratch: &mut Scratch,
     stats: &mut Stats,
 ) -> Vec<Site> {
@@ -248,7 +258,7 @@ fn call_region(
         &fragments,
         window,
         ploidy,
-        params,
+        priors,
     );
     sites
         .iter_mut()
