@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use kumi_proto::v1;
 use serde::Deserialize;
 
+use crate::args::FiltersArg;
 use crate::problem::{Place, Problems};
 use crate::sheet::{Input, ReadInput, SheetSample, group, is_name, read};
 
@@ -118,6 +119,8 @@ pub struct ParamsSection {
     /// Regions that the chunks of a sample are merged in, at most; as many as it has chunks when not given. 0 and 1: one
     /// task merges all. Of no effect on samples that are not aligned in chunks. Results do not depend on it.
     pub merge_regions: Option<u32>,
+    /// Which filters variants carry: off, standard (default) or strict.
+    pub filters: FiltersArg,
     /// What becomes of the cohort when a sample's data are bad: fail (default) or quarantine.
     pub on_bad_sample: OnBadSampleSetting,
 }

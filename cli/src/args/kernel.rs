@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use kumi_call::Filters;
+use kumi_proto::v1;
 use kumi_seq::ploidy::Sex;
+use serde::Deserialize;
 
 use crate::args::units::parse_bytes;
 
@@ -47,8 +49,9 @@ pub struct CallArgs {
     pub threads: Option<usize>,
 }
 
-/// Filters on the command line.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+/// Filters on the command line and in a cohort file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum FiltersArg {
     /// None.
     Off,
@@ -67,6 +70,16 @@ impl FiltersArg {
             Self::Off => Filters::Off,
             Self::Standard => Filters::Standard,
             Self::Strict => Filters::Strict,
+        }
+    }
+
+    /// The wire value.
+    #[must_use]
+    pub fn to_proto(self) -> v1::Filters {
+        match self {
+            Self::Off => v1::Filters::Off,
+            Self::Standard => v1::Filters::Standard,
+            Self::Strict => v1::Filters::Strict,
         }
     }
 }

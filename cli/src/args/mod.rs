@@ -11,7 +11,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use crate::args::daemon::{LogFormat, SchedulerArgs, StartArgs};
-pub use crate::args::kernel::{AlignArgs, CallArgs, JointArgs, JointFormat, KernelCommand, SexArg};
+pub use crate::args::kernel::{
+    AlignArgs, CallArgs, FiltersArg, JointArgs, JointFormat, KernelCommand, SexArg,
+};
 pub use crate::args::run::RunArgs;
 use crate::args::units::parse_duration;
 use crate::cohort_file::OnBadSampleSetting;

@@ -239,5 +239,6 @@ fn params(
             .into(),
         kernel_version: kumi_worker::KERNEL_VERSION.to_owned(),
         targets: targets.into_iter().map(region).collect(),
+        filters: section.filters.to_proto().into(),
     }
 }

@@ -126,6 +126,7 @@ impl Layout {
             reference,
             ploidy: ploidy(&params),
             targets: digest(&targets),
+            filters: filters(&params),
         };
         let align: Vec<_> = samples.iter().map(|sample| keys.align(sample)).collect();
         let merged = merged(samples, &facts.contigs);
@@ -265,6 +266,7 @@ impl Layout {
             .key(align)
             .number(params.map_or(2, ploidy))
             .number(sex)
+            .number(params.map_or(STANDARD, filters))
             .key(regions)
             .finish()
     }
@@ -333,6 +335,16 @@ fn ploidy(params: &v1::CohortParams) -> u64 {
     }
 }
 
+const STANDARD: u64 = v1::Filters::Standard as u64;
+
+/// The preset of a cohort's filters as it is in keys.
+fn filters(params: &v1::CohortParams) -> u64 {
+    match params.filters() {
+        v1::Filters::Unspecified => STANDARD,
+        given => given as u64,
+    }
+}
+
 fn reference_key(version: &str, facts: &v1::ReferenceFacts) -> Key {
     let mut chain = Chain::new("index").text(version).text(&facts.name);
     chain = chain.number(facts.contigs.len() as u64);
@@ -358,6 +370,7 @@ struct SampleKeys<'a> {
     reference: Key,
     ploidy: u64,
     targets: Key,
+    filters: u64,
 }
 
 impl SampleKeys<'_> {
@@ -402,7 +415,10 @@ impl SampleKeys<'_> {
             .text(&sample.name);
         let given = sample.gvcf.as_ref().map_or("", |file| &file.fingerprint);
         match align {
-            Some(align) => chain.text("called").key(align).finish(),
+            Some(align) => {
+                let chain = chain.text("called").number(self.filters);
+                chain.key(align).finish()
+            }
             None => chain.text("given").text(given).finish(),
         }
     }

@@ -167,6 +167,7 @@ impl Writer<'_> {
             regions: self.cohort.regions(cell).to_vec(),
             ploidy: Some(self.ploidy(cell.row)),
             bin_bases: u32::try_from(self.cohort.bins().bases()).expect("at most 2^31"),
+            filters: self.filters(),
         }
     }
 
@@ -220,6 +221,11 @@ impl Writer<'_> {
     fn included_samples(&self) -> Vec<String> {
         let rows = self.cohort.included();
         rows.map(|row| self.sample(row).name.clone()).collect()
+    }
+
+    fn filters(&self) -> i32 {
+        let params = self.cohort.header.params.as_ref();
+        params.map_or(0, |params| params.filters)
     }
 
     fn ploidy(&self, row: u32) -> v1::Ploidy {

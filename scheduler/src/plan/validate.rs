@@ -189,6 +189,9 @@ fn params(params: Option<&v1::CohortParams>, lengths: &BTreeMap<&str, u64>, foun
     if v1::OnBadSample::try_from(params.on_bad_sample).is_err() {
         found.add("header.params.on_bad_sample", "is not a known policy");
     }
+    if v1::Filters::try_from(params.filters).is_err() {
+        found.add("header.params.filters", "is not a known preset");
+    }
     for (at, target) in params.targets.iter().enumerate() {
         let field = format!("header.params.targets[{at}]");
         match lengths.get(target.contig.as_str()) {

@@ -191,6 +191,12 @@ impl Script {
                 _ => v1::Priority::Normal,
             },
             kernel_version: words.named.get("kernel").unwrap_or(&"k1").to_string(),
+            filters: match words.text("filters").as_str() {
+                "off" => v1::Filters::Off,
+                "standard" => v1::Filters::Standard,
+                "strict" => v1::Filters::Strict,
+                _ => v1::Filters::Unspecified,
+            },
             ..otherwise
         };
         let outcome = self.apply(shape.open());

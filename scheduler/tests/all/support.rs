@@ -30,6 +30,7 @@ pub(crate) struct Shape {
     pub(crate) index_given: bool,
     pub(crate) priority: v1::Priority,
     pub(crate) kernel_version: String,
+    pub(crate) filters: v1::Filters,
     pub(crate) contigs: Vec<(String, u64)>,
     pub(crate) root: String,
 }
@@ -53,6 +54,7 @@ impl Default for Shape {
             index_given: false,
             priority: v1::Priority::Normal,
             kernel_version: "k1".to_owned(),
+            filters: v1::Filters::Unspecified,
             contigs: vec![("1".to_owned(), 100_000), ("2".to_owned(), 50_000)],
             root: "/data".to_owned(),
         }
@@ -109,6 +111,7 @@ impl Shape {
                 on_bad_sample: policy.into(),
                 kernel_version: self.kernel_version.clone(),
                 targets: Vec::new(),
+                filters: self.filters.into(),
             }),
         }
     }

@@ -1,6 +1,6 @@
 //! Stage `call`: a sample's CRAM to the gVCF of one shard.
 
-use kumi_call::{CallError, Caller, Params};
+use kumi_call::{CallError, Caller, Filters, Params};
 use kumi_formats::alignments::AlignmentsError;
 use kumi_formats::vcf::Record;
 use kumi_proto::v1;
@@ -34,7 +34,10 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::CallSpec) -> Result<Done, Fa
     let contigs = reference.contigs();
     let header = kumi_call::header(contigs, &reference.name, &spec.sample, VERSION);
     let mut writer = staged.create(context, &header, contigs)?;
-    let params = Params::default();
+    let params = Params {
+        filters: filters(spec.filters()),
+        ..Params::default()
+    };
     let opened = Caller::open(&alignments, &reference.indexed, &ploidy, &regions, &params);
     let caller = opened.map_err(|error| failed(context, error))?;
     let walk = Walk {
@@ -107,6 +110,14 @@ impl Walk<'_> {
             }
         }
         Ok(walked)
+    }
+}
+
+fn filters(preset: v1::Filters) -> Filters {
+    match preset {
+        v1::Filters::Off => Filters::Off,
+        v1::Filters::Unspecified | v1::Filters::Standard => Filters::Standard,
+        v1::Filters::Strict => Filters::Strict,
     }
 }
 

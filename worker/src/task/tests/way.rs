@@ -142,6 +142,7 @@ impl House {
             regions: call.regions,
             ploidy: Some(ploidy(sex)),
             bin_bases: call.bin_bases,
+            filters: v1::Filters::Unspecified.into(),
         };
         self.spec(directory, Kind::Call(call))
     }
