@@ -89,6 +89,65 @@ fn by_hand_is_as_by_the_cluster() {
 }
 
 #[test]
+fn segments_give_the_cohort_of_their_gvcfs() {
+    if !have(&["bcftools"]) {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let ingest = |samples: &[&str], name: &str| {
+        let output = dir.path().join(name);
+        let mut command = kumi();
+        command.args(["kernel", "ingest", "--reference"]);
+        command.arg(EMBEDDED.file(".kidx"));
+        let gvcf = |sample: &&str| EMBEDDED.file(&format!("{sample}.g.vcf.gz"));
+        command.args(samples.iter().map(gvcf));
+        ok(command.arg("--output").arg(&output));
+        assert!(output.join("00001.segment.arrow").exists());
+        output
+    };
+    let (first, second) = (
+        ingest(&SAMPLES[..1], "first"),
+        ingest(&SAMPLES[1..], "second"),
+    );
+    let joined = |name: &str, more: &[&str]| {
+        let output = dir.path().join(name);
+        let mut command = kumi();
+        command.args(["kernel", "joint", "--reference"]);
+        command
+            .arg(EMBEDDED.file(".kidx"))
+            .arg("--output")
+            .arg(&output);
+        command
+            .args(more)
+            .arg("--segments")
+            .arg(&first)
+            .arg(&second);
+        ok(&mut command);
+        genotypes(&output)
+    };
+    let cohort = genotypes(&EMBEDDED.file("/ceu-trio.vcf.gz"));
+    assert_eq!(joined("c.bcf", &["--regions", &targets()]), cohort);
+    let names = dir.path().join("withdrawn");
+    fs::write(&names, format!("{}\n", SAMPLES[0])).expect("written");
+    let without = joined(
+        "w.vcf.gz",
+        &[
+            "--regions",
+            &targets(),
+            "--withdrawn",
+            &names.to_string_lossy(),
+        ],
+    );
+    let others: Vec<PathBuf> = SAMPLES[1..]
+        .iter()
+        .map(|sample| EMBEDDED.file(&format!("{sample}.g.vcf.gz")))
+        .collect();
+    let never = dir.path().join("n.vcf.gz");
+    ok(&mut joint(&others, &never, &["--regions", &targets()]));
+    assert_eq!(without, genotypes(&never));
+}
+
+#[test]
 fn threads_change_no_byte_of_a_call() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let cram = EMBEDDED.file("NA12891.cram");

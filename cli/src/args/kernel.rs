@@ -17,6 +17,8 @@ pub enum KernelCommand {
     Align(AlignArgs),
     /// Call the variants of one sample: alignments to a gVCF with its index
     Call(CallArgs),
+    /// Keep what gVCFs say for a cohort that grows: a segment of the cohort store for each region
+    Ingest(IngestArgs),
     /// Genotype samples together: gVCFs to one VCF or BCF with its index
     Joint(JointArgs),
 }
@@ -106,6 +108,26 @@ impl SexArg {
     }
 }
 
+/// `kumi kernel ingest`.
+#[derive(Debug, Args)]
+pub struct IngestArgs {
+    /// Reference index
+    #[arg(long)]
+    pub reference: PathBuf,
+    /// gVCFs with their indexes, one sample each, at most 1,000
+    #[arg(required = true)]
+    pub gvcfs: Vec<PathBuf>,
+    /// Folder for the segments: 00001.segment.arrow and so on, in the order of the regions
+    #[arg(long)]
+    pub output: PathBuf,
+    /// BED file: a segment for each region; one for each contig when not given
+    #[arg(long)]
+    pub regions: Option<PathBuf>,
+    /// Threads; all cores when not given. Results do not depend on it
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
 /// What `kumi kernel joint` writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum JointFormat {
@@ -128,15 +150,21 @@ pub struct JointArgs {
     #[arg(long)]
     pub reference: PathBuf,
     /// gVCFs with their indexes, one sample each
-    #[arg(required = true)]
+    #[arg(required_unless_present = "segments")]
     pub gvcfs: Vec<PathBuf>,
+    /// Segments that `kumi kernel ingest` made, or folders of them, instead of gVCFs
+    #[arg(long, num_args = 1.., conflicts_with = "gvcfs")]
+    pub segments: Vec<PathBuf>,
+    /// A file with a name of a sample a line: segments are read as if these samples were not in them
+    #[arg(long, requires = "segments")]
+    pub withdrawn: Option<PathBuf>,
     /// OUT.vcf.gz with a .tbi, OUT.bcf with a .csi, or OUT.pgen with a .pvar and a .psam beside it
     #[arg(long)]
     pub output: PathBuf,
     /// What is written; what the ending of --output says when not given
     #[arg(long, value_enum)]
     pub format: Option<JointFormat>,
-    /// BED file: genotype only here
+    /// BED file: genotype only here; all that the segments hold, or the whole genome, when not given
     #[arg(long)]
     pub regions: Option<PathBuf>,
     /// Threads; all cores when not given. Results do not depend on it

@@ -2,6 +2,8 @@
 
 mod align;
 mod call;
+mod cohort;
+mod ingest;
 mod joint;
 
 use std::error::Error;
@@ -23,6 +25,7 @@ pub fn run(command: KernelCommand) -> anyhow::Result<()> {
     match command {
         KernelCommand::Align(args) => align::run(&args),
         KernelCommand::Call(args) => call::run(&args),
+        KernelCommand::Ingest(args) => ingest::run(&args),
         KernelCommand::Joint(args) => joint::run(&args),
     }
 }

@@ -14,6 +14,7 @@ mod seeds;
 mod view;
 
 pub use build::{BuildError, build};
+pub use map::mapped;
 pub use open::{Index, OpenError};
 pub use view::{Bucket, Hit, Places, View};
 

@@ -6,12 +6,22 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 
+use bytes::Bytes;
 use memmap2::Mmap;
+
+/// Maps a published file, for whoever reads it in place.
+///
+/// # Errors
+/// Those of opening and mapping it.
+pub fn mapped(path: &Path) -> io::Result<Bytes> {
+    read_only(&File::open(path)?).map(Bytes::from_owner)
+}
 
 /// Maps a whole file for reading.
 pub(crate) fn read_only(file: &File) -> io::Result<Mmap> {
-    // SAFETY: an index is immutable once it has its name: it is written beside, synced and renamed, and
+    // SAFETY: what is mapped is immutable once it has its name: it is written beside, synced and renamed, and
     // nothing opens it for writing. Whoever truncates it under a running process gets SIGBUS, as with
     // every mapped file; every access is inside bounds that were checked at open.
     let map = unsafe { Mmap::map(file) }?;

@@ -1,4 +1,4 @@
-//! `kumi kernel joint`: gVCFs to one cohort file with its index.
+//! `kumi kernel joint`: gVCFs or segments to one cohort file with its index.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use kumi_formats::vcf::{self, Record};
 use kumi_joint::output::{Called, bcf, plink, vcf as text};
-use kumi_joint::{JointError, Keys, Params, Stats, joint_with};
+use kumi_joint::{JointError, Keys, Params, Stats, joint_segments_with, joint_with};
 use kumi_seq::contig::Contigs;
 use kumi_seq::interval::Interval;
 use rayon::ThreadPool;
 
 use crate::args::{JointArgs, JointFormat};
-use crate::command::kernel::{regions, wrong_input};
+use crate::command::kernel::cohort::Input;
+use crate::command::kernel::wrong_input;
 use crate::command::reference;
 use crate::exit::{Code, Exit};
 use crate::publish::{Partial, beside};
@@ -32,13 +33,15 @@ pub(crate) fn run(args: &JointArgs) -> anyhow::Result<()> {
     index
         .verify_bases()
         .map_err(|error| reference::unusable(&error))?;
+    let input = Input::open(args)?;
     let cohort = Cohort {
         args,
         source: Indexed(Arc::clone(&index)),
         contigs: index.contigs(),
-        regions: regions(args.regions.as_deref(), index.contigs())?,
+        regions: input.regions(args.regions.as_deref(), index.contigs())?,
         reference: index.name(),
-        samples: samples(args)?,
+        samples: input.samples()?,
+        input,
         params: Params::default(),
         pool: threads::pool(args.threads)?,
     };
@@ -58,6 +61,7 @@ pub(crate) fn run(args: &JointArgs) -> anyhow::Result<()> {
 /// What is to be genotyped.
 struct Cohort<'a> {
     args: &'a JointArgs,
+    input: Input,
     source: Indexed,
     contigs: &'a Contigs,
     regions: Vec<Interval>,
@@ -122,15 +126,14 @@ impl Cohort<'_> {
         make: impl Fn(&Called<'_>) -> T + Send + Sync,
         mut write: impl FnMut(T) -> io::Result<()> + Send,
     ) -> Result<Stats, Exit> {
-        let joint = || {
-            joint_with(
-                &self.args.gvcfs,
-                &self.source,
-                &self.regions,
-                &self.params,
-                make,
-                |made| made.into_iter().try_for_each(&mut write),
-            )
+        let (source, regions, params) = (&self.source, &self.regions, &self.params);
+        let sink = |made: Vec<T>| made.into_iter().try_for_each(&mut write);
+        let joint = || match &self.input {
+            Input::Gvcfs(gvcfs) => joint_with(gvcfs, source, regions, params, make, sink),
+            Input::Segments(segments, withdrawn) => {
+                let segments = (segments.as_slice(), withdrawn);
+                joint_segments_with(segments, source, regions, params, make, sink)
+            }
         };
         self.pool.install(joint).map_err(|error| match error {
             JointError::Sink(error) => self.failed(&error),
@@ -141,29 +144,6 @@ impl Cohort<'_> {
     fn failed(&self, error: &io::Error) -> Exit {
         Exit::new(Code::Io, format!("{}: {error}", self.args.output.display()))
     }
-}
-
-/// The samples of all files by name, each once.
-fn samples(args: &JointArgs) -> Result<Vec<String>, Exit> {
-    let mut samples = Vec::new();
-    for path in &args.gvcfs {
-        let reader = vcf::Reader::open(path).map_err(|error| wrong_input(&error))?;
-        let [sample] = reader.header().samples() else {
-            let message = format!(
-                "{}: a gVCF holds one sample, this one holds {}",
-                path.display(),
-                reader.header().samples().len()
-            );
-            return Err(Exit::new(Code::BadInput, message));
-        };
-        samples.push(sample.clone());
-    }
-    samples.sort();
-    if let Some(twice) = samples.windows(2).find(|pair| pair[0] == pair[1]) {
-        let message = format!("sample {} is in two of the files; give each once", twice[0]);
-        return Err(Exit::new(Code::BadInput, message));
-    }
-    Ok(samples)
 }
 
 /// What is written: what was asked for, and what the ending says.
