@@ -1,5 +1,6 @@
 //! What a gVCF record says of its sample.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -17,7 +18,7 @@ pub(crate) enum Evidence {
     /// Nothing but reference.
     Block(Stretch),
     /// Alternative alleles were looked at.
-    Call(Call),
+    Call(Box<Call>),
 }
 
 /// Bases without variants: 0-based, half-open.
@@ -29,7 +30,7 @@ pub(crate) struct Stretch {
 }
 
 /// What is known of every base of a stretch without variants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Block {
     pub(crate) ploidy: u8,
     /// The least depth in it, if told.
@@ -38,6 +39,17 @@ pub(crate) struct Block {
     pub(crate) quality: Option<u32>,
     /// Phred likelihoods of no, one and (diploid) two copies of any alternative allele.
     pub(crate) likelihoods: [u32; 3],
+}
+
+impl Hash for Block {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // Two words instead of one a field: every record of a cohort is hashed.
+        let [none, one, two] = self.likelihoods.map(u64::from);
+        let quality = self.quality.map_or(0, |quality| u64::from(quality) + 1);
+        let depth = self.depth.map_or(0, |depth| u64::from(depth) + 1);
+        state.write_u64(none ^ (one << 16) ^ (two << 32) ^ (quality << 48));
+        state.write_u64(depth ^ (u64::from(self.ploidy) << 40));
+    }
 }
 
 /// An allele of a call, in the sample's own record.

@@ -60,10 +60,18 @@ impl Layout {
                 }
             }
         }
-        for (key, value) in self.keys.iter().zip(cell.split(|byte| *byte == b':')) {
-            if let Some(key) = key {
-                cells.0[*key as usize] = Some(value).filter(|value| *value != b".");
+        let mut start = 0;
+        for key in &self.keys {
+            let Some(rest) = cell.get(start..) else { break };
+            let length = rest.iter().position(|byte| *byte == b':');
+            let length = length.unwrap_or(rest.len());
+            let value = &rest[..length];
+            if let Some(key) = key
+                && value != b"."
+            {
+                cells.0[*key as usize] = Some(value);
             }
+            start += length + 1;
         }
         cells
     }
@@ -124,6 +132,10 @@ pub(crate) fn number(text: &[u8], key: &str) -> Result<u32, String> {
 /// A list of numbers; empty when it is missing or one of them is.
 pub(crate) fn numbers(text: Option<&[u8]>, key: &str) -> Result<Numbers, String> {
     let mut values = Numbers::new();
+    if text.is_some_and(|text| whole_numbers(text, &mut values)) {
+        return Ok(values);
+    }
+    values.clear();
     let mut rest = text;
     while let Some(text) = rest {
         let comma = text.iter().position(|byte| *byte == b',');
@@ -144,6 +156,25 @@ pub(crate) fn numbers(text: Option<&[u8]>, key: &str) -> Result<Numbers, String>
     Ok(values)
 }
 
+/// Reads numbers of up to nine digits; false when there is anything else.
+fn whole_numbers(text: &[u8], values: &mut Numbers) -> bool {
+    let (mut value, mut digits) = (0u32, 0);
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 && digits < 9 {
+            value = value * 10 + u32::from(digit);
+            digits += 1;
+        } else if *byte == b',' && digits > 0 {
+            values.push(value);
+            (value, digits) = (0, 0);
+        } else {
+            return false;
+        }
+    }
+    values.push(value);
+    digits > 0
+}
+
 /// True when one of the values is `.`.
 fn is_missing(text: Option<&[u8]>) -> bool {
     let mut items = text.into_iter().flat_map(|text| text.split(|b| *b == b','));
@@ -159,6 +190,13 @@ pub(crate) fn genotype(
     let Some(text) = text else {
         return Ok((called, None));
     };
+    if let [a @ b'0'..=b'9', b'/' | b'|', b @ b'0'..=b'9'] = text {
+        called.extend([a, b].map(|digit| usize::from(digit - b'0')));
+        if called.iter().all(|allele| *allele < alleles) {
+            return Ok((called, Some(2)));
+        }
+        called.clear();
+    }
     let shown = || String::from_utf8_lossy(text).into_owned();
     let mut copies = 0;
     for item in text.split(|byte| matches!(byte, b'/' | b'|')) {

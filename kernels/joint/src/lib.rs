@@ -7,6 +7,7 @@
 //! genome was cut into regions, or on threads. Memory holds one window of every sample, never whole files.
 
 mod allele;
+mod census;
 mod column;
 mod cover;
 mod equilibrium;
@@ -28,6 +29,10 @@ mod source;
 mod store;
 mod track;
 
+pub use census::{
+    ALLELE_QUALITY_BANDS, AlleleCounts, CENSUS_VERSION, Census, CensusAllele, CensusError,
+    CensusHeader, CensusSite, EXPECTED_UNIT, QUALITY_BANDS, Step, census,
+};
 pub use error::JointError;
 pub use header::{Keys, header, local_header, sites_header};
 pub use params::Params;

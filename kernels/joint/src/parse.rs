@@ -40,9 +40,10 @@ impl Parser {
             ));
         }
         self.check_reference(view, contig, reference)?;
-        let alleles = 1 + view.alternatives().count();
         let cells = self.layout.cells(view);
-        if alleles == 1 || (alleles == 2 && view.alternatives().all(is_any)) {
+        let text = view.alternative_text();
+        if text == b"." || is_any(text) {
+            let alleles = 1 + usize::from(text != b".");
             let (genotype, pl, ploidy) = called(&cells, alleles)?;
             return Ok(Evidence::Block(Stretch {
                 start,
@@ -51,7 +52,7 @@ impl Parser {
             }));
         }
         let alleles = locals(view, contig, reference)?;
-        call(view, &cells, (start, end), alleles).map(Evidence::Call)
+        call(view, &cells, (start, end), alleles).map(|call| Evidence::Call(Box::new(call)))
     }
 
     fn check_reference(

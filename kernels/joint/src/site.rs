@@ -72,7 +72,7 @@ impl Site {
 
 /// True when a call is sure enough of one of its alleles for the cohort: it passed its filters, and both its
 /// likelihoods and its calibrated quality favour the allele by `quality`.
-fn enters(call: &Call, allele: usize, quality: u32) -> bool {
+pub(crate) fn enters(call: &Call, allele: usize, quality: u32) -> bool {
     call.passes
         && call
             .calibrated
@@ -95,9 +95,7 @@ fn entered(call: &Call, quality: u32) -> impl Iterator<Item = &Part> {
 /// The alleles of one sample that start in `window` and enter the cohort.
 pub(crate) fn nominate(track: &Track, window: Interval, quality: u32) -> Vec<&Part> {
     track
-        .calls()
-        .iter()
-        .filter(|call| call.start < window.end && call.end > window.start)
+        .calls_in(window.start, window.end)
         .flat_map(|call| entered(call, quality))
         .filter(|part| window.contains(window.contig, part.start))
         .collect()

@@ -125,7 +125,7 @@ impl Source {
                 Evidence::Block(stretch) if stretch.end > window.start => {
                     self.stretches.push(stretch);
                 }
-                Evidence::Call(call) if call.end > window.start => calls.push(call),
+                Evidence::Call(call) if call.end > window.start => calls.push(*call),
                 Evidence::Block(_) | Evidence::Call(_) => {}
             }
         }

@@ -57,9 +57,12 @@ impl Track {
         run.is_some_and(|run| run.block == 0 && run.end >= to)
     }
 
-    /// The calls, sorted by start.
-    pub(crate) fn calls(&self) -> &[Call] {
-        &self.calls
+    /// The calls that speak of a base of `from..to`, sorted by start.
+    pub(crate) fn calls_in(&self, from: u32, to: u32) -> impl Iterator<Item = &Call> {
+        let first = self.reach.partition_point(|reach| *reach <= from);
+        let calls = self.calls[first..].iter();
+        let calls = calls.take_while(move |call| call.start < to);
+        calls.filter(move |call| call.end > from)
     }
 
     /// Takes the calls out.

@@ -16,6 +16,8 @@ use crate::vcf::error::{Place, VcfError};
 use crate::vcf::header::Header;
 use crate::vcf::view::RecordView;
 
+/// Bytes of a file read at a time: a cohort has many open.
+const FILE_BYTES: usize = 32 << 10;
 /// A longer line is a damaged file.
 const LINE_BYTES_MAX: u64 = 1 << 30;
 
@@ -68,7 +70,8 @@ impl Reader {
                 });
             }
             let file = File::open(path).map_err(io)?;
-            let mut text = bgzf::io::Reader::new(BufReader::new(file));
+            let file = BufReader::with_capacity(FILE_BYTES, file);
+            let mut text = bgzf::io::Reader::new(file);
             let start = text.fill_buf().map_err(|source| reader.failed(source))?;
             if start.starts_with(b"BCF") {
                 return Err(VcfError::Bcf {

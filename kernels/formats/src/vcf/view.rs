@@ -18,33 +18,30 @@ impl<'a> RecordView<'a> {
     /// # Errors
     /// What is wrong and what to do.
     pub fn parse(line: &'a [u8], samples: usize) -> Result<Self, String> {
-        let mut columns: [&[u8]; 8] = [b""; 8];
-        let mut tabs = memchr::memchr_iter(b'\t', line);
-        let mut from = 0;
-        for (found, column) in columns.iter_mut().enumerate() {
-            let end = match tabs.next() {
-                Some(tab) => tab,
-                None if found == 7 => line.len(),
-                None => {
-                    let found = found + 1;
-                    return Err(format!(
-                        "{found} columns where at least 8 are needed, separated by tabs"
-                    ));
-                }
-            };
-            *column = &line[from..end];
-            from = end + 1;
+        let (tabs, count) = Self::tabs(line);
+        if count < 7 {
+            let found = count + 1;
+            return Err(format!(
+                "{found} columns where at least 8 are needed, separated by tabs"
+            ));
         }
-        let rest = line.get(from..).unwrap_or_default();
-        let tab = tabs.next().filter(|_| !rest.is_empty());
-        let (format, given) = match tab {
-            Some(tab) => (&line[from..tab], Some(&line[tab + 1..])),
-            None => (rest, None),
+        let begin = |column: usize| column.checked_sub(1).map_or(0, |last| tabs[last] + 1);
+        let end = |column: usize| {
+            if column < count {
+                tabs[column]
+            } else {
+                line.len()
+            }
         };
-        let cells = match given {
-            Some(_) => tabs.count() + 2,
-            None => usize::from(!rest.is_empty()),
+        let columns: [&[u8]; 8] = std::array::from_fn(|column| &line[begin(column)..end(column)]);
+        let has_format = count > 7 && begin(8) < line.len();
+        let format = if has_format {
+            &line[begin(8)..end(8)]
+        } else {
+            &[]
         };
+        let given = (has_format && count > 8).then(|| &line[begin(9)..]);
+        let cells = if has_format { count - 7 } else { 0 };
         let needed = if samples == 0 { 0 } else { samples + 1 };
         if cells != needed {
             return Err(format!(
@@ -67,6 +64,34 @@ impl<'a> RecordView<'a> {
             samples: given,
             position,
         })
+    }
+
+    /// The places of the first tabs of a line, and how many it has. Columns are short: eight bytes are looked at at
+    /// a time.
+    fn tabs(line: &[u8]) -> ([usize; 9], usize) {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        const LOW: u64 = 0x7f * ONES;
+        let (mut tabs, mut count) = ([0; 9], 0);
+        let mut look = |at: usize, bytes: [u8; 8]| {
+            // A byte is 0 when neither its top bit is set nor adding 127 to the others sets it.
+            let zero = u64::from_le_bytes(bytes) ^ (u64::from(b'\t') * ONES);
+            let mut found = !(((zero & LOW) + LOW) | zero | LOW);
+            while found != 0 {
+                if let Some(tab) = tabs.get_mut(count) {
+                    *tab = at + found.trailing_zeros() as usize / 8;
+                }
+                count += 1;
+                found &= found - 1;
+            }
+        };
+        let (words, tail) = line.as_chunks::<8>();
+        for (number, word) in words.iter().enumerate() {
+            look(8 * number, *word);
+        }
+        let mut last = [0; 8];
+        last[..tail.len()].copy_from_slice(tail);
+        look(8 * words.len(), last);
+        (tabs, count)
     }
 
     /// The whole line, without a line feed.
@@ -118,6 +143,12 @@ impl<'a> RecordView<'a> {
     #[must_use]
     pub fn reference(&self) -> &'a [u8] {
         self.columns[3]
+    }
+
+    /// ALT as written.
+    #[must_use]
+    pub fn alternative_text(&self) -> &'a [u8] {
+        self.columns[4]
     }
 
     /// The alternative alleles, in order; none for `.`.
@@ -210,4 +241,30 @@ fn number(text: &[u8]) -> Option<u64> {
 
 fn lossy(text: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RecordView;
+
+    #[test]
+    fn tabs_are_found_at_every_place() {
+        for length in 0..40 {
+            for at in 0..length {
+                let mut line = vec![b'\x08'; length];
+                line[at] = b'\t';
+                line[length - 1 - at] = b'\t';
+                let mut expected = vec![at, length - 1 - at];
+                expected.sort_unstable();
+                expected.dedup();
+                let (tabs, count) = RecordView::tabs(&line);
+                assert_eq!(&tabs[..count], expected);
+            }
+            let other: Vec<u8> = (0..length as u8)
+                .map(|byte| byte.wrapping_add(0x80))
+                .collect();
+            assert_eq!(RecordView::tabs(&other).1, 0);
+        }
+        assert_eq!(RecordView::tabs(&[b'\t'; 100]).1, 100);
+    }
 }

@@ -1,50 +1,53 @@
-//! Writes segments: windows, one after the other, as an Arrow IPC file.
+//! Arrow IPC files with checks: what segments and censuses are written as and read from.
 
 use std::io::{self, Write};
+use std::ops::Range;
 use std::sync::Arc;
 
+use arrow_array::RecordBatch;
+use arrow_buffer::Buffer;
+use arrow_ipc::convert::try_fb_to_schema;
+use arrow_ipc::reader::{FileDecoder, read_footer_length};
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
-use arrow_ipc::{CompressionType, MetadataVersion};
+use arrow_ipc::{Block, CompressionType, MetadataVersion, root_as_footer, root_as_message};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use crate::store::batch;
-use crate::store::header::SegmentHeader;
-use crate::store::schema::FIELDS;
-use crate::store::window::Window;
+use crate::store::error::Damage;
 
-/// Keys of the footer: CRC-32 of every batch in hexadecimal digits, and SHA-256 of header and CRCs.
-pub(crate) const CHECKS_KEY: &str = "kumi.segment.crc32";
-pub(crate) const SEAL_KEY: &str = "kumi.segment.seal";
+/// Keys of the footer: CRC-32 of every batch in hexadecimal digits, and SHA-256 of the schema's metadata and CRCs.
+const CHECKS_KEY: &str = "kumi.crc32";
+const SEAL_KEY: &str = "kumi.seal";
 /// Bytes to whose multiples buffers are padded.
 const ALIGNMENT: usize = 8;
+/// Bytes of a column of a batch, unpacked: more is a damaged file.
+const BUFFER_BYTES_MAX: i64 = 1 << 28;
+const MAGIC: &[u8] = b"ARROW1";
+/// What stands at the end: length of the footer and the magic bytes.
+const TAIL: usize = 10;
 
-/// The schema of a segment.
-pub(crate) fn schema(header: &SegmentHeader) -> SchemaRef {
-    Arc::new(Schema::new_with_metadata(FIELDS.clone(), header.metadata()))
-}
-
-/// The digest of what the footer and the header say.
-pub(crate) fn seal(header: &SegmentHeader, checks: &str) -> String {
+/// The digest of what the schema's metadata and the footer say.
+fn seal(schema: &Schema, checks: &str) -> String {
     let mut digest = Sha256::new();
-    digest.update(header.text());
+    for (key, value) in schema.metadata() {
+        digest.update(format!("{key}\t{value}\n"));
+    }
     digest.update(checks);
     let digest = digest.finalize();
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Writes a segment.
-pub(crate) struct SegmentWriter<W: Write> {
-    header: SegmentHeader,
+/// Writes a file.
+pub(crate) struct Output<W: Write> {
     schema: SchemaRef,
     file: FileWriter<Checked<W>>,
     checks: String,
 }
 
-impl<W: Write> SegmentWriter<W> {
-    /// Begins a segment.
-    pub(crate) fn new(output: W, header: SegmentHeader) -> Result<Self, ArrowError> {
-        let schema = schema(&header);
+impl<W: Write> Output<W> {
+    /// Begins a file.
+    pub(crate) fn new(output: W, schema: SchemaRef) -> Result<Self, ArrowError> {
         let options = IpcWriteOptions::try_new(ALIGNMENT, false, MetadataVersion::V5)?
             .try_with_compression(Some(CompressionType::ZSTD))?;
         let output = Checked {
@@ -53,17 +56,20 @@ impl<W: Write> SegmentWriter<W> {
         };
         Ok(Self {
             file: FileWriter::try_new_with_options(output, &schema, options)?,
-            header,
             schema,
             checks: String::new(),
         })
     }
 
-    /// Writes the next window.
-    pub(crate) fn write(&mut self, window: &Window) -> Result<(), ArrowError> {
-        let batch = batch::pack(window, Arc::clone(&self.schema))?;
+    /// The schema.
+    pub(crate) fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// Writes the next batch.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         self.file.get_mut().check.reset();
-        self.file.write(&batch)?;
+        self.file.write(batch)?;
         let check = self.file.get_ref().check.clone().finalize();
         self.checks.push_str(&format!("{check:08x}"));
         Ok(())
@@ -71,7 +77,7 @@ impl<W: Write> SegmentWriter<W> {
 
     /// Writes what stands at the end; returns what was written to.
     pub(crate) fn finish(mut self) -> Result<W, ArrowError> {
-        let seal = seal(&self.header, &self.checks);
+        let seal = seal(&self.schema, &self.checks);
         self.file.write_metadata(CHECKS_KEY, self.checks);
         self.file.write_metadata(SEAL_KEY, seal);
         Ok(self.file.into_inner()?.output)
@@ -94,4 +100,128 @@ impl<W: Write> Write for Checked<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.output.flush()
     }
+}
+
+/// A file that is read in place.
+#[derive(Debug)]
+pub(crate) struct Input {
+    bytes: Buffer,
+    schema: SchemaRef,
+    blocks: Vec<Block>,
+    checks: Vec<u32>,
+}
+
+impl Input {
+    /// Takes the bytes of a file; batches are checked when they are read.
+    pub(crate) fn open(bytes: Bytes) -> Result<Self, Damage> {
+        let bytes = Buffer::from(bytes);
+        let range = footer(&bytes)?;
+        let end = range.start;
+        let footer = root_as_footer(&bytes[range])
+            .map_err(|error| Damage(format!("its footer: {error}")))?;
+        let schema = try_fb_to_schema(footer.schema().ok_or("it has no schema")?)?;
+        let blocks: Vec<Block> = footer.recordBatches().iter().flatten().copied().collect();
+        let value = |key: &str| {
+            let pairs = footer.custom_metadata();
+            let mut pairs = pairs.iter().flatten();
+            let pair = pairs.find(|pair| pair.key() == Some(key));
+            let value = pair.and_then(|pair| pair.value());
+            value.unwrap_or_default().to_owned()
+        };
+        let checks = value(CHECKS_KEY);
+        if value(SEAL_KEY) != seal(&schema, &checks) {
+            return Err("its header does not fit its digest".into());
+        }
+        let checks = parse_checks(&checks)?;
+        if blocks.len() != checks.len() || !blocks.iter().all(|block| lies_before(block, end)) {
+            return Err("a batch lies outside of it".into());
+        }
+        Ok(Self {
+            bytes,
+            schema: Arc::new(schema),
+            blocks,
+            checks,
+        })
+    }
+
+    /// The schema.
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// Number of batches.
+    pub(crate) fn batches(&self) -> usize {
+        self.blocks.len()
+    }
+
+    /// Reads a batch.
+    pub(crate) fn read(&self, at: usize) -> Result<RecordBatch, Damage> {
+        let block = &self.blocks[at];
+        let length = block.metaDataLength() as usize + block.bodyLength() as usize;
+        let bytes = self
+            .bytes
+            .slice_with_length(block.offset() as usize, length);
+        if crc32fast::hash(&bytes) != self.checks[at] {
+            return Err("its bytes do not fit their CRC".into());
+        }
+        check_message(&bytes, block)?;
+        let decoder = FileDecoder::new(Arc::clone(&self.schema), MetadataVersion::V5);
+        let batch = decoder.read_record_batch(block, &bytes)?;
+        batch.ok_or_else(|| "it is no record batch".into())
+    }
+}
+
+/// Where the footer lies.
+fn footer(bytes: &[u8]) -> Result<Range<usize>, Damage> {
+    if !bytes.starts_with(MAGIC) {
+        return Err("it does not begin as an Arrow file".into());
+    }
+    let tail: Option<&[u8; TAIL]> = bytes.last_chunk();
+    let length = read_footer_length(*tail.ok_or("it is too short")?)?;
+    let end = bytes.len() - TAIL;
+    let start = end
+        .checked_sub(length)
+        .filter(|start| *start >= MAGIC.len());
+    Ok(start.ok_or("its footer is longer than the file")?..end)
+}
+
+fn lies_before(block: &Block, end: usize) -> bool {
+    let (offset, meta, body) = (block.offset(), block.metaDataLength(), block.bodyLength());
+    let whole = offset
+        .checked_add(i64::from(meta))
+        .and_then(|sum| sum.checked_add(body));
+    offset >= 0 && meta >= 8 && body >= 0 && whole.is_some_and(|whole| whole <= end as i64)
+}
+
+fn parse_checks(text: &str) -> Result<Vec<u32>, Damage> {
+    let check = |digits: &[u8]| {
+        let digits = std::str::from_utf8(digits).ok();
+        digits.and_then(|digits| u32::from_str_radix(digits, 16).ok())
+    };
+    let checks: Option<Vec<u32>> = text.as_bytes().chunks(8).map(check).collect();
+    checks.ok_or_else(|| "its CRCs are no numbers".into())
+}
+
+/// Checks that the buffers of a batch lie in its body and do not unpack to more than can be.
+fn check_message(bytes: &[u8], block: &Block) -> Result<(), Damage> {
+    let (meta, body) = bytes.split_at(block.metaDataLength() as usize);
+    let skip = if meta.starts_with(&[0xff; 4]) { 8 } else { 4 };
+    let message =
+        root_as_message(&meta[skip..]).map_err(|error| Damage(format!("its header: {error}")))?;
+    let batch = message.header_as_record_batch();
+    let batch = batch.ok_or("it is no record batch")?;
+    for buffer in batch.buffers().iter().flatten() {
+        let (offset, length) = (buffer.offset(), buffer.length());
+        let end = offset.checked_add(length);
+        let inside = offset >= 0 && length >= 0 && end.is_some_and(|end| end <= body.len() as i64);
+        if !inside {
+            return Err("a column lies outside of it".into());
+        }
+        let bytes = &body[offset as usize..];
+        let told = bytes.first_chunk().filter(|_| length >= 8);
+        if length > 0 && told.is_none_or(|told| i64::from_le_bytes(*told) > BUFFER_BYTES_MAX) {
+            return Err("a column unpacks to too much".into());
+        }
+    }
+    Ok(())
 }

@@ -78,15 +78,6 @@ impl SegmentHeader {
         Ok(id)
     }
 
-    /// The text of all of it, for a digest.
-    pub(crate) fn text(&self) -> String {
-        let pairs = self.pairs();
-        pairs
-            .iter()
-            .map(|(key, value)| format!("{key}\t{value}\n"))
-            .collect()
-    }
-
     fn pairs(&self) -> [(&'static str, String); 9] {
         [
             (VERSION_KEY, VERSION.to_owned()),

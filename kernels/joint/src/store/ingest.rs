@@ -9,9 +9,9 @@ use kumi_seq::interval::Interval;
 use crate::error::JointError;
 use crate::near::Near;
 use crate::source::{Source, each, open};
-use crate::store::file::SegmentWriter;
 use crate::store::header::SegmentHeader;
-use crate::store::unpack::tiles;
+use crate::store::segment::SegmentWriter;
+use crate::store::tiles;
 use crate::store::window::Window;
 use crate::track::Track;
 
@@ -97,9 +97,9 @@ pub fn ingest<W: Write>(
         ..IngestStats::default()
     };
     let length = header.window;
-    let mut writer = SegmentWriter::new(output, header).map_err(arrow)?;
+    let mut writer = SegmentWriter::new(output, &header).map_err(arrow)?;
     each(&mut sources, |source| source.enter(region, contigs))?;
-    for tile in tiles(region, length) {
+    for tile in tiles::all(region, length) {
         let near = Near::new(reference, tile);
         each(&mut sources, |source| source.advance(tile, &near))?;
         let tracks: Vec<&Track> = sources.iter().map(|source| &source.track).collect();

@@ -92,6 +92,10 @@ impl Hasher for Multiply {
         self.add(value.into());
     }
 
+    fn write_u64(&mut self, value: u64) {
+        self.add(value);
+    }
+
     fn write_usize(&mut self, value: usize) {
         self.add(value as u64);
     }

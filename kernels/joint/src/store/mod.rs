@@ -6,10 +6,10 @@
 mod batch;
 mod cohort;
 mod column;
-mod error;
+pub(crate) mod error;
 mod expect;
-mod file;
-mod header;
+pub(crate) mod file;
+pub(crate) mod header;
 mod ingest;
 mod intern;
 mod pack;
@@ -17,6 +17,7 @@ mod purge;
 mod row;
 mod schema;
 mod segment;
+mod tiles;
 mod unpack;
 mod window;
 

@@ -50,8 +50,7 @@ impl Packer {
         let (start, end) = (self.window.start, self.window.end);
         self.bare.clear();
         let mut calls = 0;
-        let overlapping = |call: &&Call| call.start < end && call.end > start;
-        for call in track.calls().iter().filter(overlapping) {
+        for call in track.calls_in(start, end) {
             let (from, to) = record(call.position, call.end, (start, end));
             let bare = from < to && track.is_uncovered(from, to);
             if bare {

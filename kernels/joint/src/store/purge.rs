@@ -6,9 +6,8 @@ use std::io::Write;
 use kumi_seq::contig::ContigId;
 
 use crate::store::error::SegmentError;
-use crate::store::file::SegmentWriter;
-use crate::store::segment::Segment;
-use crate::store::unpack::tiles;
+use crate::store::segment::{Segment, SegmentWriter};
+use crate::store::tiles;
 use crate::store::window::Window;
 use crate::track::Track;
 
@@ -35,8 +34,8 @@ pub fn purge<W: Write>(
         });
     }
     let region = header.interval(ContigId(0));
-    let tiles = tiles(region, header.window);
-    let mut writer = SegmentWriter::new(output, header)?;
+    let tiles = tiles::all(region, header.window);
+    let mut writer = SegmentWriter::new(output, &header)?;
     for (at, tile) in tiles.enumerate() {
         let tracks = segment.tracks(at, &keep)?;
         let kept = tracks.iter().zip(&keep).filter(|(_, keep)| **keep);

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use kumi_seq::interval::Interval;
 use rayon::prelude::*;
 
 use crate::evidence::{Block, Call, Numbers, genotypes};
@@ -267,22 +266,4 @@ impl Reader<'_> {
         }
         Ok(pl)
     }
-}
-
-/// The windows that tile a region: multiples of `length` and the region's ends.
-pub(crate) fn tiles(region: Interval, length: u32) -> impl Iterator<Item = Interval> {
-    let mut start = region.start;
-    std::iter::from_fn(move || {
-        if start >= region.end {
-            return None;
-        }
-        let end = (start / length + 1).saturating_mul(length).min(region.end);
-        let tile = Interval {
-            start,
-            end,
-            ..region
-        };
-        start = end;
-        Some(tile)
-    })
 }

@@ -1,5 +1,6 @@
 //! Joint genotyping seen from outside.
 
+mod census;
 mod cohort;
 mod dialects;
 mod golden;

@@ -33,7 +33,7 @@ pub(crate) fn bytes(
     done.expect("ingested").0
 }
 
-fn open(name: &str, bytes: &[u8]) -> Segment {
+pub(crate) fn open(name: &str, bytes: &[u8]) -> Segment {
     let segment = Segment::open(name, Bytes::from(bytes.to_vec())).expect("a segment");
     segment.verify().expect("nothing is damaged");
     segment
@@ -76,15 +76,15 @@ fn cut(length: u32, cuts: &[u32]) -> Vec<Interval> {
     ends.windows(2).map(part).collect()
 }
 
-struct Cohort {
+pub(crate) struct Cohort {
     _folder: tempfile::TempDir,
-    reference: InMemory,
-    paths: Vec<PathBuf>,
+    pub(crate) reference: InMemory,
+    pub(crate) paths: Vec<PathBuf>,
     length: u32,
 }
 
 impl Cohort {
-    fn new(bases: &str, samples: &[Sample]) -> Self {
+    pub(crate) fn new(bases: &str, samples: &[Sample]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let reference = cohort::reference(&BTreeMap::from([("c".to_owned(), bases.to_owned())]));
         let path = |(number, sample): (usize, &Sample)| {
@@ -115,7 +115,7 @@ impl Cohort {
     }
 }
 
-fn name(number: usize) -> String {
+pub(crate) fn name(number: usize) -> String {
     format!("subject-{number}")
 }
 
@@ -128,7 +128,7 @@ fn write(folder: &Path, number: usize, name: &str, text: &str, reference: &InMem
     }
 }
 
-const BASES: &str = "[ACG]{40}(ACAC){1,8}[ACGT]{260}(AC){20}[ACGT]{40}";
+pub(crate) const BASES: &str = "[ACG]{40}(ACAC){1,8}[ACGT]{260}(AC){20}[ACGT]{40}";
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]

@@ -1,0 +1,26 @@
+//! Why a census cannot be used.
+
+/// Why a census cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CensusError {
+    /// It is of another region, or made with another limit.
+    #[error("the censuses are not of the same region and limit")]
+    Other,
+    /// A number is too great.
+    #[error("a census counts at most 2^32 - 1 samples")]
+    TooMany,
+    /// More would be taken away than was added.
+    #[error("these samples were never added to the census")]
+    NeverAdded,
+    /// It is not what it was when it was written, or never was a census of this version.
+    #[error("census {name} is damaged: {what}")]
+    Damaged {
+        /// The census.
+        name: String,
+        /// How one can tell.
+        what: String,
+    },
+    /// It cannot be written.
+    #[error("a census cannot be written")]
+    Arrow(#[from] arrow_schema::ArrowError),
+}
