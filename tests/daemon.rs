@@ -40,9 +40,14 @@ impl Process {
         let _ = self.child.wait();
     }
 
+    /// Sends a signal (`STOP`, `CONT`).
+    pub(crate) fn signal(&self, signal: &str) {
+        ok(Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]));
+    }
+
     /// Sends a signal (`TERM`, `INT`) and waits for the end.
     pub(crate) fn stop(&mut self, signal: &str) -> ExitStatus {
-        ok(Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]));
+        self.signal(signal);
         until("the end of a process", || {
             self.child.try_wait().expect("a child")
         })

@@ -20,6 +20,7 @@ mod latency;
 mod layers;
 mod lengths;
 mod metrics;
+mod network;
 mod ploidy;
 mod qc;
 mod run;
