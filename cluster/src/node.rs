@@ -1,7 +1,8 @@
-//! The node: a handle for the async world around a replica that runs on a thread of its own.
+//! The node: a handle around a replica and the loop that feeds it.
 //!
-//! Writes to disk block, so the replica never runs on the async runtime. Everything reaches it
-//! through one queue; queues are bounded by permits that travel with what waits in them.
+//! Writes to disk block, so the loop has a thread of its own, unless its environment says
+//! otherwise. Everything reaches it through one queue; queues are bounded by permits that travel
+//! with what waits in them.
 
 use std::any::Any;
 use std::sync::Arc;

@@ -18,12 +18,13 @@ pub struct Applied {
     pub outcome: Outcome,
 }
 
-/// Sees what a replica applies: for the checkers of a simulation, and to plant the faults they must find.
+/// Sees what a replica applies: for the checkers of a simulation.
 pub trait Witness: Send + Sync {
-    /// What is applied instead of the command at `index`: the command itself, unless a fault is planted.
-    fn before(&mut self, state: &State, index: u64, command: Command) -> Vec<Command>;
+    /// What is applied instead of a command: the fault that a simulation plants to see it found.
+    #[cfg(feature = "plant")]
+    fn distort(&mut self, state: &State, command: Command) -> Vec<Command>;
 
-    /// What came of it.
+    /// A command was applied, and what came of it.
     fn after(&mut self, state: &State, index: u64, command: &Command, outcome: &Outcome);
 
     /// The state was replaced by a snapshot's.
@@ -61,17 +62,25 @@ impl Machine {
         &self.state
     }
 
-    /// Applies what the witness makes of a command; the last outcome counts.
-    fn apply_watched(&mut self, index: u64, command: Command) -> Outcome {
-        let Some(witness) = &mut self.witness else {
-            return self.state.apply(index, &command);
-        };
-        let mut last = Outcome::TermBegun;
-        for command in witness.before(&self.state, index, command) {
-            last = self.state.apply(index, &command);
-            witness.after(&self.state, index, &command, &last);
+    fn apply_watched(&mut self, index: u64, command: &Command) -> Outcome {
+        let outcome = self.state.apply(index, command);
+        if let Some(witness) = &mut self.witness {
+            witness.after(&self.state, index, command, &outcome);
         }
-        last
+        outcome
+    }
+
+    /// Applies what a planted fault makes of a command; the last outcome counts.
+    #[cfg(feature = "plant")]
+    fn apply_distorted(&mut self, index: u64, command: Command) -> Outcome {
+        let commands = match &mut self.witness {
+            Some(witness) => witness.distort(&self.state, command),
+            None => vec![command],
+        };
+        let outcomes = commands
+            .iter()
+            .map(|command| self.apply_watched(index, command));
+        outcomes.last().expect("a fault leaves something to apply")
     }
 }
 
@@ -87,7 +96,10 @@ impl StateMachine for Machine {
         });
         Applied {
             revision: index,
-            outcome: self.apply_watched(index, command),
+            #[cfg(feature = "plant")]
+            outcome: self.apply_distorted(index, command),
+            #[cfg(not(feature = "plant"))]
+            outcome: self.apply_watched(index, &command),
         }
     }
 

@@ -30,7 +30,8 @@ impl Control {
     }
 
     /// Whether the task was asked to split.
-    pub(crate) fn should_split(&self) -> bool {
+    #[must_use]
+    pub fn should_split(&self) -> bool {
         self.split.load(Ordering::Relaxed)
     }
 

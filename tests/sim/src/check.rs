@@ -1,6 +1,6 @@
 //! What must hold in every run, by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use kumi_proto::v1::{Command, FinishedTask, TaskId, command, finished_task};
@@ -41,7 +41,11 @@ pub fn wasted(seen: &Seen) -> usize {
     let counted = counted
         .flatten()
         .filter(|settlement| settlement.verdict != Verdict::Refused);
-    seen.begun.len().saturating_sub(counted.count())
+    let counted: BTreeSet<u64> = counted.map(|settlement| settlement.attempt).collect();
+    let begun = seen.begun.iter();
+    begun
+        .filter(|(attempt, _)| !counted.contains(attempt))
+        .count()
 }
 
 /// Looks at a run that has ended.
@@ -89,8 +93,11 @@ fn nodes_come_back(seen: &Seen) -> impl Iterator<Item = Violation> + '_ {
     let honest = seen
         .ended
         .iter()
-        .filter(|(node, why)| !seen.rotten.contains(node) && !why.contains("no storage space"));
-    honest.map(|(node, why)| violation("nodes-come-back", format!("scheduler-{node}: {why}")))
+        .filter(|end| !seen.rotten.contains(&end.node) && !end.disk_full);
+    honest.map(|end| {
+        let what = format!("scheduler-{} at {} ms: {}", end.node, end.at_ms, end.why);
+        violation("nodes-come-back", what)
+    })
 }
 
 fn violation(checker: &'static str, what: impl fmt::Display) -> Violation {

@@ -28,8 +28,30 @@ struct Platter {
     /// Which process it is mounted in; those before it write no more.
     life: u64,
     full: bool,
-    /// It says that it synced, and did not (a planted fault).
-    lies: bool,
+    /// It refused something in this life because it was full.
+    refused: bool,
+    fault: Option<DiskFault>,
+    /// What was there before the last sync.
+    before_sync: Vec<u8>,
+}
+
+/// What is wrong with a disk: planted faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskFault {
+    /// It says that it synced, and never does.
+    NeverSyncs,
+    /// What it synced last is lost with the power.
+    LosesLastSync,
+}
+
+impl Platter {
+    fn room(&mut self) -> io::Result<()> {
+        self.refused |= self.full;
+        if self.full {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
 }
 
 /// The disk of one node. Clones share it.
@@ -37,11 +59,11 @@ struct Platter {
 pub struct Disk(Arc<Mutex<Platter>>);
 
 impl Disk {
-    /// An empty disk; one that `lies` never syncs.
+    /// An empty disk.
     #[must_use]
-    pub fn new(lies: bool) -> Self {
+    pub fn new(fault: Option<DiskFault>) -> Self {
         let disk = Self::default();
-        disk.platter().lies = lies;
+        disk.platter().fault = fault;
         disk
     }
 
@@ -54,6 +76,7 @@ impl Disk {
     pub fn mount(&self) -> Mounted {
         let mut platter = self.platter();
         platter.life += 1;
+        platter.refused = false;
         Mounted {
             disk: self.clone(),
             life: platter.life,
@@ -64,6 +87,10 @@ impl Disk {
     pub fn lose_power(&self, random: &mut Random) {
         let mut platter = self.platter();
         platter.life += 1;
+        if platter.fault == Some(DiskFault::LosesLastSync) {
+            platter.unsynced.clear();
+            platter.durable = std::mem::take(&mut platter.before_sync);
+        }
         for change in std::mem::take(&mut platter.unsynced) {
             match (random.below(3), change) {
                 (0, _) => {}
@@ -82,6 +109,12 @@ impl Disk {
     /// The process dies, the machine does not: nothing is lost.
     pub fn lose_process(&self) {
         self.platter().life += 1;
+    }
+
+    /// Whether it was full when the process that uses it last wanted to write.
+    #[must_use]
+    pub fn has_refused(&self) -> bool {
+        self.platter().refused
     }
 
     /// From now on it takes no more, or takes it again.
@@ -148,10 +181,8 @@ impl Mounted {
 
     fn change(&self, change: Change) -> io::Result<()> {
         let mut platter = self.platter()?;
-        if platter.full {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
         let platter = &mut *platter;
+        platter.room()?;
         apply(&mut platter.current, &change);
         platter.unsynced.push(change);
         Ok(())
@@ -178,13 +209,13 @@ impl StorageBackend for Mounted {
 
     fn sync_data(&self) -> io::Result<()> {
         let mut platter = self.platter()?;
-        if platter.full {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        if platter.lies {
-            return Ok(());
-        }
         let platter = &mut *platter;
+        platter.room()?;
+        match platter.fault {
+            Some(DiskFault::NeverSyncs) => return Ok(()),
+            Some(DiskFault::LosesLastSync) => platter.before_sync = platter.durable.clone(),
+            None => {}
+        }
         for change in platter.unsynced.drain(..) {
             apply(&mut platter.durable, &change);
         }

@@ -27,6 +27,19 @@ pub struct First {
     pub at_ms: u64,
 }
 
+/// A node that did not run, or ended by itself.
+#[derive(Clone, Debug)]
+pub struct End {
+    /// The node.
+    pub node: u64,
+    /// When, virtual milliseconds.
+    pub at_ms: u64,
+    /// Whether its disk was full.
+    pub disk_full: bool,
+    /// Why, in its words.
+    pub why: String,
+}
+
 /// A call of a client on the register that the clients share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -56,8 +69,8 @@ pub struct Seen {
     pub differences: Vec<String>,
     /// How many commands each life of each node applied at an index.
     pub applied: BTreeMap<u64, BTreeMap<(u64, u64), u32>>,
-    /// Nodes that did not run or ended by themselves, and why.
-    pub ended: Vec<(u64, String)>,
+    /// Nodes that did not run or ended by themselves.
+    pub ended: Vec<End>,
     /// Nodes whose disk rotted.
     pub rotten: BTreeSet<u64>,
     /// Attempts that a worker began: number and task.

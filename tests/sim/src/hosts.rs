@@ -19,7 +19,7 @@ use crate::check::ATTEMPT;
 use crate::cohort::BAD;
 use crate::disk::Disk;
 use crate::faults::{Size, scheduler, worker};
-use crate::history::{History, now_ms};
+use crate::history::{End, History, now_ms};
 use crate::network::{PORT, dial, listen};
 use crate::plant::{Plant, Planted};
 use crate::random::Random;
@@ -55,7 +55,12 @@ impl Scheduler {
             if let Err(error) = self.live(size, &history).await {
                 let (node, why) = (self.node, chain(error.as_ref()));
                 history.tell(format_args!("scheduler-{node} does not run: {why}"));
-                history.seen().ended.push((node, why));
+                history.seen().ended.push(End {
+                    node,
+                    at_ms: now_ms(),
+                    disk_full: self.disk.has_refused(),
+                    why,
+                });
             }
             tokio::time::sleep(RESTART).await;
         }
@@ -99,6 +104,7 @@ impl Scheduler {
         own.snapshot_every = 15;
         own.lease = Span::from_ms(LEASE_MS);
         own.report_in = Span::from_ms(250);
+        own.split_after = Span::from_ms(1_000);
         config
     }
 }
@@ -172,6 +178,11 @@ impl Run for Pretender {
                 if let Err(fault) = attempt.control.check() {
                     return (attempt.ended)(failed(fault.to_failure()));
                 }
+                if attempt.control.should_split()
+                    && let Some(part) = first_bin(&spec)
+                {
+                    return (attempt.ended)(done(&spec, number, part));
+                }
             }
             (attempt.ended)(if is_bad(&spec) {
                 failed(v1::Failure {
@@ -184,7 +195,7 @@ impl Run for Pretender {
                     message: "told to fail".to_owned(),
                 })
             } else {
-                done(&spec, number)
+                done(&spec, number, 0)
             });
         });
     }
@@ -201,15 +212,32 @@ fn failed(failure: v1::Failure) -> Execution {
     }
 }
 
-/// What a task would have published: a function of its key, but for the count that tells the attempt.
-fn done(spec: &v1::Spec, attempt: u64) -> Execution {
+/// How many bases the first bin of a call task has, when that is not all.
+fn first_bin(spec: &v1::Spec) -> Option<u64> {
+    let Some(v1::spec::Kind::Call(call)) = &spec.kind else {
+        return None;
+    };
+    let first = call.regions.first()?;
+    let bin = u64::from(call.bin_bases.max(1));
+    let bases = first.end.min((first.start / bin + 1) * bin) - first.start;
+    let all: u64 = call.regions.iter().map(|r| r.end - r.start).sum();
+    (bases < all).then_some(bases)
+}
+
+/// What a task, or the part of one, would have published: a function of its key, but for the count that tells the
+/// attempt.
+fn done(spec: &v1::Spec, attempt: u64, part_bases: u64) -> Execution {
     let file = v1::File {
         name: "result.kidx".to_owned(),
         size: 1,
         sha256: spec.key.clone(),
     };
     let manifest = v1::Manifest {
-        directory: spec.directory.clone(),
+        directory: if part_bases > 0 {
+            format!("{}-{part_bases}", spec.directory)
+        } else {
+            spec.directory.clone()
+        },
         files: vec![file],
         counts: [(ATTEMPT.to_owned(), attempt)].into(),
         ..v1::Manifest::default()
@@ -217,8 +245,8 @@ fn done(spec: &v1::Spec, attempt: u64) -> Execution {
     Execution {
         result: TaskResult::Done(Done {
             manifest,
-            bin_milliseconds: bins(spec),
-            ..Done::default()
+            bin_milliseconds: if part_bases > 0 { vec![10] } else { bins(spec) },
+            part_bases,
         }),
         core_milliseconds: 1,
     }

@@ -15,7 +15,7 @@ struct Args {
     /// The first seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Plant a fault in the product: skip-fsync, accept-fenced, forget-lease or apply-twice.
+    /// Plant a fault in the product: skip-fsync, lose-last-sync, accept-fenced, forget-lease or apply-twice.
     #[arg(long)]
     plant: Option<Plant>,
     /// Print what happened.

@@ -5,11 +5,15 @@ use std::str::FromStr;
 use kumi_proto::v1::{Command, Expire, command};
 use kumi_scheduler::State;
 
+use crate::disk::DiskFault;
+
 /// A planted fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plant {
     /// Disks say that they synced, and did not.
     SkipFsync,
+    /// Disks lose what they synced last when the power fails: a node comes back whole, and has forgotten.
+    LoseLastSync,
     /// A result of an attempt that is no longer current is taken for the current one's.
     AcceptFenced,
     /// A new leader forgets who held leases: it gives their tasks away at once.
@@ -20,18 +24,30 @@ pub enum Plant {
 
 impl Plant {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::SkipFsync,
+        Self::LoseLastSync,
         Self::AcceptFenced,
         Self::ForgetLease,
         Self::ApplyTwice,
     ];
+
+    /// What it does to disks.
+    #[must_use]
+    pub fn disk_fault(self) -> Option<DiskFault> {
+        match self {
+            Self::SkipFsync => Some(DiskFault::NeverSyncs),
+            Self::LoseLastSync => Some(DiskFault::LosesLastSync),
+            Self::AcceptFenced | Self::ForgetLease | Self::ApplyTwice => None,
+        }
+    }
 
     /// Its name on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::SkipFsync => "skip-fsync",
+            Self::LoseLastSync => "lose-last-sync",
             Self::AcceptFenced => "accept-fenced",
             Self::ForgetLease => "forget-lease",
             Self::ApplyTwice => "apply-twice",

@@ -113,7 +113,7 @@ impl World<'_> {
         let schedulers: Vec<_> = (1..=size.schedulers)
             .map(|node| Scheduler {
                 node,
-                disk: Disk::new(plant == Some(Plant::SkipFsync)),
+                disk: Disk::new(plant.and_then(Plant::disk_fault)),
                 skew_ms: Arc::default(),
                 plant,
             })
@@ -168,13 +168,14 @@ impl World<'_> {
             Fault::Slow(a, b, ms) => {
                 sim.set_link_max_message_latency(a, b, Duration::from_millis(ms));
             }
+            // The disk first: nothing that is dropped with the process may still be written.
             Fault::Kill(host) => {
-                sim.crash(host.as_str());
                 self.disk_of(&host, |disk, _| disk.lose_process());
+                self.sim.crash(host.as_str());
             }
             Fault::PowerOff(host) => {
-                sim.crash(host.as_str());
                 self.disk_of(&host, Disk::lose_power);
+                self.sim.crash(host.as_str());
             }
             Fault::Start(host) => {
                 if !sim.is_host_running(host.as_str()) {

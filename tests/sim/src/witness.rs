@@ -33,7 +33,7 @@ impl Eyes {
 }
 
 impl Witness for Eyes {
-    fn before(&mut self, state: &State, _index: u64, command: Command) -> Vec<Command> {
+    fn distort(&mut self, state: &State, command: Command) -> Vec<Command> {
         self.planted.distort(state, command)
     }
 

@@ -98,6 +98,11 @@ fn a_skipped_fsync_is_found() {
 }
 
 #[test]
+fn a_lost_sync_is_found() {
+    found_by(Plant::LoseLastSync, "nodes-come-back");
+}
+
+#[test]
 fn an_accepted_result_of_a_fenced_attempt_is_found() {
     found_by(Plant::AcceptFenced, "fencing");
 }
