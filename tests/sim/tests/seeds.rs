@@ -66,8 +66,6 @@ fn nothing_is_computed_twice_when_a_scheduler_dies() {
     }
 }
 
-// tokio draws the order in which it wakes the readers of a `watch`; only with this is the draw seeded.
-#[cfg(tokio_unstable)]
 #[test]
 fn equal_seeds_are_equal_runs() {
     for seed in [4, 5, 8, 14, 20] {
