@@ -123,12 +123,12 @@ fn varint(out: &mut Vec<u8>, mut value: usize) {
     out.push(value as u8);
 }
 
-/// Bytes of a sample's number.
+/// Bytes of a sample's number: as many as the number of samples itself takes.
 fn number_bytes(samples: usize) -> usize {
     match samples {
-        0..=0x100 => 1,
-        0x101..=0x1_0000 => 2,
-        0x1_0001..=0x100_0000 => 3,
+        0..=0xff => 1,
+        0x100..=0xffff => 2,
+        0x1_0000..=0xff_ffff => 3,
         _ => 4,
     }
 }
@@ -246,6 +246,7 @@ mod tests {
         varint(&mut out, 300);
         assert_eq!(out, [0xac, 2]);
         assert_eq!(packed([1, 2, 3].into_iter()), [0b11_10_01]);
-        assert_eq!([256, 257, 70_000].map(number_bytes), [1, 2, 3]);
+        let cohorts = [255, 256, 65_535, 65_536, 16_777_215, 16_777_216];
+        assert_eq!(cohorts.map(number_bytes), [1, 2, 2, 3, 3, 4]);
     }
 }
