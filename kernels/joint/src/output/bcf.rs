@@ -11,7 +11,7 @@ use kumi_formats::vcf::Record;
 use crate::evidence::diploid;
 use crate::genotype::{Evidence, Genotyped, Sample};
 use crate::header::Keys;
-use crate::output::Called;
+use crate::output::{Called, share};
 use crate::params::Params;
 use crate::project::{NoCall, Projected};
 
@@ -28,6 +28,8 @@ const LIKELIHOOD_MAX: u32 = 120;
 
 const MISSING: i32 = i32::MIN;
 const END: i32 = i32::MIN + 1;
+/// Bits of a missing float.
+const FLOAT_MISSING: u32 = 0x7f80_0001;
 const INT8: u8 = 1;
 const INT16: u8 = 2;
 const INT32: u8 = 3;
@@ -69,8 +71,8 @@ fn shared(called: &Called<'_>, keys: &Keys, params: &Params, formats: u32) -> Ve
     numbers(&mut out, &[if low { keys.low_quality } else { keys.pass }]);
     let total: u32 = genotyped.copies.iter().sum();
     let copies: Vec<i32> = genotyped.copies[1..].iter().map(|&n| n as i32).collect();
-    let share = |copies: &u32| f64::from(*copies) / f64::from(total);
-    let shares: Vec<f64> = genotyped.copies[1..].iter().map(share).collect();
+    let shares = genotyped.copies[1..].iter();
+    let shares: Vec<Option<f64>> = shares.map(|&copies| share(copies, total)).collect();
     numbers(&mut out, &[keys.ac]);
     numbers(&mut out, &copies);
     numbers(&mut out, &[keys.af]);
@@ -82,7 +84,7 @@ fn shared(called: &Called<'_>, keys: &Keys, params: &Params, formats: u32) -> Ve
     for (key, value) in [(keys.excess_het, excess), (keys.inbreeding, inbreeding)] {
         if let Some(value) = value {
             numbers(&mut out, &[key]);
-            floats(&mut out, &[value]);
+            floats(&mut out, &[Some(value)]);
         }
     }
     out
@@ -300,10 +302,11 @@ fn put(out: &mut Vec<u8>, kind: u8, values: &[i32]) {
     }
 }
 
-fn floats(out: &mut Vec<u8>, values: &[f64]) {
+fn floats(out: &mut Vec<u8>, values: &[Option<f64>]) {
     descriptor(out, values.len(), FLOAT);
     for value in values {
-        out.extend_from_slice(&(*value as f32).to_le_bytes());
+        let bits = value.map_or(FLOAT_MISSING, |value| (value as f32).to_bits());
+        out.extend_from_slice(&bits.to_le_bytes());
     }
 }
 
@@ -324,7 +327,7 @@ fn descriptor(out: &mut Vec<u8>, length: usize, kind: u8) {
 
 #[cfg(test)]
 mod tests {
-    use super::{END, MISSING, fits, numbers, step};
+    use super::{END, MISSING, fits, floats, numbers, step};
 
     #[test]
     fn reads_look_like_their_genotype() {
@@ -348,6 +351,13 @@ mod tests {
         assert_eq!(coded(&[70_000, END])[..5], [0x23, 0x70, 0x11, 0x01, 0]);
         let long = vec![1; 20];
         assert_eq!(coded(&long)[..4], [0xf1, 0x11, 20, 1]);
+    }
+
+    #[test]
+    fn a_missing_float_is_no_nan_of_the_machine() {
+        let mut out = Vec::new();
+        floats(&mut out, &[Some(0.5), None]);
+        assert_eq!(out, [0x25, 0, 0, 0, 0x3f, 1, 0, 0x80, 0x7f]);
     }
 
     #[test]

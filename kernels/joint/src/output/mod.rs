@@ -51,6 +51,11 @@ impl Called<'_> {
     }
 }
 
+/// AF of an allele; `None` where nobody is called.
+fn share(copies: u32, total: u32) -> Option<f64> {
+    (total > 0).then(|| f64::from(copies) / f64::from(total))
+}
+
 /// Why a sample has no genotype, or what is doubtful about it, as FT.
 fn reason(no_call: Option<NoCall>, conflict: bool) -> Option<&'static str> {
     match no_call {

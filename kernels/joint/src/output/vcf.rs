@@ -6,7 +6,7 @@ use kumi_formats::vcf::Record;
 
 use crate::genotype::{Evidence, Sample};
 use crate::output::decimal::{decimal, list, number};
-use crate::output::{Called, reason};
+use crate::output::{Called, reason, share};
 use crate::params::Params;
 use crate::project::block_depths;
 
@@ -66,7 +66,7 @@ fn info(line: &mut Vec<u8>, called: &Called<'_>) {
     line.extend_from_slice(b";AF=");
     for (at, copies) in alternative.iter().enumerate() {
         let comma = if at == 0 { "" } else { "," };
-        let share = decimal(f64::from(*copies) / f64::from(total), 6);
+        let share = share(*copies, total).map_or(".".to_owned(), |share| decimal(share, 6));
         let _ = write!(line, "{comma}{share}");
     }
     let _ = write!(line, ";AN={total};NS={}", called.site.called);
