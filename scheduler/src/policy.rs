@@ -11,7 +11,7 @@ use kumi_proto::v1::Stage;
 
 use crate::cohort::Cohort;
 use crate::grid::Cell;
-pub use crate::policy::split::{Watch, split};
+pub use crate::policy::split::{Watch, running_calls, split};
 use crate::state::{State, Worker};
 
 /// What a worker has free.

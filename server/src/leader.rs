@@ -12,6 +12,7 @@ use kumi_scheduler::policy;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use crate::ages::Ages;
 use crate::control::Control;
 use crate::dispatch;
 use crate::limits;
@@ -107,8 +108,11 @@ async fn watch_shards(control: &Control) {
     let every_ms = control.split_after.ms().min(limits::SPLIT_CHECK_MS_MAX);
     let mut checks = tokio::time::interval(Duration::from_millis(every_ms));
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ages = Ages::default();
     loop {
         checks.tick().await;
+        let calls = control.local(|state, _| policy::running_calls(state));
+        ages.see(control.clock.steady_ms(), calls);
         let (offers, asked) = {
             let roster = control.roster();
             (roster.offers(), roster.soft.asked())
@@ -117,7 +121,7 @@ async fn watch_shards(control: &Control) {
             continue;
         }
         let watch = policy::Watch {
-            now_ms: control.clock.unix_ms(),
+            age_ms: &|attempt| ages.of(attempt),
             after_ms: control.split_after.ms(),
             offers: &offers,
             was_asked: &|attempt| asked.contains(&attempt),

@@ -6,6 +6,7 @@
 //!
 //! This crate never decides what runs next and never reads a genome.
 
+mod ages;
 mod clock;
 pub mod config;
 mod control;

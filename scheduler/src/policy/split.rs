@@ -12,14 +12,22 @@ use crate::state::{Lease, State};
 
 /// What the leader knows besides the state.
 pub struct Watch<'a> {
-    /// Unix milliseconds.
-    pub now_ms: u64,
+    /// For how many milliseconds the leader has seen an attempt run.
+    pub age_ms: &'a dyn Fn(u64) -> u64,
     /// How long a task runs at least before it is split.
     pub after_ms: u64,
     /// What connected workers have free.
     pub offers: &'a [Offer],
     /// Whether an attempt was asked to split before.
     pub was_asked: &'a dyn Fn(u64) -> bool,
+}
+
+/// The current attempts at call tasks.
+#[must_use]
+pub fn running_calls(state: &State) -> Vec<u64> {
+    let leases = state.leases.iter();
+    let calls = leases.filter(|(_, lease)| lease.cell.stage == Stage::Call);
+    calls.map(|(attempt, _)| *attempt).collect()
 }
 
 /// Attempts at call tasks that run three times as long as was expected, those that run the longest first, while workers
@@ -37,25 +45,27 @@ pub fn split(state: &State, watch: &Watch<'_>) -> Vec<(WorkerId, u64)> {
     // Each leaves all but one of its pieces to others.
     let wanted = cores.div_ceil(SPLIT_PIECES_MAX - 1) as usize;
     let room = wanted.saturating_sub(asked.len());
+    if room == 0 {
+        return Vec::new();
+    }
     let row_of = |lease: &Lease| (lease.cohort, lease.cell.row);
     let mut promised: BTreeMap<(u64, u32), usize> = BTreeMap::new();
     for (_, lease) in &asked {
         *promised.entry(row_of(lease)).or_default() += 1;
     }
-    let elapsed_ms = |lease: &Lease| watch.now_ms.saturating_sub(lease.started_ms);
+    let is_old = |attempt: &u64| (watch.age_ms)(*attempt) > watch.after_ms;
     let late = others
         .into_iter()
-        .filter(|(_, lease)| lease.cell.stage == Stage::Call && elapsed_ms(lease) > watch.after_ms);
-    let mut late: Vec<(&u64, &Lease)> = late.collect();
-    late.sort_by_key(|(attempt, lease)| (lease.started_ms, **attempt));
-    late.truncate(SPLIT_CANDIDATES_MAX);
-    late.retain(|(_, lease)| {
+        .filter(|(attempt, lease)| lease.cell.stage == Stage::Call && is_old(attempt));
+    // Attempts are numbered in the order in which they began.
+    let mut late: Vec<(&u64, &Lease)> = late.take(SPLIT_CANDIDATES_MAX).collect();
+    late.retain(|(attempt, lease)| {
         let cohort = &state.cohorts[&lease.cohort];
         let promised = promised.entry(row_of(lease)).or_default();
         let expected_ms = state.expected_ms(cohort, lease.cell);
         let splits = expected_ms
-            .is_some_and(|ms| elapsed_ms(lease) > SPLIT_FACTOR.saturating_mul(ms))
-            && cohort.spare(lease.cell.row).count() > *promised
+            .is_some_and(|ms| (watch.age_ms)(**attempt) > SPLIT_FACTOR.saturating_mul(ms))
+            && cohort.spare(lease.cell.row).count() >= (*promised + 1) * SPLIT_PIECES_MAX as usize
             && idle
                 .iter()
                 .any(|offer| could_take(state, offer, cohort, lease));

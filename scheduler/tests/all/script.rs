@@ -69,6 +69,8 @@ struct Script {
     workers: BTreeMap<String, u64>,
     /// Everything ever granted, by attempt, with the worker that got it.
     starts: BTreeMap<u64, (u64, v1::Start)>,
+    /// When it was.
+    granted_ms: BTreeMap<u64, u64>,
 }
 
 /// `key=value` words of a command, and the others.
@@ -251,7 +253,7 @@ impl Script {
         });
         let asked = words.list("asked");
         let watch = policy::Watch {
-            now_ms: self.now_ms,
+            age_ms: &|attempt| self.now_ms - self.granted_ms[&attempt],
             after_ms: words.number("after", 0),
             offers: &offers.collect::<Vec<_>>(),
             was_asked: &|attempt| asked.contains(&attempt.to_string()),
@@ -294,6 +296,7 @@ impl Script {
             Outcome::Granted(starts) => {
                 for start in &starts {
                     self.starts.insert(start.attempt, (worker, start.clone()));
+                    self.granted_ms.insert(start.attempt, self.now_ms);
                 }
                 starts
             }
