@@ -13,6 +13,8 @@ use crate::plan::region::{self, Costs, Starts, Step};
 /// A cut is kept until its largest shard is expected to cost more than this of the mean, in hundredths.
 const IMBALANCE_PERCENT: u128 = 125;
 const NS_PER_MS: u128 = 1_000_000;
+/// Reported of a bin of which the sample has no copy: what others will cost there is not known by it.
+const NOT_MEASURED: u32 = u32::MAX;
 
 /// What was measured in a bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,21 +69,26 @@ impl Profiles {
 
 impl Profile {
     /// Takes in what the bins that some regions touch have taken, in milliseconds; nothing where that is not one
-    /// number a bin.
+    /// number a bin. `whole` is what is touched of these bins, and perhaps of others, when a sample is called.
     pub(crate) fn measure(
         &mut self,
         touched: &[(usize, u64)],
+        whole: &[(usize, u64)],
         milliseconds: &[u32],
-        bins: &Bins<'_>,
     ) {
         if touched.len() != milliseconds.len() {
             return;
         }
-        for ((bin, bases), milliseconds) in touched.iter().zip(milliseconds) {
-            let bin = &mut self.bins[*bin];
+        let whole: BTreeMap<usize, u64> = whole.iter().copied().collect();
+        for ((number, bases), milliseconds) in touched.iter().zip(milliseconds) {
+            if *milliseconds == NOT_MEASURED {
+                continue;
+            }
+            let bin = &mut self.bins[*number];
             bin.milliseconds += u64::from(*milliseconds);
             bin.bases += bases;
-            if bin.bases >= BIN_SAMPLES_MAX * bins.bases() {
+            let of_sample = whole.get(number).unwrap_or(bases);
+            if bin.bases >= BIN_SAMPLES_MAX * of_sample {
                 bin.milliseconds /= 2;
                 bin.bases /= 2;
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kumi_proto::v1::{Region, Stage};
 
-use crate::cohort::Cohort;
+use crate::cohort::{Cohort, Trouble};
 use crate::grid::Cell;
 use crate::limits::SPLIT_PIECES_MAX;
 use crate::plan::key::Key;
@@ -55,6 +55,23 @@ impl Cohort {
         (from, from + region::bases(self.regions(cell)))
     }
 
+    /// The planned shard in which a call task lies, with those before and behind it that touch the same bins.
+    pub(crate) fn beside(&self, cell: Cell) -> Vec<Region> {
+        let (bins, call) = (self.bins(), &self.layout.call);
+        let column = self.column_at(self.range(cell).0);
+        let ends = |column: usize| {
+            let touched = bins.touched(&call[column]);
+            touched.first().zip(touched.last()).map(|(a, b)| (a.0, b.0))
+        };
+        let joined = |before: usize| {
+            let (before, behind) = (ends(before), ends(before + 1));
+            before.zip(behind).is_some_and(|(a, b)| a.1 == b.0)
+        };
+        let from = (0..column).rev().take_while(|before| joined(*before));
+        let to = (column..call.len() - 1).take_while(|before| joined(*before));
+        call[column - from.count()..=column + to.count()].concat()
+    }
+
     /// The call tasks of a row, in the order of the genome.
     pub(crate) fn calls(&self, row: u32) -> Vec<Cell> {
         let cells = self.row_cells(Stage::Call, row);
@@ -91,24 +108,41 @@ impl Cohort {
         }
     }
 
-    /// The first `bases` of a call task stand for themselves; what follows becomes tasks that begin there.
-    pub(crate) fn split(&mut self, cell: Cell, bases: u64, rest: &[u64]) {
+    /// The first `bases` of a call task stand for themselves; what follows becomes tasks that begin there
+    /// and get as much memory as it was to get.
+    pub(crate) fn split(&mut self, cell: Cell, bases: u64, rest: &[u64], now_ms: u64) {
         let (from, to) = self.range(cell);
         let at = from + bases;
         let starts = rest.iter().map(|start| at + start);
         let ends = starts.clone().skip(1).chain([to]);
         let ranges: Vec<(u64, u64)> = starts.zip(ends).collect();
         let columns: Vec<u32> = self.spare(cell.row).collect();
+        let trouble = self.troubles.get(&cell);
+        let memory_bytes = trouble.map_or(0, |trouble| trouble.memory_bytes);
         for (range, column) in ranges.into_iter().zip(columns) {
             self.grid_mut(Stage::Call).appear(cell.row, column);
-            self.enter_part(Cell { column, ..cell }, range);
+            let piece = Cell { column, ..cell };
+            self.enter_part(piece, range);
+            if memory_bytes > 0 {
+                let trouble = Trouble {
+                    memory_bytes,
+                    since_ms: now_ms,
+                    ..Trouble::default()
+                };
+                self.troubles.insert(piece, trouble);
+            }
         }
         self.enter_part(cell, (from, at));
     }
 
+    /// The planned shard in which a base of all regions lies.
+    fn column_at(&self, base: u64) -> usize {
+        self.shards.partition_point(|start| *start <= base) - 1
+    }
+
     /// A call task goes from there to there, in bases of all regions: within one shard as it was planned.
     pub(crate) fn enter_part(&mut self, cell: Cell, range: (u64, u64)) {
-        let column = self.shards.partition_point(|start| *start <= range.0) - 1;
+        let column = self.column_at(range.0);
         let before = self.shards[column];
         let planned = &self.layout.call[column];
         let regions = region::part(planned, range.0 - before, range.1 - before);

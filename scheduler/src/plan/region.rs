@@ -43,7 +43,7 @@ pub(crate) fn normal(contigs: &[Contig], targets: &[Region]) -> Vec<Region> {
 pub(crate) type Starts = Vec<u64>;
 
 /// How many pieces regions are cut into: as many as given, or one per [`SHARD_BASES`].
-pub(super) fn wanted(regions: &[Region], shards: u32) -> u64 {
+pub(crate) fn wanted(regions: &[Region], shards: u32) -> u64 {
     match shards {
         0 => bases(regions).div_ceil(SHARD_BASES).max(1),
         given => u64::from(given),

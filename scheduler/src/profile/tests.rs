@@ -3,7 +3,7 @@
 use kumi_proto::v1::{Contig, Region};
 use proptest::prelude::*;
 
-use super::{Profile, Profiles};
+use super::{Bin, Profile, Profiles};
 use crate::limits::{BIN_SAMPLES_MAX, BLOCK_EDGE_BASES, CUTS_KEPT_MAX, PROFILES_KEPT_MAX};
 use crate::plan::bins::Bins;
 use crate::plan::region::{self, Costs as _, Step};
@@ -43,8 +43,13 @@ fn measured(contigs: &[Contig], regions: &[Region], milliseconds: &[u32]) -> Pro
     let milliseconds: Vec<u32> = milliseconds.take(touched.len()).collect();
     let mut profiles = Profiles::default();
     let profile = profiles.entry([0; 32], &bins, 1);
-    profile.measure(&touched, &milliseconds, &bins);
+    profile.measure(&touched, &touched, &milliseconds);
     profile.clone()
+}
+
+/// What a sample that is called as a whole has taken.
+fn measure(profile: &mut Profile, touched: &[(usize, u64)], milliseconds: &[u32]) {
+    profile.measure(touched, touched, milliseconds);
 }
 
 fn target() -> impl Strategy<Value = (usize, u64, u64)> {
@@ -95,7 +100,7 @@ proptest! {
         prop_assert_eq!(&profile.cut(&regions, wanted, bins, 2), &kept);
         let touched = bins.touched(&regions);
         let again: Vec<u32> = then.iter().copied().cycle().take(touched.len()).collect();
-        profile.measure(&touched, &again, &bins);
+        profile.measure(&touched, &touched, &again);
         let next = profile.cut(&regions, wanted, bins, 3);
         let largest = |starts: &[u64]| {
             let costs = profile.costs(bins).expect("measured");
@@ -126,10 +131,10 @@ fn bins_without_a_measure_take_the_mean() {
     let contigs = contigs(&[200_000]);
     let bins = Bins::new(&contigs);
     let mut profile = measured(&contigs, &[region("0", 0, 65_536)], &[65]);
-    profile.measure(
+    measure(
+        &mut profile,
         &bins.touched(&[region("0", 65_536, 131_072)]),
         &[196],
-        &bins,
     );
     let costs = profile.costs(bins).expect("measured");
     let steps = costs.steps(&[region("0", 60_000, 200_000)]).concat();
@@ -148,20 +153,61 @@ fn bins_without_a_measure_take_the_mean() {
 }
 
 #[test]
+fn bins_that_were_not_measured_stay_as_they_were() {
+    let contigs = contigs(&[131_072]);
+    let (bins, regions) = (Bins::new(&contigs), regions(&contigs, &[]));
+    let mut profile = measured(&contigs, &regions, &[100, u32::MAX]);
+    let expected = |profile: &Profile| {
+        let costs = profile.costs(bins).expect("measured");
+        [0, 65_536].map(|start| costs.milliseconds(&[region("0", start, start + 65_536)]))
+    };
+    assert_eq!(expected(&profile), [99, 99], "the mean of the others");
+    measure(&mut profile, &bins.touched(&regions), &[100, 300]);
+    measure(&mut profile, &bins.touched(&regions), &[100, u32::MAX]);
+    assert_eq!(expected(&profile), [99, 299]);
+}
+
+#[test]
 fn what_was_measured_long_ago_weighs_less() {
     let contigs = contigs(&[65_536]);
     let (bins, whole) = (Bins::new(&contigs), [region("0", 0, 65_536)]);
     let mut profile = measured(&contigs, &whole, &[1_000]);
-    let mut measure = |times: u64, ms: u32| {
+    let mut after = |times: u64, ms: u32| {
         for _ in 0..times {
-            profile.measure(&bins.touched(&whole), &[ms], &bins);
+            measure(&mut profile, &bins.touched(&whole), &[ms]);
         }
         profile.costs(bins).expect("measured").milliseconds(&whole)
     };
-    measure(200, 1_000);
-    let samples = measure(BIN_SAMPLES_MAX, 2_000);
+    after(200, 1_000);
+    let samples = after(BIN_SAMPLES_MAX, 2_000);
     assert!((1_500..2_000).contains(&samples), "{samples}");
-    assert!(measure(4 * BIN_SAMPLES_MAX, 2_000) > 1_950);
+    assert!(after(4 * BIN_SAMPLES_MAX, 2_000) > 1_950);
+}
+
+#[test]
+fn a_bin_of_which_little_is_called_forgets_after_as_many_samples() {
+    let contigs = contigs(&[65_536]);
+    let bins = Bins::new(&contigs);
+    // Two targets in two shards: of a sample both are measured.
+    let targets = [region("0", 0, 1_000), region("0", 50_000, 51_000)];
+    let whole = bins.touched(&targets);
+    let mut profile = Profile::default();
+    profile.bins.resize(bins.count(), Bin::default());
+    let mut after = |times: u64, ms: u32| {
+        for target in targets.iter().cycle().take(2 * times as usize) {
+            let touched = bins.touched(std::slice::from_ref(target));
+            profile.measure(&touched, &whole, &[ms]);
+        }
+        assert!(profile.bins[0].bases < BIN_SAMPLES_MAX * 2_000);
+        profile
+            .costs(bins)
+            .expect("measured")
+            .milliseconds(&targets)
+    };
+    after(200, 1_000);
+    let samples = after(BIN_SAMPLES_MAX, 2_000);
+    assert!((3_000..4_000).contains(&samples), "{samples}");
+    assert!(after(4 * BIN_SAMPLES_MAX, 2_000) > 3_900);
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl State {
         validate(&header, &open.samples).map_err(Rejection::InvalidCohort)?;
         self.last_cohort += 1;
         let id = self.last_cohort;
-        let shards = self.cut_shards(&header);
+        let shards = self.cut_shards(&header, &open.samples);
         let cohort = Cohort::new(id, header, open.samples.clone(), shards, self.clock_ms);
         self.cohorts.insert(id, cohort);
         self.derive_cohort(id);

@@ -1,22 +1,57 @@
 //! What calling costs: measured by the tasks that are done, expected of those to come.
 
 use kumi_proto::v1;
-use kumi_proto::v1::Stage;
+use kumi_proto::v1::{CohortState, Stage};
 
 use crate::cohort::{Cohort, Unsplit};
 use crate::grid::Cell;
 use crate::plan::bins::Bins;
 use crate::plan::layout::{self, Shards};
-use crate::plan::region::{Even, Starts};
+use crate::plan::region::{self, Even, Starts};
 use crate::state::{Lease, State};
 
 impl State {
-    /// Where the call shards of a new cohort begin, by what is known of their costs.
-    pub(super) fn cut_shards(&mut self, header: &v1::CohortHeader) -> Starts {
+    /// Where the call shards of a new cohort begin: where those of one begin that wants the same and is not done, or
+    /// else by what is known of their costs.
+    pub(super) fn cut_shards(
+        &mut self,
+        header: &v1::CohortHeader,
+        samples: &[v1::Sample],
+    ) -> Starts {
         let shards = Shards::of(header);
         let bins = Bins::new(layout::contigs(header));
+        let begun = self.begun(&shards, header, samples);
+        let begun = begun.map(|cohort| cohort.shards.clone());
         let profile = self.profiles.entry(shards.profile, &bins, self.clock_ms);
-        profile.cut(&shards.regions, shards.wanted, bins, self.clock_ms)
+        begun.unwrap_or_else(|| profile.cut(&shards.regions, shards.wanted, bins, self.clock_ms))
+    }
+
+    /// The latest cohort that is cut into as many shards and in which a sample of these is not called to its end: what
+    /// was done of it is found again only by shards of the same regions.
+    fn begun(
+        &self,
+        shards: &Shards,
+        header: &v1::CohortHeader,
+        samples: &[v1::Sample],
+    ) -> Option<&Cohort> {
+        let params = header.params.as_ref();
+        let version = params.map_or("", |params| &params.kernel_version);
+        let uncalled = |cohort: &Cohort, sample: &v1::Sample| {
+            let row = cohort.row_of(&sample.name);
+            row.is_some_and(|row| {
+                let key = cohort.layout.gvcf[row as usize];
+                !self.ledger.has(&cohort.layout.address(key))
+            })
+        };
+        self.cohorts.values().rev().find(|cohort| {
+            let asked = cohort.header.params.as_ref();
+            let asked = asked.map_or(0, |params| params.call_shards);
+            cohort.state != CohortState::Completed
+                && cohort.layout.profile == shards.profile
+                && shards.wanted == region::wanted(&shards.regions, asked)
+                && cohort.kernel_version() == version
+                && samples.iter().any(|sample| uncalled(cohort, sample))
+        })
     }
 
     /// Keeps what a call task says it has cost.
@@ -25,9 +60,10 @@ impl State {
         if lease.cell.stage == Stage::Call && !bin_milliseconds.is_empty() {
             let bins = cohort.bins();
             let touched = bins.touched(cohort.regions(lease.cell));
+            let whole = bins.touched(&cohort.beside(lease.cell));
             let key = cohort.layout.profile;
             let profile = self.profiles.entry(key, &bins, self.clock_ms);
-            profile.measure(&touched, bin_milliseconds, &bins);
+            profile.measure(&touched, &whole, bin_milliseconds);
         }
     }
 
@@ -43,9 +79,11 @@ impl State {
 
     /// CPU time that a call task is expected to take; none when nothing is known, and for other tasks.
     pub(crate) fn expected_ms(&self, cohort: &Cohort, cell: Cell) -> Option<u64> {
+        if cell.stage != Stage::Call {
+            return None;
+        }
         let profile = self.profiles.get(&cohort.layout.profile)?;
         let costs = profile.costs(cohort.bins())?;
-        let is_call = cell.stage == Stage::Call;
-        is_call.then(|| costs.milliseconds(cohort.regions(cell)))
+        Some(costs.milliseconds(cohort.regions(cell)))
     }
 }

@@ -166,9 +166,12 @@ impl State {
             Some(Finished::Manifest(manifest)) if manifest.directory == directory => {
                 match self.split(&lease, finished.part_bases) {
                     Ok(address) => {
+                        let other = self.derived.in_flight.get(&address).copied();
+                        let other = other.filter(|other| *other != finished.attempt);
                         let done = Lease { address, ..lease };
                         self.measure(&done, &finished.bin_milliseconds);
                         self.commit(finished.attempt, &done, manifest);
+                        self.supersede(other);
                         return Verdict::Committed;
                     }
                     Err(Unsplit::Wrong) => {
@@ -206,13 +209,16 @@ impl State {
         *self.tallies.split.entry(stage).or_default() += 1;
         let cohort = self.cohorts.get_mut(&lease.cohort);
         let cohort = cohort.expect("a lease is of a cohort");
-        cohort.split(lease.cell, part_bases, &rest);
+        cohort.split(lease.cell, part_bases, &rest, self.clock_ms);
         Ok(cohort.address(lease.cell))
     }
 
     fn commit(&mut self, attempt: u64, lease: &Lease, manifest: &Manifest) {
         self.end_lease(attempt, Ending::Done, Reason::None);
-        self.ledger.insert(lease.address, manifest);
+        // Of a part that others know, what they read stays.
+        if !self.ledger.has(&lease.address) {
+            self.ledger.insert(lease.address, manifest);
+        }
         let count = |name: &str| manifest.counts.get(name).copied().unwrap_or(0);
         let tally = self.tallies.kernels.entry(lease.cell.stage).or_default();
         tally.reads += count("reads");
@@ -224,6 +230,14 @@ impl State {
             cohort.commit(lease.cell, &self.ledger, &mut ripple);
         }
         self.absorb(lease.cohort, ripple, Some(lease.address));
+    }
+
+    /// A part of a shard was done that another cohort's attempt, if there is one, makes as a task of its own.
+    fn supersede(&mut self, other: Option<u64>) {
+        let lease = other.and_then(|other| self.leases.get(&other));
+        if let Some((cohort, row)) = lease.map(|lease| (lease.cohort, lease.cell.row)) {
+            self.bring_up_to_date(cohort, Extent::Row(row));
+        }
     }
 
     /// Ends an attempt without a result; whether the task is tried again.

@@ -343,6 +343,7 @@ fn last_failure(trouble: &Trouble) -> String {
         ..
     } = trouble;
     match (failures, losses) {
+        (0, 0) => "its shard ran out of memory before it was split".to_owned(),
         (0, lost) => format!("lost {lost} times with its worker, last: {message}"),
         (failed, 0) => {
             format!("failed {failed} of at most {FAILURES_MAX} times, last on {worker}: {message}")
