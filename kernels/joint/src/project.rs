@@ -11,6 +11,8 @@ use crate::track::{Track, Walk};
 /// Reads of another allele do not support a missing one: each copy that could be it halves the
 /// likelihood of a read.
 const PHRED_PER_READ: u32 = 3;
+/// The most reads of an allele: the greatest integer of VCF.
+const READS_MAX: u32 = i32::MAX as u32;
 /// A sample whose likelihoods favour a genotype that the site cannot express by so much has none there.
 const UNLISTED_PHRED_MIN: u32 = 10;
 
@@ -253,8 +255,7 @@ fn of_call(call: &Call, site: &Site, missing: Missing) -> Projected {
         let own = |allele: usize| {
             let mine = meanings.iter().zip(&call.depths);
             mine.filter(|(meaning, _)| **meaning == Meaning::Listed(allele))
-                .map(|(_, depth)| *depth)
-                .sum()
+                .fold(0, |sum, (_, depth)| added(sum, *depth))
         };
         (0..alleles).map(own).collect()
     };
@@ -282,6 +283,11 @@ fn of_call(call: &Call, site: &Site, missing: Missing) -> Projected {
     }
 }
 
+/// Reads of both.
+fn added(reads: u32, more: u32) -> u32 {
+    reads.saturating_add(more).min(READS_MAX)
+}
+
 /// PL of the site's genotypes. `locals` holds, for every allele of the site, the local alleles it can be;
 /// for one that has none the reads of the other allele decide.
 fn translated(call: &Call, pl: &[u32], locals: &[Locals], depths: &[u32]) -> Numbers {
@@ -301,12 +307,14 @@ fn translated(call: &Call, pl: &[u32], locals: &[Locals], depths: &[u32]) -> Num
             .min()
     };
     let cost = |a: usize, b: usize| -> u32 {
-        let penalty = |allele: usize| PHRED_PER_READ * reads(allele).max(1);
+        let penalty = |reads: u32| PHRED_PER_READ.saturating_mul(reads);
+        let of = |allele: usize| penalty(reads(allele).max(1));
+        let both = |allele: usize| best(&locals[allele], &locals[allele]).unwrap_or(worst);
         match (locals[a].is_empty(), locals[b].is_empty()) {
             (false, false) => best(&locals[a], &locals[b]).unwrap_or(worst),
-            (false, true) => best(&locals[a], &locals[a]).unwrap_or(worst) + penalty(a),
-            (true, false) => best(&locals[b], &locals[b]).unwrap_or(worst) + penalty(b),
-            (true, true) => worst + PHRED_PER_READ * call.depth.unwrap_or(10),
+            (false, true) => both(a).saturating_add(of(a)),
+            (true, false) => both(b).saturating_add(of(b)),
+            (true, true) => worst.saturating_add(penalty(call.depth.unwrap_or(10))),
         }
     };
     let mut costs = Numbers::new();
@@ -331,11 +339,11 @@ fn together(first: &Call, rest: &[&Call], site: &Site) -> Projected {
             continue;
         }
         for (sum, next) in sum.likelihoods.iter_mut().zip(&next.likelihoods) {
-            *sum += next;
+            *sum = sum.saturating_add(*next);
         }
         if sum.depths.len() == next.depths.len() {
             for (sum, next) in sum.depths.iter_mut().zip(&next.depths).skip(1) {
-                *sum += next;
+                *sum = added(*sum, *next);
             }
             if let (Some(sum), Some(next)) = (sum.depths.first_mut(), next.depths.first()) {
                 *sum = (*sum).min(*next);

@@ -22,7 +22,7 @@ const QUALITIES: [u32; 5] = [0, 5, 10, 20, 40];
 /// Phred by which one genotype must be likelier than all others to be beyond doubt.
 const CERTAIN: u32 = 50;
 /// How far the share of reads of an allele may be from that of its copies, in hundredths.
-const SHARE_OFF_MAX: u32 = 20;
+const SHARE_OFF_MAX: u64 = 20;
 /// The greatest likelihood told apart: one byte.
 const LIKELIHOOD_MAX: u32 = 120;
 
@@ -192,13 +192,14 @@ fn is_certain(likelihoods: &[u32]) -> bool {
 
 /// True when the share of every allele's reads is about that of its copies.
 fn fits(depths: &[u32], called: &[u16]) -> bool {
-    let (reads, copies) = (depths.iter().sum::<u32>(), called.len() as u32);
-    let near = |(allele, depth): (usize, &u32)| {
+    let depths = || depths.iter().map(|&depth| u64::from(depth));
+    let (reads, copies) = (depths().sum::<u64>(), called.len() as u64);
+    let near = |(allele, depth): (usize, u64)| {
         let own = called.iter().filter(|other| usize::from(**other) == allele);
-        let (found, expected) = (depth * copies, own.count() as u32 * reads);
+        let (found, expected) = (depth * copies, own.count() as u64 * reads);
         found.abs_diff(expected) * 100 <= SHARE_OFF_MAX * reads * copies
     };
-    copies > 0 && reads > 0 && depths.iter().enumerate().all(near)
+    copies > 0 && reads > 0 && depths().enumerate().all(near)
 }
 
 /// Values by FORMAT key, then by sample.
@@ -335,6 +336,8 @@ mod tests {
         assert!(!fits(&[8, 22], &[0, 1]), "27 % are more than 20 from 50");
         assert!(fits(&[1, 20], &[1, 1]) && !fits(&[6, 20], &[1, 1]));
         assert!(fits(&[0, 9], &[1]) && !fits(&[9, 9], &[1]));
+        let most = i32::MAX as u32;
+        assert!(fits(&[most, most], &[0, 1]) && !fits(&[most, most], &[0, 0]));
         assert!(!fits(&[0, 0], &[0, 1]) && !fits(&[10, 1], &[]));
     }
 

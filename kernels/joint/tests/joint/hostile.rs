@@ -53,7 +53,7 @@ fn gvcf(sample: &str, shift: usize) -> Vec<String> {
     lines
 }
 
-const CELLS: [&str; 24] = [
+const CELLS: [&str; 26] = [
     "",
     ".",
     "-1",
@@ -61,6 +61,8 @@ const CELLS: [&str; 24] = [
     "1",
     "3",
     "255",
+    "1431655766",
+    "2147483647",
     "4294967296",
     "99999999999999999999",
     "1e400",
