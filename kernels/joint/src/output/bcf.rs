@@ -2,7 +2,8 @@
 //!
 //! Every sample gets GT, and DP and GQ rounded down to a few steps, so that long runs of samples say the
 //! same. Whose genotype is in doubt, or has reads that do not look like it, also gets LAA, LAD and LPL: the
-//! alleles that it carries or has reads of, their reads, and their likelihoods.
+//! alleles that it carries or has reads of, their reads, and their likelihoods. Where no reads are told, the alleles
+//! of genotypes that are not ruled out stand for those that have some.
 //!
 //! Layout: section 6.3 of the VCF specification.
 
@@ -157,7 +158,9 @@ impl Local {
             return None;
         }
         let has = |allele: usize| {
-            called.contains(&(allele as u16)) || own.depths.get(allele).is_some_and(|n| *n > 0)
+            called.contains(&(allele as u16))
+                || own.depths.get(allele).is_some_and(|n| *n > 0)
+                || (own.depths.is_empty() && is_possible(own, allele))
         };
         let alleles = own.alleles();
         let kept: Vec<usize> = (0..alleles).filter(|&a| a == 0 || has(a)).collect();
@@ -183,6 +186,15 @@ impl Local {
                 .collect(),
         })
     }
+}
+
+/// True when likelihoods do not rule out all genotypes with an allele.
+fn is_possible(own: &Projected, allele: usize) -> bool {
+    let possible = |at: usize| own.likelihoods.get(at).is_some_and(|pl| *pl < CERTAIN);
+    if own.ploidy == 1 {
+        return possible(allele);
+    }
+    (0..own.alleles()).any(|other| possible(diploid(other.min(allele), other.max(allele))))
 }
 
 /// True when one genotype is likelier than all others by far.
@@ -328,7 +340,11 @@ fn descriptor(out: &mut Vec<u8>, length: usize, kind: u8) {
 
 #[cfg(test)]
 mod tests {
-    use super::{END, MISSING, fits, floats, numbers, step};
+    use smallvec::smallvec;
+
+    use crate::project::{NoCall, Projected};
+
+    use super::{END, Local, MISSING, fits, floats, numbers, step};
 
     #[test]
     fn reads_look_like_their_genotype() {
@@ -339,6 +355,24 @@ mod tests {
         let most = i32::MAX as u32;
         assert!(fits(&[most, most], &[0, 1]) && !fits(&[most, most], &[0, 0]));
         assert!(!fits(&[0, 0], &[0, 1]) && !fits(&[10, 1], &[]));
+    }
+
+    #[test]
+    fn who_is_in_doubt_keeps_likelihoods_without_reads() {
+        let local = |likelihoods| {
+            let own = Projected {
+                ploidy: 2,
+                likelihoods,
+                depths: smallvec![],
+                depth: None,
+                no_call: Some(NoCall::LowQuality),
+                conflict: false,
+            };
+            Local::of(&own, &[]).map(|local| (local.alleles, local.likelihoods))
+        };
+        let doubtful = smallvec![60, 2, 0, 90, 80, 70];
+        assert_eq!(local(doubtful), Some((vec![1], vec![60, 2, 0])));
+        assert_eq!(local(smallvec![0, 60, 90, 70, 99, 99]), None);
     }
 
     #[test]
