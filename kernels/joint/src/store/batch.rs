@@ -31,7 +31,7 @@ pub(crate) fn pack(window: &Window, schema: SchemaRef) -> Result<RecordBatch, Ar
         row(Arc::new(UInt32Array::from(window.calls.clone())))?,
     ];
     for (values, column) in window.columns.iter().zip(ALL) {
-        for plane in split(values, column.planes) {
+        for plane in split(values, column.planes)? {
             arrays.push(row(Arc::new(UInt8Array::from(plane)))?);
         }
     }

@@ -3,6 +3,8 @@
 //! Byte `k` of every value, the least significant first, is a list of its own, so that what hardly varies is not
 //! mixed with what does and both compress. A plane of zeros is left out when all above it are.
 
+use arrow_schema::ArrowError;
+
 use crate::store::error::Damage;
 
 /// A column of numbers.
@@ -72,9 +74,13 @@ const fn column(name: &'static str, planes: usize) -> Column {
 /// The greatest value of three planes, and the modulus of what is kept in them less one.
 pub(crate) const THREE_BYTES: u32 = 0x00ff_ffff;
 
-/// Splits values into planes.
-pub(crate) fn split(values: &[u32], planes: usize) -> Vec<Vec<u8>> {
+/// Splits values into planes; an error when one has more bytes.
+pub(crate) fn split(values: &[u32], planes: usize) -> Result<Vec<Vec<u8>>, ArrowError> {
     let all = values.iter().fold(0, |all, value| all | value);
+    if u64::from(all) >> (8 * planes) > 0 {
+        let what = format!("a value of a column takes more than {planes} bytes");
+        return Err(ArrowError::InvalidArgumentError(what));
+    }
     let plane = |plane: usize| {
         let shift = 8 * plane;
         if plane > 0 && all >> shift == 0 {
@@ -82,7 +88,7 @@ pub(crate) fn split(values: &[u32], planes: usize) -> Vec<Vec<u8>> {
         }
         values.iter().map(|value| (value >> shift) as u8).collect()
     };
-    (0..planes).map(plane).collect()
+    Ok((0..planes).map(plane).collect())
 }
 
 /// Puts planes together.
@@ -112,11 +118,16 @@ mod tests {
 
     use super::{join, split};
 
+    #[test]
+    fn what_does_not_fit_its_planes_is_an_error() {
+        assert!(split(&[0x00ff_ffff], 3).is_ok() && split(&[0x0100_0000], 3).is_err());
+    }
+
     proptest! {
         #[test]
         fn planes_put_together_are_the_values(values in prop::collection::vec(0u32..0x0200_0000, 0..40), shift in 0u32..25) {
             let values: Vec<u32> = values.iter().map(|value| value >> shift).collect();
-            let planes = split(&values, 4);
+            let planes = split(&values, 4).expect("four bytes");
             let planes: Vec<&[u8]> = planes.iter().map(Vec::as_slice).collect();
             prop_assert_eq!(join(&planes), Ok(values));
         }

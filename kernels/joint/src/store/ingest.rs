@@ -27,7 +27,7 @@ const SAMPLE_BASES_MAX: u64 = 1 << 24;
 pub struct IngestParams {
     /// What the segment says of who made it: a program and its version.
     pub made_by: String,
-    /// Bases of a window; by the number of samples if not given.
+    /// Bases of a window, 1 to 2^18: what is outside is taken for the nearest; by the number of samples if not given.
     pub window: Option<u32>,
 }
 
@@ -89,7 +89,7 @@ pub fn ingest<W: Write>(
         window: params
             .window
             .unwrap_or_else(|| window_of(samples.len()))
-            .max(1),
+            .clamp(1, 1 << WINDOW_BITS_MAX),
         samples,
     };
     let mut stats = IngestStats {

@@ -297,6 +297,14 @@ fn a_purged_segment_holds_neither_name_nor_allele() {
 }
 
 #[test]
+fn a_window_is_never_longer_than_a_run_can_be() {
+    let cohort = pair();
+    let whole = cohort.reference.contigs().whole()[0];
+    let bytes = bytes(&cohort.paths, &cohort.reference, whole, 1 << 25);
+    assert_eq!(open("long", &bytes).header().window, 1 << 18);
+}
+
+#[test]
 fn every_base_of_every_sample_lies_in_one_segment() {
     let cohort = pair();
     let parts = cut(cohort.length, &[20]);
