@@ -23,6 +23,8 @@ const SEAL_KEY: &str = "kumi.seal";
 const ALIGNMENT: usize = 8;
 /// Bytes of a column of a batch, unpacked: more is a damaged file.
 const BUFFER_BYTES_MAX: i64 = 1 << 28;
+/// Bytes of all columns of a batch, unpacked.
+const BATCH_BYTES_MAX: i64 = 1 << 30;
 const MAGIC: &[u8] = b"ARROW1";
 /// What stands at the end: length of the footer and the magic bytes.
 const TAIL: usize = 10;
@@ -210,6 +212,7 @@ fn check_message(bytes: &[u8], block: &Block) -> Result<(), Damage> {
         root_as_message(&meta[skip..]).map_err(|error| Damage(format!("its header: {error}")))?;
     let batch = message.header_as_record_batch();
     let batch = batch.ok_or("it is no record batch")?;
+    let mut whole = 0i64;
     for buffer in batch.buffers().iter().flatten() {
         let (offset, length) = (buffer.offset(), buffer.length());
         let end = offset.checked_add(length);
@@ -222,6 +225,57 @@ fn check_message(bytes: &[u8], block: &Block) -> Result<(), Damage> {
         if length > 0 && told.is_none_or(|told| i64::from_le_bytes(*told) > BUFFER_BYTES_MAX) {
             return Err("a column unpacks to too much".into());
         }
+        let told = told.map_or(0, |told| i64::from_le_bytes(*told));
+        whole = whole.saturating_add(told.max(length));
+        if whole > BATCH_BYTES_MAX {
+            return Err("its columns unpack to too much together".into());
+        }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, RecordBatch, UInt8Array};
+    use arrow_buffer::Buffer;
+    use arrow_ipc::root_as_message;
+    use arrow_schema::{DataType, Field, Schema};
+    use bytes::Bytes;
+
+    use super::{BUFFER_BYTES_MAX, Input, Output};
+
+    /// Five columns, each of which is said to unpack to as many bytes as one may.
+    #[test]
+    fn columns_that_unpack_to_too_much_together_are_refused() {
+        let field = |at: usize| Field::new(format!("{at}"), DataType::UInt8, false);
+        let schema = Arc::new(Schema::new((0..5).map(field).collect::<Vec<_>>()));
+        let column = || Arc::new(UInt8Array::from(vec![7; 4_000])) as ArrayRef;
+        let columns = (0..5).map(|_| column()).collect();
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).expect("a batch");
+        let mut output = Output::new(Vec::new(), schema).expect("begun");
+        output.write(&batch).expect("written");
+        let mut bytes = output.finish().expect("finished");
+        let mut input = Input::open(Bytes::from(bytes.clone())).expect("a file");
+        assert!(input.read(0).is_ok());
+        let block = input.blocks[0];
+        let start = block.offset() as usize;
+        let body = start + block.metaDataLength() as usize;
+        let message = root_as_message(&input.bytes[start + 8..body]).expect("a message");
+        let buffers = message.header_as_record_batch().expect("a batch").buffers();
+        for buffer in buffers
+            .iter()
+            .flatten()
+            .filter(|buffer| buffer.length() > 0)
+        {
+            let at = body + buffer.offset() as usize;
+            bytes[at..at + 8].copy_from_slice(&BUFFER_BYTES_MAX.to_le_bytes());
+        }
+        let end = body + block.bodyLength() as usize;
+        input.checks[0] = crc32fast::hash(&bytes[start..end]);
+        input.bytes = Buffer::from(bytes);
+        let damage = input.read(0).expect_err("too much");
+        assert_eq!(damage.0, "its columns unpack to too much together");
+    }
 }

@@ -106,7 +106,11 @@ fn sites_of(array: &StructArray) -> Result<Vec<LocalSite>, Damage> {
             position,
             alleles: parts.locals(offsets[at] as usize..offsets[at + 1] as usize)?,
         };
-        let inside = |part: &Part| part.start >= start && part.end() <= end;
+        let inside = |part: &Part| {
+            let length = u32::try_from(part.reference.len()).ok();
+            let last = length.and_then(|length| part.start.checked_add(length));
+            part.start >= start && last.is_some_and(|last| last <= end)
+        };
         let mut all = local.alleles.iter().flat_map(|local| match local {
             Local::Parts(parts) => parts.as_slice(),
             Local::Any | Local::Spanning => &[],
@@ -189,4 +193,48 @@ fn forms_of(array: &StructArray) -> Result<Vec<Form>, Damage> {
         })
     };
     (0..array.len()).map(form).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_schema::Schema;
+
+    use super::unpack;
+    use crate::allele::Part;
+    use crate::evidence::Local;
+    use crate::store::batch::pack;
+    use crate::store::column::COLUMNS;
+    use crate::store::schema::FIELDS;
+    use crate::store::window::{LocalSite, Window};
+
+    #[test]
+    fn an_allele_beyond_all_numbers_lies_outside_its_site() {
+        let part = Part {
+            start: u32::MAX - 1,
+            reference: b"ACGT".to_vec(),
+            alternative: b"A".to_vec(),
+        };
+        let site = LocalSite {
+            start: 5,
+            end: 9,
+            position: 5,
+            alleles: vec![Local::Parts(Vec::new()), Local::Parts(vec![part])].into(),
+        };
+        let window = Window {
+            start: 0,
+            end: 10,
+            blocks: Vec::new(),
+            sites: vec![site],
+            forms: Vec::new(),
+            phase_sets: Vec::new(),
+            runs: Vec::new(),
+            calls: Vec::new(),
+            columns: [const { Vec::new() }; COLUMNS],
+        };
+        let batch = pack(&window, Arc::new(Schema::new(FIELDS.clone()))).expect("a row");
+        let outside = "an allele lies outside its site";
+        assert!(unpack(&batch).is_err_and(|damage| damage.0 == outside));
+    }
 }
