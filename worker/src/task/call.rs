@@ -18,6 +18,8 @@ use crate::task::{Context, heading};
 
 /// Progress when the last record is written.
 const CALLED: f32 = 0.97;
+/// Told instead of a time where nothing is called: another sample's time says more.
+const NOT_MEASURED: u32 = u32::MAX;
 
 pub(super) fn run(context: &Context<'_>, spec: &v1::CallSpec) -> Result<Done, Fault> {
     let reference = context.reference(spec.reference.as_ref())?;
@@ -43,6 +45,7 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::CallSpec) -> Result<Done, Fa
     let walk = Walk {
         regions: &regions,
         bin_bases: spec.bin_bases,
+        ploidy: &ploidy,
     };
     let walked = walk.call(context, &caller, &mut writer)?;
     let records = writer.finish(context)?;
@@ -74,6 +77,7 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::CallSpec) -> Result<Done, Fa
 struct Walk<'a> {
     regions: &'a [Interval],
     bin_bases: u32,
+    ploidy: &'a PloidyMap,
 }
 
 impl Walk<'_> {
@@ -106,7 +110,10 @@ impl Walk<'_> {
             if self.bin_bases > 0 {
                 let spent_ns = measure::pool_cpu_ns() - before_ns;
                 let spent_ms = u32::try_from((spent_ns + 500_000) / 1_000_000);
-                walked.bin_milliseconds.push(spent_ms.unwrap_or(u32::MAX));
+                let spent_ms = spent_ms.ok().filter(|_| has_copies(self.ploidy, stretch));
+                walked
+                    .bin_milliseconds
+                    .push(spent_ms.unwrap_or(NOT_MEASURED));
             }
         }
         Ok(walked)
@@ -125,6 +132,12 @@ fn filters(preset: v1::Filters) -> Filters {
 fn bin(interval: &Interval, bin_bases: u32) -> (u32, Option<u32>) {
     let bin = interval.start.checked_div(bin_bases);
     (interval.contig.0, bin)
+}
+
+/// Whether a sample has a copy of some of these.
+fn has_copies(ploidy: &PloidyMap, intervals: &[Interval]) -> bool {
+    let segments = intervals.iter().flat_map(|part| ploidy.segments(*part));
+    segments.into_iter().any(|(_, copies)| copies > 0)
 }
 
 /// Regions cut at multiples of `bin_bases` of their contig; 0: not cut.

@@ -61,6 +61,30 @@ fn the_time_of_each_bin_is_told_and_none_is_left_out() {
 }
 
 #[test]
+fn no_time_is_told_where_a_sample_has_no_copy() {
+    let (house, reference) = House::with_contigs_named(1, ["0", "Y", "2", "3"]);
+    let alignment = house.done(house.align_example(&reference, "NA12878"));
+    let contigs = [("0", 8_000), ("Y", 1_500), ("2", 2_500), ("3", 1_500)];
+    let regions = contigs.map(|(contig, end)| v1::Region {
+        contig: contig.to_owned(),
+        start: 0,
+        end,
+    });
+    let told = |directory: &str, sex| {
+        let call = Call {
+            sample: ("NA12878", sex),
+            regions: regions.to_vec(),
+            bin_bases: BIN,
+        };
+        let done = called(&house, house.call(&reference, &alignment, directory, call));
+        let told = done.bin_milliseconds.iter().map(|ms| *ms < u32::MAX);
+        told.collect::<Vec<_>>()
+    };
+    assert_eq!(told("p/work/xx", v1::Sex::Xx), [true, false, true, true]);
+    assert_eq!(told("p/work/xy", v1::Sex::Xy), [true; 4]);
+}
+
+#[test]
 fn where_the_reads_are_it_takes_the_longest() {
     let (house, reference) = House::with_index(1);
     let alignment = house.done(house.align_example(&reference, "NA12878"));

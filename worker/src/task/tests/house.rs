@@ -57,10 +57,16 @@ impl House {
     /// A house whose reference is the beginning of the trio's, cut where its reads are: contigs that pairs and split
     /// reads join, and reads that have no place.
     pub(super) fn with_contigs(cores: u32) -> (Self, v1::Reference) {
+        Self::with_contigs_named(cores, ["0", "1", "2", "3"])
+    }
+
+    /// As [`House::with_contigs`].
+    pub(super) fn with_contigs_named(cores: u32, names: [&str; 4]) -> (Self, v1::Reference) {
         let (mut house, reference) = Self::with_index(cores);
         let index = Index::open(Path::new(&reference.path)).expect("an index");
         let mut fasta = String::new();
-        for (name, ends) in [0, 8_000, 9_500, 12_000, 13_500].windows(2).enumerate() {
+        let ends = [0, 8_000, 9_500, 12_000, 13_500];
+        for (name, ends) in names.into_iter().zip(ends.windows(2)) {
             let interval = Interval {
                 contig: ContigId(0),
                 start: ends[0],
