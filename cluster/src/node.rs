@@ -5,8 +5,10 @@
 //! with what waits in them.
 
 use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
@@ -285,12 +287,11 @@ struct Loop<S: StateMachine, L: LogStore> {
 
 /// Runs the loop to its end; by then the store is closed. A panic ends it like a failure.
 async fn guarded<S: StateMachine, L: LogStore>(node_loop: Loop<S, L>) -> Result<(), Failure> {
-    let ended = tokio::spawn(node_loop.run()).await.unwrap_or_else(|error| {
-        let message = match error.try_into_panic() {
-            Ok(panic) => panicked(panic.as_ref()),
-            Err(error) => error.to_string(),
-        };
-        Err(Failure::Panicked { message })
+    let ended = AssertUnwindSafe(node_loop.run()).catch_unwind().await;
+    let ended = ended.unwrap_or_else(|panic| {
+        Err(Failure::Panicked {
+            message: panicked(panic.as_ref()),
+        })
     });
     if let Err(failure) = &ended {
         tracing::error!(
