@@ -131,7 +131,7 @@ fn alignments(
                 let starts = || strand().map(|place| place.start as i64);
                 let diagonals = (starts().min()?, starts().max()?);
                 let limit = bound::by_pieces(setting, read, reverse, diagonals);
-                matters = ungapped.max(limit) + MARGIN > best;
+                matters = ungapped.max(limit).saturating_add(MARGIN) > best;
             }
             if ungapped < least && !matters {
                 continue;
