@@ -7,13 +7,12 @@ use kumi_proto::v1::cluster_service_server::{ClusterServiceServer, SERVICE_NAME 
 use kumi_proto::v1::cohort_service_server::{CohortServiceServer, SERVICE_NAME as COHORT};
 use kumi_proto::v1::target_service_server::{SERVICE_NAME as TARGET, TargetServiceServer};
 use kumi_proto::v1::worker_service_server::{SERVICE_NAME as WORKER, WorkerServiceServer};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_stream::Stream;
 use tonic::transport::Server;
-use tonic::transport::server::Connected;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::control::Control;
+use crate::environment::Connection;
 use crate::limits;
 use crate::metrics::rpc::RpcMetrics;
 use crate::service::cluster::Cluster;
@@ -50,12 +49,7 @@ pub(crate) async fn serve<I, E>(
     health: HealthServer<impl Health>,
 ) -> Result<(), ServeError>
 where
-    I: AsyncRead
-        + AsyncWrite
-        + Connected<ConnectInfo: Clone + Send + Sync>
-        + Unpin
-        + Send
-        + 'static,
+    I: Connection,
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let reflection = tonic_reflection::server::Builder::configure()

@@ -1,5 +1,8 @@
 //! What a server stands on. The defaults are the machine's; a simulation brings its own.
 
+use tokio::io::{AsyncRead, AsyncWrite};
+use tonic::transport::server::Connected;
+
 use crate::clock::Clock;
 use crate::machine::Machine;
 
@@ -24,4 +27,20 @@ impl Environment {
             machine: Machine::default(),
         }
     }
+}
+
+/// A connection that somebody opened to a server.
+pub trait Connection:
+    AsyncRead + AsyncWrite + Connected<ConnectInfo: Clone + Send + Sync> + Unpin + Send + 'static
+{
+}
+
+impl<T> Connection for T where
+    T: AsyncRead
+        + AsyncWrite
+        + Connected<ConnectInfo: Clone + Send + Sync>
+        + Unpin
+        + Send
+        + 'static
+{
 }

@@ -27,6 +27,6 @@ mod views;
 
 pub use clock::Clock;
 pub use config::{Config, ConfigError};
-pub use environment::Environment;
+pub use environment::{Connection, Environment};
 pub use machine::{Applied, Machine, Witness};
 pub use server::{Server, StartError, StopError, start, start_in, start_with};

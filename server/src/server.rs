@@ -6,20 +6,18 @@ use std::time::Duration;
 
 use kumi_cluster::Node;
 use prometheus::Registry;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::server::Connected;
 use tonic_health::ServingStatus;
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::control::Control;
 use crate::endpoint;
-use crate::environment::Environment;
+use crate::environment::{Connection, Environment};
 use crate::leader;
 use crate::limits;
 use crate::metrics::rpc::RpcMetrics;
@@ -71,12 +69,7 @@ pub async fn start_in<I, E>(
     connections: impl Stream<Item = Result<I, E>> + Send + 'static,
 ) -> Result<Server, StartError>
 where
-    I: AsyncRead
-        + AsyncWrite
-        + Connected<ConnectInfo: Clone + Send + Sync>
-        + Unpin
-        + Send
-        + 'static,
+    I: Connection,
     E: Into<Box<dyn std::error::Error + Send + Sync>> + Send + 'static,
 {
     config.validate()?;

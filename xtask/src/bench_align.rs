@@ -14,13 +14,13 @@ use std::io::{BufReader, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::ValueEnum;
 
 use crate::accuracy::tools::note;
 use crate::bench_align::aligner::Aligner;
 use crate::bench_align::data::{Data, Reads};
 use crate::bench_align::score::{BINS, Score};
+use crate::product;
 
 /// `cargo xtask bench-align`.
 #[derive(Debug, clap::Args)]
@@ -72,13 +72,7 @@ enum Genome {
 
 /// Makes the data, runs the aligners and prints the tables.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .canonicalize()?;
-    let kumi = match &args.kumi {
-        Some(kumi) => kumi.canonicalize().context("no such kumi")?,
-        None => crate::accuracy::build(&root)?,
-    };
+    let (root, kumi) = product::root_and_kumi(args.kumi.as_deref())?;
     let data = Data::make(args, &root)?;
     let (mut tables, mut more) = (Vec::new(), Vec::new());
     for &reads in &args.reads {

@@ -17,7 +17,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use crate::accuracy::tools::note;
 use crate::bench_call::calibration::Bin;
@@ -25,6 +25,7 @@ use crate::bench_call::callers::Caller;
 use crate::bench_call::data::Data;
 use crate::bench_call::reads::Stutter;
 use crate::bench_call::score::{CLASSES, Score};
+use crate::product;
 
 /// `cargo xtask bench-call`.
 #[derive(Debug, clap::Args)]
@@ -101,13 +102,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     for caller in &args.callers {
         caller.check()?;
     }
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .canonicalize()?;
-    let kumi = match &args.kumi {
-        Some(kumi) => kumi.canonicalize().context("no such kumi")?,
-        None => crate::accuracy::build(&root)?,
-    };
+    let (root, kumi) = product::root_and_kumi(args.kumi.as_deref())?;
     let data = Data::make(args, &root, &kumi)?;
     let mut seconds = vec![f64::INFINITY; args.callers.len()];
     for round in 0..args.rounds.max(1) {

@@ -12,11 +12,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 
 use crate::accuracy::tools::note;
 use crate::bench_joint::data::Data;
 use crate::bench_joint::ways::{Cost, Way};
+use crate::product;
 
 /// `cargo xtask bench-joint`.
 #[derive(Debug, clap::Args)]
@@ -69,13 +70,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     for way in &args.ways {
         way.check()?;
     }
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .canonicalize()?;
-    let kumi = match &args.kumi {
-        Some(kumi) => kumi.canonicalize().context("no such kumi")?,
-        None => crate::accuracy::build(&root)?,
-    };
+    let (root, kumi) = product::root_and_kumi(args.kumi.as_deref())?;
     let work = args
         .work
         .clone()

@@ -5,6 +5,7 @@ mod bench_align;
 mod bench_call;
 mod bench_joint;
 mod once;
+mod product;
 mod random;
 mod sim;
 

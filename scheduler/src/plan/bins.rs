@@ -95,26 +95,8 @@ impl<'a> Bins<'a> {
 
 #[cfg(test)]
 mod tests {
-    use kumi_proto::v1::{Contig, Region};
-
     use super::Bins;
-
-    fn contigs(lengths: &[u64]) -> Vec<Contig> {
-        let contig = |(name, length): (usize, &u64)| Contig {
-            name: name.to_string(),
-            length: *length,
-            ..Contig::default()
-        };
-        lengths.iter().enumerate().map(contig).collect()
-    }
-
-    fn region(contig: &str, start: u64, end: u64) -> Region {
-        Region {
-            contig: contig.to_owned(),
-            start,
-            end,
-        }
-    }
+    use crate::plan::places::{contigs, region};
 
     #[test]
     fn a_human_genome_has_bins_of_a_megabase_and_many_contigs_are_no_more_than_they_are() {

@@ -6,6 +6,8 @@ mod contig;
 pub(crate) mod key;
 pub(crate) mod layout;
 pub(crate) mod need;
+#[cfg(test)]
+pub(crate) mod places;
 pub(crate) mod region;
 pub(crate) mod spec;
 mod validate;

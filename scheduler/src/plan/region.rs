@@ -279,6 +279,8 @@ fn reach(steps: &[Step], start: u64, mut missing: u64) -> u64 {
 mod tests {
     use kumi_proto::v1::{Contig, Region};
 
+    use crate::plan::places::region;
+
     use super::{EDGE, Even, Starts, bases, may_be, normal, pieces, wanted};
 
     fn cut(regions: &[Region], shards: u32) -> Vec<Vec<Region>> {
@@ -288,14 +290,6 @@ mod tests {
         assert_eq!(pieces.len(), starts.len());
         assert_eq!(bases(&pieces.concat()), bases(regions));
         pieces
-    }
-
-    fn region(contig: &str, start: u64, end: u64) -> Region {
-        Region {
-            contig: contig.to_owned(),
-            start,
-            end,
-        }
     }
 
     fn contig(name: &str, length: u64) -> Contig {

@@ -6,24 +6,8 @@ use proptest::prelude::*;
 use super::{Bin, Profile, Profiles};
 use crate::limits::{BIN_SAMPLES_MAX, BLOCK_EDGE_BASES, CUTS_KEPT_MAX, PROFILES_KEPT_MAX};
 use crate::plan::bins::Bins;
+use crate::plan::places::{contigs, region};
 use crate::plan::region::{self, Costs as _, Step};
-
-fn contigs(lengths: &[u64]) -> Vec<Contig> {
-    let contig = |(name, length): (usize, &u64)| Contig {
-        name: name.to_string(),
-        length: *length,
-        ..Contig::default()
-    };
-    lengths.iter().enumerate().map(contig).collect()
-}
-
-fn region(contig: &str, start: u64, end: u64) -> Region {
-    Region {
-        contig: contig.to_owned(),
-        start,
-        end,
-    }
-}
 
 /// Everything, or some places of it.
 fn regions(contigs: &[Contig], targets: &[(usize, u64, u64)]) -> Vec<Region> {

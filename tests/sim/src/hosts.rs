@@ -14,6 +14,7 @@ use kumi_server::{Clock, Environment, Machine};
 use kumi_worker::agent::{Done, TaskResult};
 use kumi_worker::daemon::{Attempt, Run};
 use kumi_worker::executor::Execution;
+use kumi_worker::fault::chain;
 
 use crate::check::ATTEMPT;
 use crate::cohort::BAD;
@@ -261,15 +262,4 @@ fn bins(spec: &v1::Spec) -> Vec<u32> {
     let touched = |region: &v1::Region| region.start / size..region.end.div_ceil(size);
     let bins = call.regions.iter().flat_map(touched);
     bins.map(|bin| 10 + bin as u32).collect()
-}
-
-/// An error with its sources.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

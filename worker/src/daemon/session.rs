@@ -16,8 +16,9 @@ use super::run::Event;
 use crate::agent::Input;
 use crate::endpoint::{leader_of, uri};
 
-// A leader whose machine loses its power says nothing. Together these are well below the lease that its successor
-// grants afresh, so that a worker is back before its tasks are given away.
+// A leader whose machine loses its power says nothing. Together these are half of the default lease that its successor
+// grants afresh, so that a worker is back before its tasks are given away; a site whose lease is shorter than about
+// eight seconds loses that.
 /// The longest wait for a scheduler to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A scheduler that has been silent for this long is asked whether it is there.

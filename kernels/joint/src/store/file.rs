@@ -104,7 +104,7 @@ impl<W: Write> Write for Checked<W> {
     }
 }
 
-/// A file that is read in place.
+/// A file, mapped or read, of which a batch is unpacked when it is asked for.
 #[derive(Debug)]
 pub(crate) struct Input {
     bytes: Buffer,

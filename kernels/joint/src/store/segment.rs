@@ -1,4 +1,4 @@
-//! Segments: written window by window, read in place.
+//! Segments: written window by window; of a mapped one only the windows that are asked for are read.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// Takes the bytes of a segment, mapped or read; nothing is copied, and windows are checked when they are
+    /// Takes the bytes of a segment, mapped or read, which are kept as they are; windows are checked when they are
     /// read. `name` is told in errors.
     ///
     /// # Errors
