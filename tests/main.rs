@@ -25,4 +25,5 @@ mod ploidy;
 mod qc;
 mod run;
 mod shards;
+mod store;
 mod support;

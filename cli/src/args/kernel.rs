@@ -21,6 +21,10 @@ pub enum KernelCommand {
     Ingest(IngestArgs),
     /// Genotype samples together: gVCFs to one VCF or BCF with its index
     Joint(JointArgs),
+    /// Count the alleles that samples of segments carry, and where they were looked at, in numbers that add up
+    Census(CensusArgs),
+    /// Write the segments that hold some samples again, without a trace of these samples
+    Purge(PurgeArgs),
 }
 
 /// `kumi kernel call`.
@@ -170,6 +174,55 @@ pub struct JointArgs {
     /// Threads; all cores when not given. Results do not depend on it
     #[arg(long)]
     pub threads: Option<usize>,
+}
+
+/// Samples by name.
+#[derive(Debug, Args)]
+pub struct SamplesArgs {
+    /// Names of samples
+    #[arg(long, num_args = 1.., value_name = "NAME")]
+    pub samples: Vec<String>,
+    /// A file with a name of a sample a line
+    #[arg(long, value_name = "FILE")]
+    pub samples_file: Option<PathBuf>,
+}
+
+/// `kumi kernel census`. The samples named are those that are counted; all when none is named.
+#[derive(Debug, Args)]
+pub struct CensusArgs {
+    /// Segments that `kumi kernel ingest` made, all of one region
+    #[arg(required_unless_present = "add", value_name = "SEGMENT")]
+    pub segments: Vec<PathBuf>,
+    /// OUT.census.arrow
+    #[arg(long)]
+    pub output: PathBuf,
+    /// Censuses of the region that are added: of the cohort before this batch
+    #[arg(long, num_args = 1.., value_name = "CENSUS")]
+    pub add: Vec<PathBuf>,
+    /// Censuses of the region that are taken away: of samples which were added and have withdrawn
+    #[arg(long, num_args = 1.., value_name = "CENSUS")]
+    pub subtract: Vec<PathBuf>,
+    /// Who is counted
+    #[command(
+        flatten,
+        next_help_heading = "Samples that are counted; all when none is named"
+    )]
+    pub who: SamplesArgs,
+}
+
+/// `kumi kernel purge`. Prints, for each segment that held one of the samples: segment, sample and file that takes its
+/// place, with tabs between.
+#[derive(Debug, Args)]
+pub struct PurgeArgs {
+    /// Segments that `kumi kernel ingest` made, or folders of them
+    #[arg(required = true, value_name = "SEGMENT")]
+    pub segments: Vec<PathBuf>,
+    /// Folder for the segments that are written again, under their names; that of the old ones to replace them
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: PathBuf,
+    /// Who is taken out
+    #[command(flatten, next_help_heading = "Samples that are taken out")]
+    pub who: SamplesArgs,
 }
 
 /// `kumi kernel align`.

@@ -12,7 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use crate::args::daemon::{LogFormat, SchedulerArgs, StartArgs};
 pub use crate::args::kernel::{
-    AlignArgs, CallArgs, FiltersArg, IngestArgs, JointArgs, JointFormat, KernelCommand, SexArg,
+    AlignArgs, CallArgs, CensusArgs, FiltersArg, IngestArgs, JointArgs, JointFormat, KernelCommand,
+    PurgeArgs, SamplesArgs, SexArg,
 };
 pub use crate::args::run::RunArgs;
 use crate::args::units::parse_duration;

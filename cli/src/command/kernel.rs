@@ -2,9 +2,12 @@
 
 mod align;
 mod call;
+mod census;
 mod cohort;
 mod ingest;
 mod joint;
+mod purge;
+mod segments;
 
 use std::error::Error;
 use std::io;
@@ -27,6 +30,8 @@ pub fn run(command: KernelCommand) -> anyhow::Result<()> {
         KernelCommand::Call(args) => call::run(&args),
         KernelCommand::Ingest(args) => ingest::run(&args),
         KernelCommand::Joint(args) => joint::run(&args),
+        KernelCommand::Census(args) => census::run(&args),
+        KernelCommand::Purge(args) => purge::run(&args),
     }
 }
 

@@ -8,8 +8,7 @@ use kumi_joint::{IngestParams, JointError, ingest};
 use kumi_worker::indexed::Indexed;
 
 use crate::args::IngestArgs;
-use crate::command::kernel::cohort::SEGMENT_ENDING;
-use crate::command::kernel::{regions, wrong_input};
+use crate::command::kernel::{regions, segments, wrong_input};
 use crate::command::reference;
 use crate::exit::{Code, Exit};
 use crate::publish::Partial;
@@ -40,7 +39,7 @@ pub(crate) fn run(args: &IngestArgs) -> anyhow::Result<()> {
     for (number, region) in regions.iter().enumerate() {
         let path = args
             .output
-            .join(format!("{:05}{SEGMENT_ENDING}", number + 1));
+            .join(format!("{:05}{}", number + 1, segments::ENDING));
         let failed = |error: io::Error| Exit::new(Code::Io, format!("{}: {error}", path.display()));
         let (partial, file) = Partial::create(&path)?;
         let done = pool.install(|| ingest(&args.gvcfs, &source, *region, &params, file));
