@@ -16,7 +16,7 @@ pub mod ids;
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// The stages of a cohort in the order in which reads flow through them.
-pub const STAGES: [v1::Stage; 10] = [
+pub const STAGES: [v1::Stage; 12] = [
     v1::Stage::Index,
     v1::Stage::Cut,
     v1::Stage::Chunk,
@@ -25,6 +25,8 @@ pub const STAGES: [v1::Stage; 10] = [
     v1::Stage::Align,
     v1::Stage::Call,
     v1::Stage::Gvcf,
+    v1::Stage::Ingest,
+    v1::Stage::Census,
     v1::Stage::Joint,
     v1::Stage::Release,
 ];
@@ -43,6 +45,8 @@ impl v1::Stage {
             Self::Align => "align",
             Self::Call => "call",
             Self::Gvcf => "gvcf",
+            Self::Ingest => "ingest",
+            Self::Census => "census",
             Self::Joint => "joint",
             Self::Release => "release",
         }

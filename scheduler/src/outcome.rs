@@ -46,6 +46,11 @@ pub enum Outcome {
     Registered(WorkerId),
     /// A worker drains, or takes tasks again.
     Drained,
+    /// Samples have withdrawn, or are back.
+    Withdrawn {
+        /// For how many that was not so before.
+        samples: u64,
+    },
     /// A new leader's term began.
     TermBegun,
     /// The command was not acceptable and did nothing.
@@ -128,6 +133,12 @@ pub enum Rejection {
         /// How it ended.
         state: &'static str,
     },
+    /// The cohort has not ended.
+    #[error("cohort {cohort} still runs: wait for its end, or cancel it")]
+    CohortRuns {
+        /// The cohort.
+        cohort: CohortId,
+    },
     /// There is no such worker.
     #[error("there is no worker `{worker}`")]
     NoSuchWorker {
@@ -169,6 +180,7 @@ impl Rejection {
             Self::NoSuchSample { .. } => "NO_SUCH_SAMPLE",
             Self::NoSuchTask { .. } => "NO_SUCH_TASK",
             Self::CohortEnded { .. } => "COHORT_ENDED",
+            Self::CohortRuns { .. } => "COHORT_RUNS",
             Self::NoSuchWorker { .. } => "NO_SUCH_WORKER",
             Self::InvalidWorker { .. } => "INVALID_WORKER",
             Self::InvalidTarget { .. } => "INVALID_TARGET",
@@ -189,7 +201,7 @@ impl Rejection {
             | Self::NoSuchSample { .. }
             | Self::NoSuchTask { .. }
             | Self::NoSuchWorker { .. } => Code::NotFound,
-            Self::CohortEnded { .. } => Code::FailedPrecondition,
+            Self::CohortEnded { .. } | Self::CohortRuns { .. } => Code::FailedPrecondition,
             Self::RequestReused { .. } => Code::AlreadyExists,
         }
     }

@@ -59,9 +59,11 @@ pub fn pick(state: &State, offer: &Offer, max: usize) -> Vec<v1::TaskId> {
 }
 
 /// The stages in the order in which their tasks are taken.
-const LAST_FIRST: [Stage; 10] = [
+const LAST_FIRST: [Stage; 12] = [
     Stage::Release,
+    Stage::Census,
     Stage::Joint,
+    Stage::Ingest,
     Stage::Gvcf,
     Stage::Call,
     Stage::Align,

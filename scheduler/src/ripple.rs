@@ -1,5 +1,8 @@
 //! What follows, outside a cohort, from a change inside it.
 
+use std::sync::Arc;
+
+use crate::plan::batch::Batch;
 use crate::plan::key::Address;
 use crate::tallies::Reason;
 
@@ -17,6 +20,8 @@ pub(crate) struct Ripple {
     pub(crate) genomes: Vec<u32>,
     /// Rows whose alignment is there now.
     pub(crate) aligned: Vec<u32>,
+    /// Batches of which every shard was ingested now.
+    pub(crate) ingested: Vec<Arc<Batch>>,
     /// Rows that were set aside.
     pub(crate) failed: Vec<u32>,
 }
@@ -30,6 +35,7 @@ impl Ripple {
             forget: Vec::new(),
             genomes: Vec::new(),
             aligned: Vec::new(),
+            ingested: Vec::new(),
             failed: Vec::new(),
         }
     }

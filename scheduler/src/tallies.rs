@@ -100,11 +100,13 @@ pub enum Reason {
     Failed,
     /// Nothing needs the result any more, or what it reads is gone.
     Superseded,
+    /// The sample has withdrawn.
+    Withdrawn,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::None,
         Self::Transient,
         Self::OutOfMemory,
@@ -115,6 +117,7 @@ impl Reason {
         Self::Cancelled,
         Self::Failed,
         Self::Superseded,
+        Self::Withdrawn,
     ];
 
     /// The name used in metrics labels.
@@ -131,6 +134,7 @@ impl Reason {
             Self::Cancelled => "cancelled",
             Self::Failed => "failed",
             Self::Superseded => "superseded",
+            Self::Withdrawn => "withdrawn",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The rules by which tasks wait, become ready, are done or skipped: index, then align by row (in
 //! latency mode cut by row, chunk by row and column and perhaps mark and merge by row and region before it), call by row and column, gVCF by row,
-//! joint by column over all rows, release.
+//! ingest by batch and column over the rows of the batch, census and joint by column over all batches, release.
 //!
 //! A state follows from what the ledger knows and what is set aside; running and failed tasks are
 //! left as they are while the rules allow it. So the same function plans a cohort, follows a result
@@ -33,12 +33,20 @@ impl Cohort {
         }
         match extent {
             Extent::Tail => {}
-            Extent::Row(row) => self.advance_row(row, ledger, ripple),
+            Extent::Batch(batch) => self.advance_batch(batch, ledger, ripple),
+            Extent::Row(row) => {
+                self.advance_row(row, ledger, ripple);
+                if let Some(batch) = self.layout.batch_of[row as usize] {
+                    self.advance_batch(batch, ledger, ripple);
+                }
+            }
+            Extent::Batches => self.advance_batches(ledger, ripple),
             Extent::Whole => {
                 self.find_index(ledger, ripple);
                 for row in 0..self.rows() {
                     self.advance_row(row, ledger, ripple);
                 }
+                self.advance_batches(ledger, ripple);
             }
         }
         self.advance_tail(ledger, ripple);
@@ -58,7 +66,15 @@ impl Cohort {
                 self.advance(Extent::Row(cell.row), ledger, ripple);
             }
             Stage::Call => self.advance_gvcf(cell.row, ledger, ripple),
-            Stage::Joint | Stage::Release => self.advance(Extent::Tail, ledger, ripple),
+            Stage::Ingest => {
+                if self.grid(Stage::Ingest).open(cell.row) == 0 {
+                    ripple.ingested.extend(self.ingested(cell.row));
+                }
+                self.advance(Extent::Tail, ledger, ripple);
+            }
+            Stage::Census | Stage::Joint | Stage::Release => {
+                self.advance(Extent::Tail, ledger, ripple);
+            }
         }
     }
 
@@ -202,7 +218,7 @@ impl Cohort {
         if rows.iter().sum::<u64>() > 0 {
             self.hold_tail(ripple);
         } else if self.aside.len() == self.samples.len() {
-            self.fail("every sample was set aside", Reason::Failed, ripple);
+            self.fail("every sample was set aside or has withdrawn", Reason::Failed, ripple);
             return;
         } else {
             let keys = self.release_keys();
@@ -219,9 +235,9 @@ impl Cohort {
         }
     }
 
-    fn hold_tail(&mut self, ripple: &mut Ripple) {
+    pub(super) fn hold_tail(&mut self, ripple: &mut Ripple) {
         self.release = None;
-        for stage in [Stage::Joint, Stage::Release] {
+        for stage in [Stage::Census, Stage::Joint, Stage::Release] {
             let grid = self.grid(stage);
             if grid.count(TaskState::Ready) + grid.count(TaskState::Running) > 0 {
                 for cell in self.row_cells(stage, 0) {
@@ -241,22 +257,34 @@ impl Cohort {
                 self.place(cell, TaskState::Skipped, ripple);
             }
         }
+        for stage in [Stage::Ingest, Stage::Census] {
+            for row in 0..self.grid(stage).rows() {
+                for cell in self.row_cells(stage, row) {
+                    if self.get(cell) != TaskState::Done {
+                        self.place(cell, TaskState::Skipped, ripple);
+                    }
+                }
+            }
+        }
         self.place(RELEASE, TaskState::Done, ripple);
     }
 
     fn advance_joint(&mut self, ledger: &Ledger, ripple: &mut Ripple) {
-        for cell in self.row_cells(Stage::Joint, 0) {
-            let known = ledger.has(&self.address(cell));
-            let to = self.state(known, true);
-            self.place(cell, to, ripple);
+        for stage in [Stage::Census, Stage::Joint] {
+            for cell in self.row_cells(stage, 0) {
+                let known = ledger.has(&self.address(cell));
+                let to = self.state(known, self.is_ingested(cell.column));
+                self.place(cell, to, ripple);
+            }
         }
+        let counted = self.layout.batches.is_empty() || self.grid(Stage::Census).open(0) == 0;
         let joined = self.grid(Stage::Joint).open(0) == 0;
-        let to = self.state(false, joined);
+        let to = self.state(false, counted && joined);
         self.place(RELEASE, to, ripple);
     }
 
     /// The state of a task that may run: every stage but the index reads the index.
-    fn state(&self, known: bool, inputs: bool) -> TaskState {
+    pub(super) fn state(&self, known: bool, inputs: bool) -> TaskState {
         if known {
             TaskState::Done
         } else if inputs && self.index_is_there() {

@@ -75,6 +75,34 @@ impl Cohort {
         }
     }
 
+    /// Sets a row aside whose sample has withdrawn; true when it was not aside already.
+    pub(crate) fn withdraw(
+        &mut self,
+        row: u32,
+        why: &str,
+        ledger: &Ledger,
+        ripple: &mut Ripple,
+    ) -> bool {
+        if !self.is_running() || self.aside.contains_key(&row) {
+            return false;
+        }
+        let aside = Aside {
+            reason: Reason::Withdrawn,
+            message: shortened(why),
+        };
+        self.aside.insert(row, aside);
+        self.release = None;
+        self.hold_tail(ripple);
+        self.advance(Extent::Row(row), ledger, ripple);
+        true
+    }
+
+    /// Rows that were set aside because something was wrong with them.
+    pub(crate) fn failed_rows(&self) -> usize {
+        let failed = self.aside.values();
+        failed.filter(|aside| aside.reason != Reason::Withdrawn).count()
+    }
+
     pub(crate) fn quarantines(&self) -> bool {
         let params = self.header.params.as_ref();
         params.is_some_and(|params| params.on_bad_sample() == OnBadSample::Quarantine)
@@ -83,7 +111,7 @@ impl Cohort {
     /// The cohort ends with what it has.
     pub(super) fn complete(&mut self, now_ms: u64) {
         self.finished_ms = now_ms;
-        self.state = if self.aside.is_empty() {
+        self.state = if self.failed_rows() == 0 {
             CohortState::Completed
         } else {
             CohortState::CompletedWithFailures

@@ -1,6 +1,7 @@
 //! One cohort: its facts, its grids, and what happened to its tasks.
 
 mod advance;
+mod batches;
 mod end;
 mod parts;
 mod reopen;
@@ -13,7 +14,7 @@ use kumi_proto::v1::{CohortState, Stage, TaskState};
 
 use crate::grid::{Cell, Grid};
 use crate::plan::bins::Bins;
-use crate::plan::key::Address;
+use crate::plan::key::{Address, Key};
 use crate::plan::layout::{self, Layout, ReleaseKeys};
 use crate::plan::need::Need;
 use crate::plan::region::Starts;
@@ -71,18 +72,19 @@ pub(crate) struct Cohort {
     pub(crate) layout: Layout,
     /// Kept while the rows that are in the release are settled.
     release: Option<ReleaseKeys>,
+    /// By batch, kept while its rows are settled.
+    batch_keys: Vec<Option<Key>>,
 }
 
 impl Cohort {
-    /// A cohort of which nothing has been done, and whose call shards begin there.
+    /// A cohort of which nothing has been done, which lies so.
     pub(crate) fn new(
         id: u64,
         header: v1::CohortHeader,
         samples: Vec<v1::Sample>,
-        shards: Starts,
+        (shards, layout): (Starts, Layout),
         now_ms: u64,
     ) -> Self {
-        let layout = Layout::new(&header, &samples, &shards);
         let grids = STAGES.map(|stage| {
             let tasks_of = |row| layout.tasks_of(stage, row);
             Grid::new(layout.size(stage), tasks_of)
@@ -101,6 +103,7 @@ impl Cohort {
             troubles: BTreeMap::new(),
             shards,
             parts: BTreeMap::new(),
+            batch_keys: vec![None; layout.batches.len()],
             layout,
             release: None,
         }
@@ -216,7 +219,12 @@ impl Cohort {
                 let what = (layout::sex(&self.samples[row]), self.regions_digest(cell));
                 layout.address(layout.call_key(&self.header, &align, what))
             }
-            Stage::Joint => layout.address(layout.joint_key(&self.release_keys(), cell.column)),
+            Stage::Ingest => self.ingest_address(cell.row, cell.column),
+            Stage::Census | Stage::Joint => {
+                let domain = cell.stage.label();
+                let keys = self.release_keys();
+                layout.address(layout.shard_key(domain, &keys, cell.column))
+            }
             Stage::Release => layout.address(self.release_keys().release),
         }
     }
@@ -301,6 +309,9 @@ impl Cohort {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Extent {
     Row(u32),
+    Batch(u32),
+    /// All batches, and what waits for all rows.
+    Batches,
     /// What waits for all rows.
     Tail,
     Whole,

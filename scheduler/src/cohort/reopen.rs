@@ -9,6 +9,7 @@ use crate::cohort::{BEFORE_ALIGN, BY_SAMPLE, Cohort, Extent};
 use crate::grid::Cell;
 use crate::ledger::Ledger;
 use crate::ripple::Ripple;
+use crate::tallies::Reason;
 
 impl Cohort {
     /// Opens failed rows again (all of them, or those given), whatever was cancelled or failed
@@ -53,10 +54,12 @@ impl Cohort {
         self.unfinished().saturating_sub(before)
     }
 
-    /// The rows that a retry opens again.
+    /// The rows that a retry opens again; never those of samples that have withdrawn.
     fn retried(&self, rows: Option<&BTreeSet<u32>>) -> Vec<u32> {
+        let failed = self.aside.iter();
+        let failed = failed.filter(|(_, aside)| aside.reason != Reason::Withdrawn);
         let chosen = |row: &u32| !self.quarantines() || rows.is_none_or(|rows| rows.contains(row));
-        self.aside.keys().copied().filter(chosen).collect()
+        failed.map(|(row, _)| *row).filter(chosen).collect()
     }
 
     /// What failed tasks of latency mode were given: when it can be at fault, a retry makes it again.
@@ -114,7 +117,7 @@ impl Cohort {
 
     /// The release will hold more samples.
     fn reopen_tail(&mut self, ripple: &mut Ripple) {
-        for stage in [Stage::Joint, Stage::Release] {
+        for stage in [Stage::Census, Stage::Joint, Stage::Release] {
             for cell in self.row_cells(stage, 0) {
                 self.place(cell, TaskState::Waiting, ripple);
             }

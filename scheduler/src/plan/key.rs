@@ -18,6 +18,9 @@ pub(crate) struct Address {
     pub(crate) key: Key,
 }
 
+/// Where a cohort lies, whatever its number: half of a digest of root and programme, and its name.
+pub(crate) type CohortPlace = ([u8; 16], String);
+
 /// A digest over fields that cannot run into each other: each is preceded by its length.
 pub(crate) struct Chain(Sha256);
 

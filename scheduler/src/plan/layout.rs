@@ -1,13 +1,15 @@
 //! What follows from a cohort's facts alone: grid sizes, keys, regions, needs, cases.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use kumi_proto::v1::{Region, Stage};
 use kumi_proto::{STAGES, v1};
 
 use crate::limits::SPARE_SHARDS;
+use crate::plan::batch::Batch;
 use crate::plan::contig;
-use crate::plan::key::{Address, Chain, Key, hex};
+use crate::plan::key::{Address, Chain, CohortPlace, Key, hex};
 use crate::plan::need::{self, Need};
 use crate::plan::region::{self, Even, Starts};
 
@@ -45,6 +47,12 @@ pub(crate) struct Layout {
     /// The case of each row, and the rows of each case.
     pub(crate) case_of: Vec<u32>,
     pub(crate) cases: Vec<Case>,
+    /// The rows of the ingest grid: [`Layout::take`].
+    pub(crate) batches: Vec<Arc<Batch>>,
+    /// The row of each sample of each batch: none where it is not of this cohort.
+    pub(crate) batch_rows: Vec<Vec<Option<u32>>>,
+    /// The batch of each row.
+    pub(crate) batch_of: Vec<Option<u32>>,
 }
 
 /// What is cut into call shards.
@@ -157,7 +165,37 @@ impl Layout {
             by_name: by_name(samples),
             case_of,
             cases,
+            batches: Vec::new(),
+            batch_rows: Vec::new(),
+            batch_of: vec![None; samples.len()],
         }
+    }
+
+    /// With the batches that the cohort is genotyped from. Cohorts that were opened before there was a store have none.
+    pub(crate) fn take(mut self, batches: Vec<Arc<Batch>>) -> Self {
+        let rows: BTreeMap<&Key, u32> = self.gvcf.iter().zip(0..).collect();
+        let of = |batch: &Arc<Batch>| -> Vec<Option<u32>> {
+            let members = batch.0.iter();
+            members.map(|member| rows.get(&member.gvcf).copied()).collect()
+        };
+        self.batch_rows = batches.iter().map(of).collect();
+        for (number, rows) in (0..).zip(&self.batch_rows) {
+            for row in rows.iter().flatten() {
+                self.batch_of[*row as usize] = Some(number);
+            }
+        }
+        self.batches = batches;
+        self
+    }
+
+    /// Leaves the samples of a batch out that are not of this cohort.
+    pub(crate) fn reduce(&mut self, batch: u32) {
+        let rows = &mut self.batch_rows[batch as usize];
+        let members = self.batches[batch as usize].0.iter().zip(&*rows);
+        let own = members.filter(|(_, row)| row.is_some());
+        let own = own.map(|(member, _)| member.clone()).collect();
+        self.batches[batch as usize] = Arc::new(Batch(own));
+        rows.retain(Option::is_some);
     }
 
     /// Rows and columns of a stage's grid.
@@ -177,7 +215,9 @@ impl Layout {
                 count(self.gvcf.len()),
                 count(self.call.len()) + SPARE_SHARDS,
             ),
-            Stage::Joint => (1, count(self.joint.len())),
+            Stage::Ingest => (count(self.batches.len()), count(self.joint.len())),
+            Stage::Census if self.batches.is_empty() => (0, 0),
+            Stage::Census | Stage::Joint => (1, count(self.joint.len())),
             Stage::Release => (1, 1),
         }
     }
@@ -293,11 +333,44 @@ impl Layout {
         }
     }
 
-    pub(crate) fn joint_key(&self, keys: &ReleaseKeys, column: u32) -> Key {
-        Chain::new("joint")
+    /// The key of a shard of a release: its genotypes (`joint`) or its census (`census`).
+    pub(crate) fn shard_key(&self, domain: &str, keys: &ReleaseKeys, column: u32) -> Key {
+        Chain::new(domain)
             .key(&keys.base)
             .key(&self.joint_digests[column as usize])
             .finish()
+    }
+
+    /// The key of what is ingested of a batch, by its own key, in a shard.
+    pub(crate) fn ingest_key(&self, header: &v1::CohortHeader, batch: &Key, column: u32) -> Key {
+        let params = header.params.as_ref();
+        Chain::new("ingest")
+            .text(params.map_or("", |params| &params.kernel_version))
+            .key(&self.reference)
+            .text(&header.name)
+            .key(batch)
+            .key(&self.joint_digests[column as usize])
+            .finish()
+    }
+
+    /// What the store of a cohort is known by. Other shards or kernels have segments of their own.
+    pub(crate) fn store_key(&self, header: &v1::CohortHeader) -> Key {
+        let params = header.params.as_ref();
+        let mut chain = Chain::new("store")
+            .text(params.map_or("", |params| &params.kernel_version))
+            .key(&self.reference)
+            .text(&hex(&self.place, 32))
+            .text(&header.name)
+            .number(self.joint_digests.len() as u64);
+        for digest in &self.joint_digests {
+            chain = chain.key(digest);
+        }
+        chain.finish()
+    }
+
+    /// Where a cohort's withdrawals are known.
+    pub(crate) fn cohort_place(&self, header: &v1::CohortHeader) -> CohortPlace {
+        (self.place, header.name.clone())
     }
 
     pub(crate) fn index_address(&self) -> Address {

@@ -1,6 +1,7 @@
 //! From a cohort's facts to its grids: what is valid, how many columns, which regions, which keys,
 //! which `Spec`. Nothing here looks at what was done or runs.
 
+pub(crate) mod batch;
 pub(crate) mod bins;
 mod contig;
 pub(crate) mod key;

@@ -4,6 +4,8 @@
 use kumi_proto::v1;
 use kumi_proto::v1::Stage;
 
+use crate::plan::batch::BATCH_SAMPLES_MAX;
+
 const MIB: u64 = 1 << 20;
 
 /// Cores and memory of a task.
@@ -47,8 +49,12 @@ pub(super) fn of(stage: Stage, header: &v1::CohortHeader, samples: usize) -> Nee
         Stage::Merge => (align_cores.min(4), 768 * MIB + genome_bytes / 2),
         Stage::Call => (1, 768 * MIB),
         Stage::Gvcf => (1, 256 * MIB),
-        // A reader for every sample.
-        Stage::Joint => (1, 256 * MIB + samples as u64 * MIB),
+        // A reader for every sample of a batch, and a window of each.
+        Stage::Ingest => (1, 256 * MIB + (samples as u64).min(BATCH_SAMPLES_MAX.into()) * MIB),
+        // What stands of the alleles of a region in two censuses.
+        Stage::Census => (1, 512 * MIB),
+        // A window of every batch.
+        Stage::Joint => (1, 1_024 * MIB),
         Stage::Release => (1, 256 * MIB + samples as u64 * MIB / 16),
     };
     Need {

@@ -7,7 +7,7 @@ use crate::cohort::Cohort;
 use crate::grid::Cell;
 use crate::ledger::Ledger;
 use crate::plan::contig;
-use crate::plan::key::hex;
+use crate::plan::key::{Address, hex};
 use crate::plan::need::Need;
 
 /// The specification of a ready or running task.
@@ -44,6 +44,15 @@ pub(crate) fn directory(cohort: &Cohort, cell: Cell) -> String {
         }
         Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge | Stage::Call | Stage::Joint => {
             format!("{programme}/work/{}", hex(&key, 16))
+        }
+        Stage::Ingest | Stage::Census => {
+            let name = &header.name;
+            let what = if cell.stage == Stage::Ingest {
+                "store"
+            } else {
+                "census"
+            };
+            format!("{programme}/cohorts/{name}/{what}/{}", hex(&key, 16))
         }
         Stage::Release => {
             let name = &header.name;
@@ -101,6 +110,13 @@ impl Writer<'_> {
             }),
             Stage::Call => Kind::Call(self.call(cell)),
             Stage::Gvcf => Kind::Gvcf(self.gvcf(row)),
+            Stage::Ingest => Kind::Ingest(self.ingest(cell)),
+            Stage::Census => Kind::Census(v1::CensusSpec {
+                reference: Some(self.reference()),
+                cohort: self.cohort.header.name.clone(),
+                batches: self.batches(cell.column),
+                regions: self.cohort.layout.joint[cell.column as usize].clone(),
+            }),
             Stage::Joint => Kind::Joint(self.joint(cell.column)),
             Stage::Release => Kind::Release(self.release()),
         }
@@ -186,12 +202,45 @@ impl Writer<'_> {
         }
     }
 
+    fn ingest(&self, cell: Cell) -> v1::IngestSpec {
+        let batch = self.cohort.ingested(cell.row);
+        let members = batch.as_ref().map_or(&[][..], |batch| &batch.0);
+        let gvcfs = members.iter().map(|member| {
+            let address = self.cohort.layout.address(member.gvcf);
+            self.without_counts(&address)
+        });
+        v1::IngestSpec {
+            reference: Some(self.reference()),
+            cohort: self.cohort.header.name.clone(),
+            samples: members.iter().map(|member| member.name.clone()).collect(),
+            gvcfs: gvcfs.collect(),
+            regions: self.cohort.layout.joint[cell.column as usize].clone(),
+        }
+    }
+
+    /// What was ingested of all batches in a shard; those of which nobody is in the release are left out.
+    fn batches(&self, column: u32) -> Vec<v1::Batch> {
+        let stage = Stage::Ingest;
+        let batches = 0..self.cohort.grid(stage).rows();
+        let batch = |row: u32| {
+            let cell = Cell { stage, row, column };
+            let samples = self.cohort.ingested(row)?.0.len();
+            let excluded = self.cohort.excluded(row);
+            (excluded.len() < samples).then(|| v1::Batch {
+                segments: Some(self.without_counts(&self.cohort.address(cell))),
+                excluded,
+            })
+        };
+        batches.filter_map(batch).collect()
+    }
+
     fn joint(&self, column: u32) -> v1::JointSpec {
+        let batches = self.batches(column);
         let rows = self.cohort.included();
-        // What was counted in a sample is not needed here, and a release may have thousands.
-        let gvcfs = rows.map(|row| Manifest {
-            counts: Default::default(),
-            ..self.manifest(Stage::Gvcf, row, 0)
+        let gvcfs = rows.filter(|_| batches.is_empty());
+        let gvcfs = gvcfs.map(|row| {
+            let key = self.cohort.layout.gvcf[row as usize];
+            self.without_counts(&self.cohort.layout.address(key))
         });
         v1::JointSpec {
             reference: Some(self.reference()),
@@ -199,18 +248,31 @@ impl Writer<'_> {
             samples: self.included_samples(),
             gvcfs: gvcfs.collect(),
             regions: self.cohort.layout.joint[column as usize].clone(),
+            batches,
+        }
+    }
+
+    /// A manifest of which a cohort may read thousands: what was counted is not needed.
+    fn without_counts(&self, address: &Address) -> Manifest {
+        let manifest = self.ledger.get(address);
+        Manifest {
+            counts: Default::default(),
+            ..manifest.expect("what a ready task reads is in the ledger")
         }
     }
 
     fn release(&self) -> v1::ReleaseSpec {
         let columns = self.cohort.grid(Stage::Joint).columns();
         let shards = (0..columns).map(|column| self.manifest(Stage::Joint, 0, column));
+        let censuses = 0..self.cohort.grid(Stage::Census).columns();
+        let censuses = censuses.map(|column| self.manifest(Stage::Census, 0, column));
         v1::ReleaseSpec {
             reference: Some(self.reference()),
             cohort: self.cohort.header.name.clone(),
             release: hex(&self.cohort.release_keys().release, 12),
             samples: self.included_samples(),
             shards: shards.collect(),
+            censuses: censuses.collect(),
         }
     }
 

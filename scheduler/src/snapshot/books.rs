@@ -89,6 +89,7 @@ pub(super) fn requests(requests: &Requests) -> Vec<RequestRecord> {
             Answer::Retried(tasks) => (2, tasks),
             Answer::TargetSet => (3, 0),
             Answer::Drained => (4, 0),
+            Answer::Withdrawn(samples) => (5, samples),
         };
         let id = id.to_owned();
         RequestRecord {
@@ -109,6 +110,7 @@ pub(super) fn of_requests(records: Vec<RequestRecord>) -> Result<Requests, Resto
             2 => Answer::Retried(record.tasks),
             3 => Answer::TargetSet,
             4 => Answer::Drained,
+            5 => Answer::Withdrawn(record.tasks),
             _ => return Err(RestoreError::Invalid("requests")),
         };
         requests.restore(record.number, record.id, answer);

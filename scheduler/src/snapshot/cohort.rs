@@ -6,12 +6,13 @@ use kumi_proto::v1::{CohortState, Stage, TaskState};
 use crate::cohort::{Aside, BEFORE_ALIGN, Cohort, Part, Trouble};
 use crate::grid::{Cell, Grid};
 use crate::limits::SPARE_SHARDS;
-use crate::plan::layout::Shards;
+use crate::plan::layout::{Layout, Shards};
 use crate::plan::{region, validate};
 use crate::snapshot::RestoreError;
 use crate::snapshot::record::{
     AsideRecord, CellRecord, CohortRecord, GridRecord, PartRecord, TroubleRecord,
 };
+use crate::snapshot::stores::{batch_record, of_batch};
 use crate::tallies::Reason;
 
 pub(super) fn record(cohort: &Cohort) -> CohortRecord {
@@ -28,6 +29,7 @@ pub(super) fn record(cohort: &Cohort) -> CohortRecord {
         troubles: cohort.troubles.iter().map(trouble_record).collect(),
         shards: cohort.shards.clone(),
         parts: cohort.parts.iter().map(part_record).collect(),
+        batches: cohort.layout.batches.iter().map(batch_record).collect(),
     }
 }
 
@@ -92,11 +94,14 @@ pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
             .filter(|starts| region::may_be(&whole.regions, starts))
             .ok_or(RestoreError::Invalid("shards"))?,
     };
+    let layout = Layout::new(&header, &record.samples, &shards);
+    let batches = record.batches.into_iter().map(of_batch);
+    let layout = layout.take(batches.collect::<Result<_, _>>()?);
     let mut cohort = Cohort::new(
         record.id,
         header,
         record.samples,
-        shards,
+        (shards, layout),
         record.submitted_ms,
     );
     cohort.finished_ms = record.finished_ms;
@@ -164,10 +169,13 @@ fn restore_parts(cohort: &mut Cohort, parts: Vec<PartRecord>) -> Result<(), Rest
     cohort.parts_are_sound().then_some(()).ok_or(invalid)
 }
 
-/// The stages that so many grids are of: all of them, or those that an older version knew: 2 no regions that chunks
-/// are merged in, 1 no chunks either.
+/// The stages that so many grids are of: all of them, or those that an older version knew: 4 no store, 2 no regions
+/// that chunks are merged in either, 1 no chunks either.
 fn stages_of(grids: usize) -> Option<Vec<Stage>> {
-    let added = [[].as_slice(), &BEFORE_ALIGN[2..], &BEFORE_ALIGN];
+    let store = [Stage::Ingest, Stage::Census];
+    let added = [&[][..], &BEFORE_ALIGN[2..], &BEFORE_ALIGN];
+    let added = added.map(|before| [&store, before].concat());
+    let added = [Vec::new()].into_iter().chain(added);
     let added = added
         .into_iter()
         .find(|added| grids + added.len() == STAGES.len())?;
@@ -210,7 +218,7 @@ mod tests {
     use super::{of_record, record};
     use crate::cohort::{BEFORE_ALIGN, Cohort};
     use crate::limits::SPARE_SHARDS;
-    use crate::plan::layout::Shards;
+    use crate::plan::layout::{Layout, Shards};
 
     fn file(path: &str) -> v1::ReadFile {
         v1::ReadFile {
@@ -261,17 +269,20 @@ mod tests {
             ..Default::default()
         };
         let shards = Shards::of(&header).by_bases();
-        Cohort::new(7, header, vec![sample], shards, 0)
+        let layout = Layout::new(&header, std::slice::from_ref(&sample), &shards);
+        Cohort::new(7, header, vec![sample], (shards, layout), 0)
     }
 
-    /// Version 1 knew no chunks, version 2 no regions that chunks are merged in: the grids of these stages are not in
-    /// it, and no sample has such tasks.
+    /// Version 1 knew no chunks, version 2 no regions that chunks are merged in, version 4 no store: the grids of these
+    /// stages are not in it, and no sample has such tasks.
     #[test]
     fn a_cohort_of_an_older_version_is_read() {
+        let store = [Stage::Ingest, Stage::Census];
         for (chunks, added) in [
-            (0, &BEFORE_ALIGN[..]),
-            (0, &BEFORE_ALIGN[2..]),
-            (3, &BEFORE_ALIGN[2..]),
+            (0, [&store, &BEFORE_ALIGN[..]].concat()),
+            (0, [&store, &BEFORE_ALIGN[2..]].concat()),
+            (3, [&store, &BEFORE_ALIGN[2..]].concat()),
+            (3, store.to_vec()),
         ] {
             let cohort = cohort(chunks);
             let mut old = record(&cohort);

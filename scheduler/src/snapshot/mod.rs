@@ -7,6 +7,7 @@ mod books;
 mod cohort;
 mod profile;
 mod record;
+mod stores;
 
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
@@ -19,7 +20,7 @@ use crate::snapshot::record::{
 use crate::state::{Lease, State, Term, Worker};
 
 const MAGIC: [u8; 8] = *b"KUMISCHD";
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 /// The oldest version that is read.
 const VERSION_MIN: u32 = 1;
 /// Magic, version, length, digest.
@@ -84,6 +85,8 @@ impl State {
             requests: books::requests(&self.requests),
             tallies: Some(books::tallies(&self.tallies)),
             profiles: profile::record(&self.profiles),
+            stores: stores::records(&self.stores),
+            withdrawals: stores::withdrawals(&self.stores),
         }
     }
 
@@ -103,6 +106,7 @@ impl State {
             requests: books::of_requests(record.requests)?,
             tallies: books::of_tallies(record.tallies.unwrap_or_default())?,
             profiles: profile::of_record(record.profiles)?,
+            stores: stores::of_records(record.stores, record.withdrawals)?,
             ..Self::default()
         };
         for entry in record.ledger {

@@ -41,6 +41,42 @@ pub(super) struct StateRecord {
     pub(super) tallies: Option<TalliesRecord>,
     #[prost(message, repeated, tag = "16")]
     pub(super) profiles: Vec<ProfileRecord>,
+    #[prost(message, repeated, tag = "17")]
+    pub(super) stores: Vec<StoreRecord>,
+    #[prost(message, repeated, tag = "18")]
+    pub(super) withdrawals: Vec<WithdrawalRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct StoreRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) key: Vec<u8>,
+    /// The oldest first.
+    #[prost(message, repeated, tag = "2")]
+    pub(super) batches: Vec<BatchRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct BatchRecord {
+    #[prost(string, repeated, tag = "1")]
+    pub(super) samples: Vec<String>,
+    /// 32 bytes for each sample: the key of its gVCF.
+    #[prost(bytes = "vec", tag = "2")]
+    pub(super) gvcfs: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct WithdrawalRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) place: Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub(super) cohort: String,
+    #[prost(string, tag = "3")]
+    pub(super) sample: String,
+    #[prost(uint64, tag = "4")]
+    pub(super) at_ms: u64,
+    #[prost(string, tag = "5")]
+    pub(super) reason: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -140,6 +176,9 @@ pub(super) struct CohortRecord {
     pub(super) shards: Vec<u64>,
     #[prost(message, repeated, tag = "12")]
     pub(super) parts: Vec<PartRecord>,
+    /// Rows of the ingest grid.
+    #[prost(message, repeated, tag = "13")]
+    pub(super) batches: Vec<BatchRecord>,
 }
 
 /// The regions of a call task, as bases of all regions before its beginning and its end.
@@ -234,7 +273,7 @@ pub(super) struct RequestRecord {
     pub(super) number: u64,
     #[prost(string, tag = "2")]
     pub(super) id: String,
-    /// 1 cancelled, 2 retried, 3 target set, 4 drained.
+    /// 1 cancelled, 2 retried, 3 target set, 4 drained, 5 withdrawn.
     #[prost(uint32, tag = "3")]
     pub(super) answer: u32,
     #[prost(uint64, tag = "4")]

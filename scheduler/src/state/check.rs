@@ -76,7 +76,7 @@ impl State {
         if complete.contains(&cohort.state) {
             assert!(cohort.has_release());
             let with_failures = cohort.state == CohortState::CompletedWithFailures;
-            assert_eq!(with_failures, !cohort.aside.is_empty());
+            assert_eq!(with_failures, cohort.failed_rows() > 0);
         }
         for cell in cells(cohort) {
             self.check_cell(cohort, cell);
@@ -115,7 +115,9 @@ impl State {
         let read = match cell.stage {
             Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge => row_open(Stage::Align),
             Stage::Call => row_open(Stage::Gvcf),
-            Stage::Joint => cohort.grid(Stage::Release).open(0) > 0,
+            Stage::Ingest | Stage::Census | Stage::Joint => {
+                cohort.grid(Stage::Release).open(0) > 0
+            }
             _ => true,
         };
         if state == TaskState::Done && read && !aside {
@@ -145,8 +147,18 @@ impl State {
             }
             Stage::Call => done(Stage::Align, cell.row),
             Stage::Gvcf => done(Stage::Align, cell.row) && done(Stage::Call, cell.row),
-            Stage::Joint => cohort.included().all(|row| done(Stage::Gvcf, row)),
-            Stage::Release => done(Stage::Joint, 0),
+            Stage::Ingest => cohort.is_settled(cell.row),
+            Stage::Census | Stage::Joint => {
+                let ingest = cohort.grid(Stage::Ingest);
+                let there = [TaskState::Done, TaskState::Skipped];
+                let mut batches = 0..ingest.rows();
+                batches.all(|batch| there.contains(&ingest.get(batch, cell.column)))
+                    && cohort.included().all(|row| done(Stage::Gvcf, row))
+            }
+            Stage::Release => {
+                let census = cohort.grid(Stage::Census).rows() == 0 || done(Stage::Census, 0);
+                census && done(Stage::Joint, 0)
+            }
         };
         assert!(inputs, "{cell:?}");
     }

@@ -10,6 +10,7 @@ use crate::cohort::{Cohort, Extent};
 use crate::grid::Cell;
 use crate::outcome::{Outcome, Rejection};
 use crate::plan::key::Address;
+use crate::plan::layout::Layout;
 use crate::plan::validate;
 use crate::ripple::Ripple;
 use crate::state::account::Counted;
@@ -29,10 +30,14 @@ impl State {
             return Err(Rejection::RequestReused { request_id });
         }
         validate(&header, &open.samples).map_err(Rejection::InvalidCohort)?;
+        let shards = self.cut_shards(&header, &open.samples);
+        let layout = Layout::new(&header, &open.samples, &shards);
+        self.refuse_withdrawn(&layout.cohort_place(&header), &open.samples)?;
+        let batches = self.stores.batches(&header, &open.samples, &layout);
+        let plan = (shards, layout.take(batches));
         self.last_cohort += 1;
         let id = self.last_cohort;
-        let shards = self.cut_shards(&header, &open.samples);
-        let cohort = Cohort::new(id, header, open.samples.clone(), shards, self.clock_ms);
+        let cohort = Cohort::new(id, header, open.samples.clone(), plan, self.clock_ms);
         self.cohorts.insert(id, cohort);
         self.derive_cohort(id);
         self.count_units(id);
@@ -102,7 +107,7 @@ impl State {
         for address in &touched {
             self.touch(address, id);
         }
-        if missing.iter().any(|cell| cell.stage == Stage::Joint) {
+        if missing.iter().any(|cell| OF_COHORT.contains(&cell.stage)) {
             self.touch_namesakes(id);
         }
         let answer = Answer::Retried(tasks);
@@ -138,6 +143,11 @@ impl State {
         let Some(cohort) = self.cohorts.get(&id) else {
             return;
         };
+        if !ripple.ingested.is_empty() {
+            let store = cohort.layout.store_key(&cohort.header);
+            let store = self.stores.stores.entry(store).or_default();
+            ripple.ingested.iter().for_each(|batch| store.enter(batch));
+        }
         let ended = !cohort.is_running();
         if ended {
             self.derived.retire_cohort(cohort);
@@ -160,14 +170,14 @@ impl State {
         }
     }
 
-    /// Shards of a release were forgotten: another cohort that makes the same release uses it.
+    /// Segments or shards of a release were forgotten: another cohort of that name may have used them.
     fn touch_namesakes(&mut self, id: u64) {
         let name = &self.cohorts[&id].header.name;
         let others = self.derived.queue.iter().map(|(_, other)| *other);
         let same = |other: &u64| *other != id && self.cohorts[other].header.name == *name;
         let others: Vec<u64> = others.filter(same).collect();
         for other in others {
-            self.bring_up_to_date(other, Extent::Tail);
+            self.bring_up_to_date(other, Extent::Batches);
         }
     }
 
@@ -244,6 +254,9 @@ impl State {
         }
     }
 }
+
+/// Stages whose results cohorts of one name share.
+const OF_COHORT: [Stage; 3] = [Stage::Ingest, Stage::Census, Stage::Joint];
 
 fn rows_of(cohort: &Cohort, samples: &[String]) -> Result<Option<BTreeSet<u32>>, Rejection> {
     if samples.is_empty() {

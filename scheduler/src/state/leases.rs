@@ -52,10 +52,10 @@ impl State {
         }
         let address = cohort.address(cell);
         if self.ledger.has(&address) || self.is_released(cohort, cell) {
-            let extent = if is_by_sample(cell.stage) {
-                Extent::Row(cell.row)
-            } else {
-                Extent::Tail
+            let extent = match cell.stage {
+                Stage::Ingest => Extent::Batch(cell.row),
+                stage if is_by_sample(stage) => Extent::Row(cell.row),
+                _ => Extent::Tail,
             };
             self.bring_up_to_date(task.cohort, extent);
             return None;
@@ -83,7 +83,8 @@ impl State {
             row: 0,
             column: 0,
         };
-        cell.stage == Stage::Joint && self.ledger.has(&cohort.address(release))
+        let of_release = [Stage::Census, Stage::Joint];
+        of_release.contains(&cell.stage) && self.ledger.has(&cohort.address(release))
     }
 
     fn begin(&mut self, lease: Lease) -> v1::Start {

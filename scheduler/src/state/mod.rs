@@ -7,6 +7,8 @@ mod costs;
 mod derived;
 mod leases;
 mod requests;
+mod stores;
+mod withdrawals;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -25,6 +27,7 @@ pub(crate) use account::{Account, Accounts, Target};
 pub(crate) use derived::Derived;
 pub(crate) use leases::Lease;
 pub(crate) use requests::{Answer, Requests};
+pub(crate) use stores::{Store, Stores, Withdrawal};
 pub(crate) use workers::Worker;
 
 /// Everything the cluster knows. Empty by default.
@@ -41,6 +44,7 @@ pub struct State {
     pub(crate) cohorts: BTreeMap<u64, Cohort>,
     pub(crate) ledger: Ledger,
     pub(crate) profiles: Profiles,
+    pub(crate) stores: Stores,
     pub(crate) leases: BTreeMap<u64, Lease>,
     pub(crate) workers: BTreeMap<u64, Worker>,
     /// Names of workers that an operator drained, and why. They stay drained when they restart.
@@ -73,6 +77,8 @@ impl State {
             Some(Kind::Expire(expire)) => Ok(self.expire(expire)),
             Some(Kind::Cancel(cancel)) => self.cancel(cancel),
             Some(Kind::Retry(retry)) => self.retry(retry),
+            Some(Kind::Withdraw(withdraw)) => self.withdraw(withdraw),
+            Some(Kind::Build(build)) => self.build(build),
             Some(Kind::SetTarget(set)) => self.set_target(set),
             Some(Kind::Register(register)) => self.register(register),
             Some(Kind::Drain(drain)) => self.drain(drain),

@@ -12,6 +12,7 @@ pub(crate) enum Answer {
     Retried(u64),
     TargetSet,
     Drained,
+    Withdrawn(u64),
 }
 
 impl Answer {
@@ -21,6 +22,7 @@ impl Answer {
             Self::Retried(tasks) => Outcome::Retried { tasks },
             Self::TargetSet => Outcome::TargetSet,
             Self::Drained => Outcome::Drained,
+            Self::Withdrawn(samples) => Outcome::Withdrawn { samples },
         }
     }
 

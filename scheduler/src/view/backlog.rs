@@ -55,10 +55,14 @@ fn stage_of(cohort: &Cohort, row: u32) -> Stage {
     let open = |stage: &Stage| cohort.grid(*stage).open(row) > 0;
     let own = BY_SAMPLE.into_iter().find(open);
     own.unwrap_or_else(|| {
-        if cohort.grid(Stage::Joint).open(0) > 0 {
-            Stage::Joint
-        } else {
-            Stage::Release
+        let batch = cohort.layout.batch_of[row as usize];
+        if batch.is_some_and(|batch| cohort.grid(Stage::Ingest).open(batch) > 0) {
+            return Stage::Ingest;
         }
+        let after = [Stage::Census, Stage::Joint].into_iter();
+        let mut after = after.filter(|stage| cohort.grid(*stage).rows() > 0);
+        after
+            .find(|stage| cohort.grid(*stage).open(0) > 0)
+            .unwrap_or(Stage::Release)
     })
 }

@@ -8,6 +8,7 @@ use kumi_proto::v1::{CohortState, Manifest, Stage, TaskState};
 use crate::cohort::{BY_SAMPLE, Cohort};
 use crate::grid::{Cell, Grid};
 use crate::state::State;
+use crate::tallies::Reason;
 
 impl State {
     /// A cohort in short. `running_fraction` is left 0: only the leader's soft state knows it.
@@ -70,7 +71,7 @@ fn summary(cohort: &Cohort) -> v1::CohortSummary {
     let stages = STAGES.into_iter();
     let stages = stages.filter(|stage| cohort.grid(*stage).tasks() > 0);
     let done = (0..cohort.rows()).filter(|row| is_done(cohort, *row));
-    let aside = cohort.aside.len() as u64;
+    let aside = cohort.failed_rows() as u64;
     v1::CohortSummary {
         cohort: cohort.id,
         name: header.name.clone(),
@@ -113,10 +114,10 @@ pub(super) fn is_done(cohort: &Cohort, row: u32) -> bool {
 
 fn sample_state(cohort: &Cohort, row: u32) -> (&'static str, String) {
     if let Some(aside) = cohort.aside.get(&row) {
-        let state = if cohort.quarantines() {
-            "quarantined"
-        } else {
-            "failed"
+        let state = match aside.reason {
+            Reason::Withdrawn => "withdrawn",
+            _ if cohort.quarantines() => "quarantined",
+            _ => "failed",
         };
         return (state, aside.message.clone());
     }

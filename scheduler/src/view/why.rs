@@ -274,10 +274,14 @@ fn waiting(state: &State, cohort: &Cohort, cell: Cell) -> String {
     if cell.stage == Stage::Gvcf && cohort.grid(Stage::Call).open(cell.row) > 0 {
         return missing_of_row(cohort, Stage::Call, cell.row, &says);
     }
-    if cell.stage == Stage::Joint {
+    let of_release = matches!(cell.stage, Stage::Census | Stage::Joint);
+    if of_release || cell.stage == Stage::Ingest {
+        let of_batch = |row: &u32| {
+            of_release || cohort.layout.batch_of[*row as usize] == Some(cell.row)
+        };
         let rows = (0..cohort.rows()).filter(|row| !cohort.aside.contains_key(row));
         let open: Vec<u32> = rows
-            .filter(|row| !super::cohort::is_done(cohort, *row))
+            .filter(|row| of_batch(row) && !super::cohort::is_done(cohort, *row))
             .collect();
         if let Some(first) = open.first() {
             let name = &cohort.samples[*first as usize].name;
@@ -290,8 +294,28 @@ fn waiting(state: &State, cohort: &Cohort, cell: Cell) -> String {
             );
         }
     }
-    if cell.stage == Stage::Release && cohort.grid(Stage::Joint).open(0) > 0 {
-        return missing_of_row(cohort, Stage::Joint, 0, &says);
+    if of_release {
+        let batches = (0..cohort.grid(Stage::Ingest).rows()).map(|row| Cell {
+            stage: Stage::Ingest,
+            row,
+            ..cell
+        });
+        let open: Vec<Cell> = batches.filter(|cell| is_open(*cell)).collect();
+        if let Some(first) = open.first() {
+            return format!(
+                "needs {} more batches to be ingested; batch {} is {}",
+                open.len(),
+                first.row,
+                says(*first)
+            );
+        }
+    }
+    let before_release = [Stage::Census, Stage::Joint];
+    let mut before_release = before_release
+        .into_iter()
+        .filter(|stage| cell.stage == Stage::Release && cohort.grid(*stage).rows() > 0);
+    if let Some(stage) = before_release.find(|stage| cohort.grid(*stage).open(0) > 0) {
+        return missing_of_row(cohort, stage, 0, &says);
     }
     if is_open(index) {
         return format!("needs the reference index, which is {}", says(index));

@@ -24,6 +24,8 @@ enum Step {
     Cancel(u8),
     Retry(u8, u8),
     Drain(u8, bool),
+    Withdraw(u8, u8),
+    Build(u8),
     Term,
     Restart,
 }
@@ -38,6 +40,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0u8..4).prop_map(Step::Cancel),
         2 => (0u8..4, any::<u8>()).prop_map(|(cohort, what)| Step::Retry(cohort, what)),
         1 => (0u8..3, any::<bool>()).prop_map(|(worker, resume)| Step::Drain(worker, resume)),
+        1 => (0u8..4, any::<u8>()).prop_map(|(cohort, what)| Step::Withdraw(cohort, what)),
+        1 => (0u8..4).prop_map(Step::Build),
         1 => Just(Step::Term),
         1 => Just(Step::Restart),
     ]
@@ -59,6 +63,7 @@ fn shape(bits: u8) -> Shape {
         },
         call_shards: u32::from(bits & 2) + 1,
         joint_shards: u32::from(bits & 4) / 2 + 1,
+        batch_samples: u32::from(bits & 3),
         chunks: u32::from(bits & 5),
         regions: u32::from(bits & 3),
         quarantine: bits & 32 == 0,
@@ -122,6 +127,22 @@ impl World {
                     name: format!("w{worker}"),
                     resume,
                     reason: String::new(),
+                }));
+            }
+            Step::Withdraw(cohort, what) => {
+                let samples = ["A", "B", "C", "D"].into_iter().zip(0..);
+                let samples = samples.filter(|(_, bit)| what >> bit & 1 == 1);
+                self.apply(Kind::Withdraw(v1::Withdraw {
+                    cohort: cohort.into(),
+                    samples: samples.map(|(name, _)| name.to_owned()).collect(),
+                    undo: what & 16 != 0,
+                    ..v1::Withdraw::default()
+                }));
+            }
+            Step::Build(cohort) => {
+                self.apply(Kind::Build(v1::Build {
+                    cohort: cohort.into(),
+                    ..v1::Build::default()
                 }));
             }
             Step::Term => {
@@ -219,10 +240,13 @@ impl World {
             (6, 0),
             (7, 0),
             (8, 0),
+            (11, 0),
+            (11, 1),
+            (12, 0),
         ];
         let missing = stages
             .into_iter()
-            .zip([0, 1, 2, 3, 4, 5, 6, 7, 7])
+            .zip([0, 1, 2, 3, 4, 5, 6, 7, 7, 4, 5, 6])
             .filter(|(_, bit)| what >> bit & 1 == 1);
         let missing = missing.map(|((stage, row), _)| v1::TaskId {
             cohort,

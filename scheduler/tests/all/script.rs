@@ -139,28 +139,29 @@ impl Script {
             "workers" => self.list_workers(),
             "targets" => self.targets(),
             "tallies" => self.tallies(),
-            "spec" => {
-                let attempt = words.at(1).parse().expect("an attempt");
-                describe(&self.starts[&attempt].1)
-            }
-            "shards" => {
-                let attempt: u64 = words.at(1).parse().expect("an attempt");
-                shards(&self.starts[&attempt].1)
-            }
-            "regions" => {
-                let attempts = words.plain[1..].iter();
-                let regions = attempts.map(|word| {
-                    let attempt: u64 = word.parse().expect("an attempt");
-                    regions(&self.starts[&attempt].1)
-                });
-                regions.collect()
-            }
+            "spec" => self.told(&words, describe),
+            "batches" => self.told(&words, batches),
+            "shards" => self.told(&words, shards),
+            "regions" => self.told(&words, regions),
             "restart" => {
                 self.checked.restart();
                 String::new()
             }
             _ => self.simple(&words),
         }
+    }
+
+    /// `WORD ATTEMPT…`: what those were told.
+    fn told(&self, words: &Words<'_>, tell: impl Fn(&v1::Start) -> String) -> String {
+        let attempts = words.plain[1..].iter();
+        let tell = |word: &&str| {
+            let attempt: u64 = word.parse().expect("an attempt");
+            match self.starts.get(&attempt) {
+                Some((_, start)) => tell(start),
+                None => format!("attempt {attempt} was never granted\n"),
+            }
+        };
+        attempts.map(tell).collect()
     }
 
     fn apply(&mut self, kind: Kind) -> Outcome {
@@ -182,6 +183,7 @@ impl Script {
             chunks: small("chunks", 0),
             whole: words.list("whole"),
             regions: small("regions", 0),
+            batch_samples: small("batch", 0),
             call_shards: small("call", otherwise.call_shards),
             joint_shards: small("joint", otherwise.joint_shards),
             cores_per_align: small("cores", 0),
@@ -223,7 +225,9 @@ impl Script {
     /// `part ATTEMPT bases=N [ms=N,…] [in=DIRECTORY]`: a call task ends with its first bases.
     fn part(&mut self, words: &Words<'_>) -> String {
         let attempt: u64 = words.at(1).parse().expect("an attempt");
-        let (worker, start) = self.starts[&attempt].clone();
+        let Some((worker, start)) = self.starts.get(&attempt).cloned() else {
+            return format!("attempt {attempt} was never granted\n");
+        };
         let part_bases = words.number("bases", 0);
         let mut manifest = manifest(spec(&start));
         manifest.directory = match words.text("in").as_str() {
@@ -373,6 +377,14 @@ impl Script {
         let name = words.at(1).to_owned();
         let cohort = name.parse().unwrap_or(0);
         let kind = match words.at(0) {
+            "withdraw" | "readmit" => Kind::Withdraw(v1::Withdraw {
+                request_id,
+                cohort,
+                samples: words.list("samples"),
+                undo: words.at(0) == "readmit",
+                reason,
+            }),
+            "build" => Kind::Build(v1::Build { request_id, cohort }),
             "expire" => Kind::Expire(v1::Expire {
                 worker: self.workers[name.as_str()],
                 reason,
@@ -416,8 +428,9 @@ impl Script {
 
     fn show(&self, words: &Words<'_>) -> String {
         let state = &self.checked.state;
-        let id = state.find(words.at(1)).expect("a cohort");
-        let summary = state.summary(id).expect("a cohort");
+        let Some(summary) = state.find(words.at(1)).and_then(|id| state.summary(id)) else {
+            return format!("there is no cohort {}\n", words.at(1));
+        };
         let mut text = format!(
             "cohort {} {:?}: {} of {} samples done, {} quarantined",
             summary.cohort,
@@ -452,8 +465,9 @@ impl Script {
 
     fn detail(&self, words: &Words<'_>) -> String {
         let state = &self.checked.state;
-        let id = state.find(words.at(1)).expect("a cohort");
-        let detail = state.detail(id).expect("a cohort");
+        let Some(detail) = state.find(words.at(1)).and_then(|id| state.detail(id)) else {
+            return format!("there is no cohort {}\n", words.at(1));
+        };
         let place = |manifest: Option<&v1::Manifest>| {
             manifest.map_or_else(|| "-".to_owned(), |manifest| manifest.directory.clone())
         };
@@ -643,6 +657,27 @@ fn shards(start: &v1::Start) -> String {
     format!("attempt {}: {}\n", start.attempt, shards.join(" "))
 }
 
+/// What is ingested together, or of what batches a shard is genotyped.
+fn batches(start: &v1::Start) -> String {
+    use v1::spec::Kind;
+    let batches = match &spec(start).kind {
+        Some(Kind::Ingest(ingest)) => {
+            let gvcfs = ingest.gvcfs.iter().map(|gvcf| gvcf.directory.as_str());
+            let samples = ingest.samples.iter().zip(gvcfs);
+            let samples = samples.map(|(sample, gvcf)| format!("  {sample} {gvcf}\n"));
+            return format!("ingests in {}\n{}", spec(start).directory, samples.collect::<String>());
+        }
+        Some(Kind::Census(census)) => &census.batches,
+        Some(Kind::Joint(joint)) => &joint.batches,
+        _ => return "no batches\n".to_owned(),
+    };
+    let line = |batch: &v1::Batch| {
+        let directory = batch.segments.as_ref().map_or("", |segments| &segments.directory);
+        format!("  {directory} without {:?}\n", batch.excluded)
+    };
+    batches.iter().map(line).collect()
+}
+
 /// What a call task is to call.
 fn regions(start: &v1::Start) -> String {
     let Some(v1::spec::Kind::Call(call)) = &spec(start).kind else {
@@ -688,6 +723,7 @@ fn say(outcome: &Outcome) -> String {
         Outcome::Expired { tasks } => format!("expired {tasks}"),
         Outcome::Cancelled { tasks } => format!("cancelled {tasks}"),
         Outcome::Retried { tasks } => format!("retried {tasks}"),
+        Outcome::Withdrawn { samples } => format!("withdrawn {samples}"),
         Outcome::Registered(id) => format!("registered {id}"),
         Outcome::Refused(rejection) => format!("{}: {rejection}", rejection.reason()),
         other => format!("{other:?}"),

@@ -31,6 +31,7 @@ pub(crate) struct Shape {
     pub(crate) priority: v1::Priority,
     pub(crate) kernel_version: String,
     pub(crate) filters: v1::Filters,
+    pub(crate) batch_samples: u32,
     pub(crate) contigs: Vec<(String, u64)>,
     pub(crate) root: String,
 }
@@ -55,6 +56,7 @@ impl Default for Shape {
             priority: v1::Priority::Normal,
             kernel_version: "k1".to_owned(),
             filters: v1::Filters::Unspecified,
+            batch_samples: 0,
             contigs: vec![("1".to_owned(), 100_000), ("2".to_owned(), 50_000)],
             root: "/data".to_owned(),
         }
@@ -112,6 +114,7 @@ impl Shape {
                 kernel_version: self.kernel_version.clone(),
                 targets: Vec::new(),
                 filters: self.filters.into(),
+                batch_samples: self.batch_samples,
             }),
         }
     }

@@ -1,0 +1,73 @@
+//! Stores and withdrawals as records and back.
+
+use std::sync::Arc;
+
+use crate::plan::batch::{Batch, Member};
+use crate::snapshot::RestoreError;
+use crate::snapshot::record::{BatchRecord, StoreRecord, WithdrawalRecord};
+use crate::state::{Stores, Withdrawal};
+
+pub(super) fn batch_record(batch: &Arc<Batch>) -> BatchRecord {
+    BatchRecord {
+        samples: batch.0.iter().map(|member| member.name.clone()).collect(),
+        gvcfs: batch.0.iter().flat_map(|member| member.gvcf).collect(),
+    }
+}
+
+pub(super) fn of_batch(record: BatchRecord) -> Result<Arc<Batch>, RestoreError> {
+    let (gvcfs, rest) = record.gvcfs.as_chunks::<32>();
+    let sound = rest.is_empty() && !gvcfs.is_empty() && gvcfs.len() == record.samples.len();
+    if !sound {
+        return Err(RestoreError::Invalid("batches"));
+    }
+    let members = record.samples.into_iter().zip(gvcfs);
+    let member = |(name, gvcf): (String, &[u8; 32])| Member { name, gvcf: *gvcf };
+    Ok(Arc::new(Batch(members.map(member).collect())))
+}
+
+pub(super) fn records(stores: &Stores) -> Vec<StoreRecord> {
+    let record = |(key, store): (&_, &crate::state::Store)| StoreRecord {
+        key: Vec::from(*key),
+        batches: store.batches().map(batch_record).collect(),
+    };
+    stores.stores.iter().map(record).collect()
+}
+
+pub(super) fn withdrawals(stores: &Stores) -> Vec<WithdrawalRecord> {
+    let places = stores.withdrawn.iter();
+    let samples = places.flat_map(|(place, samples)| samples.iter().map(move |one| (place, one)));
+    samples
+        .map(|((place, cohort), (sample, withdrawal))| WithdrawalRecord {
+            place: place.to_vec(),
+            cohort: cohort.clone(),
+            sample: sample.clone(),
+            at_ms: withdrawal.at_ms,
+            reason: withdrawal.reason.clone(),
+        })
+        .collect()
+}
+
+pub(super) fn of_records(
+    stores: Vec<StoreRecord>,
+    withdrawals: Vec<WithdrawalRecord>,
+) -> Result<Stores, RestoreError> {
+    let invalid = RestoreError::Invalid("stores");
+    let mut restored = Stores::default();
+    for record in stores {
+        let key = record.key.try_into().map_err(|_| invalid)?;
+        let store = restored.stores.entry(key).or_default();
+        for batch in record.batches {
+            store.enter(&of_batch(batch)?);
+        }
+    }
+    for record in withdrawals {
+        let place = record.place.try_into().map_err(|_| invalid)?;
+        let withdrawal = Withdrawal {
+            at_ms: record.at_ms,
+            reason: record.reason,
+        };
+        let samples = restored.withdrawn.entry((place, record.cohort));
+        samples.or_default().insert(record.sample, withdrawal);
+    }
+    Ok(restored)
+}

@@ -1,0 +1,139 @@
+//! Samples withdraw from a cohort, and the cohort is released without them.
+
+use kumi_proto::ids::CohortId;
+use kumi_proto::v1;
+
+use crate::outcome::{Outcome, Rejection};
+use crate::plan::Violation;
+use crate::plan::key::CohortPlace;
+use crate::ripple::Ripple;
+use crate::state::{Answer, State, Withdrawal};
+use crate::tallies::Reason;
+
+impl State {
+    /// From now on no release of the cohort, whatever its number, has these samples; those that run go on without them.
+    pub(super) fn withdraw(&mut self, withdraw: &v1::Withdraw) -> Result<Outcome, Rejection> {
+        let request_id = &withdraw.request_id;
+        if let Some(before) = self.repeated(request_id, Answer::Withdrawn(0))? {
+            return Ok(before);
+        }
+        let place = self.cohort_place(withdraw.cohort)?;
+        for sample in &withdraw.samples {
+            let known = self.stores.withdrawal(&place, sample).is_some()
+                || self.is_of(&place, sample);
+            if !known {
+                return Err(Rejection::NoSuchSample {
+                    cohort: CohortId(withdraw.cohort),
+                    sample: sample.clone(),
+                });
+            }
+        }
+        let withdrawn = self.stores.withdrawn.entry(place.clone()).or_default();
+        let mut changed = 0;
+        for sample in &withdraw.samples {
+            let withdrawal = Withdrawal {
+                at_ms: self.clock_ms,
+                reason: withdraw.reason.clone(),
+            };
+            let has = withdrawn.contains_key(sample);
+            if withdraw.undo {
+                withdrawn.remove(sample);
+            } else if !has {
+                withdrawn.insert(sample.clone(), withdrawal);
+            }
+            changed += u64::from(has == withdraw.undo);
+        }
+        if withdrawn.is_empty() {
+            self.stores.withdrawn.remove(&place);
+        }
+        if !withdraw.undo {
+            self.set_withdrawn_aside(&place, withdraw);
+        }
+        let answer = Answer::Withdrawn(changed);
+        Ok(self.requests.remember(request_id, answer))
+    }
+
+    /// Opens a cohort again, with the samples it has and without those who have withdrawn.
+    pub(super) fn build(&mut self, build: &v1::Build) -> Result<Outcome, Rejection> {
+        let place = self.cohort_place(build.cohort)?;
+        let cohort = &self.cohorts[&build.cohort];
+        let before = self.derived.opened.contains_key(&build.request_id);
+        if cohort.is_running() && !before {
+            return Err(Rejection::CohortRuns {
+                cohort: CohortId(build.cohort),
+            });
+        }
+        let samples = cohort.samples.iter();
+        let kept = samples.filter(|sample| self.stores.withdrawal(&place, &sample.name).is_none());
+        let open = v1::Open {
+            header: Some(v1::CohortHeader {
+                request_id: build.request_id.clone(),
+                ..cohort.header.clone()
+            }),
+            samples: kept.cloned().collect(),
+        };
+        self.open(&open)
+    }
+
+    /// Refuses a submission of samples that have withdrawn: each is named.
+    pub(super) fn refuse_withdrawn(
+        &self,
+        place: &CohortPlace,
+        samples: &[v1::Sample],
+    ) -> Result<(), Rejection> {
+        let violation = |(at, sample): (usize, &v1::Sample)| {
+            self.stores.withdrawal(place, &sample.name)?;
+            Some(Violation {
+                field: format!("samples[{at}].name"),
+                problem: format!(
+                    "`{}` has withdrawn from this cohort; take it out of the sample sheet",
+                    sample.name
+                ),
+            })
+        };
+        let violations: Vec<_> = samples.iter().enumerate().filter_map(violation).collect();
+        if violations.is_empty() {
+            Ok(())
+        } else {
+            Err(Rejection::InvalidCohort(violations))
+        }
+    }
+
+    fn cohort_place(&self, cohort: u64) -> Result<CohortPlace, Rejection> {
+        let cohort = self.cohorts.get(&cohort).ok_or(Rejection::NoSuchCohort { cohort })?;
+        Ok(cohort.layout.cohort_place(&cohort.header))
+    }
+
+    /// The cohorts that lie at a place, by number.
+    fn at_place<'a>(&'a self, place: &'a CohortPlace) -> impl Iterator<Item = u64> + 'a {
+        let cohorts = self.cohorts.values();
+        let there = cohorts.filter(|cohort| cohort.layout.cohort_place(&cohort.header) == *place);
+        there.map(|cohort| cohort.id)
+    }
+
+    /// Whether any cohort at a place has a sample.
+    fn is_of(&self, place: &CohortPlace, sample: &str) -> bool {
+        self.at_place(place).any(|id| self.cohorts[&id].row_of(sample).is_some())
+    }
+
+    fn set_withdrawn_aside(&mut self, place: &CohortPlace, withdraw: &v1::Withdraw) {
+        let why = match withdraw.reason.as_str() {
+            "" => "the sample has withdrawn".to_owned(),
+            reason => format!("the sample has withdrawn: {reason}"),
+        };
+        let cohorts: Vec<u64> = self.at_place(place).collect();
+        for id in cohorts {
+            for sample in &withdraw.samples {
+                let mut ripple = Ripple::new(self.clock_ms);
+                ripple.reason = Reason::Withdrawn;
+                let row = self.cohorts[&id].row_of(sample);
+                let cohort = self.cohorts.get_mut(&id);
+                if let (Some(row), Some(cohort)) = (row, cohort)
+                    && cohort.withdraw(row, &why, &self.ledger, &mut ripple)
+                {
+                    self.absorb(id, ripple, None);
+                }
+            }
+        }
+    }
+}
