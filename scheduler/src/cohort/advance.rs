@@ -218,7 +218,11 @@ impl Cohort {
         if rows.iter().sum::<u64>() > 0 {
             self.hold_tail(ripple);
         } else if self.aside.len() == self.samples.len() {
-            self.fail("every sample was set aside or has withdrawn", Reason::Failed, ripple);
+            self.fail(
+                "every sample was set aside or has withdrawn",
+                Reason::Failed,
+                ripple,
+            );
             return;
         } else {
             let keys = self.release_keys();

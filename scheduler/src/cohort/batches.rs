@@ -33,9 +33,8 @@ impl Cohort {
     /// Whether of every sample of a batch the gVCF is there, or will not be.
     pub(crate) fn is_settled(&self, batch: u32) -> bool {
         let gvcf = self.grid(Stage::Gvcf);
-        let settled = |row: &u32| {
-            gvcf.get(*row, 0) == TaskState::Done || self.aside.contains_key(row)
-        };
+        let settled =
+            |row: &u32| gvcf.get(*row, 0) == TaskState::Done || self.aside.contains_key(row);
         let rows = &self.layout.batch_rows[batch as usize];
         rows.iter().flatten().all(settled)
     }
@@ -52,7 +51,8 @@ impl Cohort {
     }
 
     fn batch_key(&self, batch: u32) -> Key {
-        self.ingested(batch).map_or(Key::default(), |batch| batch.key())
+        self.ingested(batch)
+            .map_or(Key::default(), |batch| batch.key())
     }
 
     pub(super) fn advance_batches(&mut self, ledger: &Ledger, ripple: &mut Ripple) {

@@ -100,7 +100,9 @@ impl Cohort {
     /// Rows that were set aside because something was wrong with them.
     pub(crate) fn failed_rows(&self) -> usize {
         let failed = self.aside.values();
-        failed.filter(|aside| aside.reason != Reason::Withdrawn).count()
+        failed
+            .filter(|aside| aside.reason != Reason::Withdrawn)
+            .count()
     }
 
     pub(crate) fn quarantines(&self) -> bool {

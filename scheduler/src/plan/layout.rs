@@ -176,7 +176,9 @@ impl Layout {
         let rows: BTreeMap<&Key, u32> = self.gvcf.iter().zip(0..).collect();
         let of = |batch: &Arc<Batch>| -> Vec<Option<u32>> {
             let members = batch.0.iter();
-            members.map(|member| rows.get(&member.gvcf).copied()).collect()
+            members
+                .map(|member| rows.get(&member.gvcf).copied())
+                .collect()
         };
         self.batch_rows = batches.iter().map(of).collect();
         for (number, rows) in (0..).zip(&self.batch_rows) {

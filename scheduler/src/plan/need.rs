@@ -50,7 +50,10 @@ pub(super) fn of(stage: Stage, header: &v1::CohortHeader, samples: usize) -> Nee
         Stage::Call => (1, 768 * MIB),
         Stage::Gvcf => (1, 256 * MIB),
         // A reader for every sample of a batch, and a window of each.
-        Stage::Ingest => (1, 256 * MIB + (samples as u64).min(BATCH_SAMPLES_MAX.into()) * MIB),
+        Stage::Ingest => (
+            1,
+            256 * MIB + (samples as u64).min(BATCH_SAMPLES_MAX.into()) * MIB,
+        ),
         // What stands of the alleles of a region in two censuses.
         Stage::Census => (1, 512 * MIB),
         // A window of every batch.

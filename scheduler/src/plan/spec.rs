@@ -264,15 +264,12 @@ impl Writer<'_> {
     fn release(&self) -> v1::ReleaseSpec {
         let columns = self.cohort.grid(Stage::Joint).columns();
         let shards = (0..columns).map(|column| self.manifest(Stage::Joint, 0, column));
-        let censuses = 0..self.cohort.grid(Stage::Census).columns();
-        let censuses = censuses.map(|column| self.manifest(Stage::Census, 0, column));
         v1::ReleaseSpec {
             reference: Some(self.reference()),
             cohort: self.cohort.header.name.clone(),
             release: hex(&self.cohort.release_keys().release, 12),
             samples: self.included_samples(),
             shards: shards.collect(),
-            censuses: censuses.collect(),
         }
     }
 

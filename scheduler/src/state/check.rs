@@ -115,9 +115,7 @@ impl State {
         let read = match cell.stage {
             Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge => row_open(Stage::Align),
             Stage::Call => row_open(Stage::Gvcf),
-            Stage::Ingest | Stage::Census | Stage::Joint => {
-                cohort.grid(Stage::Release).open(0) > 0
-            }
+            Stage::Ingest | Stage::Census | Stage::Joint => cohort.grid(Stage::Release).open(0) > 0,
             _ => true,
         };
         if state == TaskState::Done && read && !aside {

@@ -120,7 +120,10 @@ mod tests {
         store.enter(&batch(&[1, 2]));
         store.enter(&batch(&[2, 3]));
         assert_eq!(store.batches().count(), 2, "the first still holds 1");
-        assert_eq!(store.holding(&[2; 32]).map(|(_, held)| held), Some(&batch(&[2, 3])));
+        assert_eq!(
+            store.holding(&[2; 32]).map(|(_, held)| held),
+            Some(&batch(&[2, 3]))
+        );
         for _ in 0..2 {
             store.enter(&batch(&[1]));
             let batches: Vec<_> = store.batches().cloned().collect();

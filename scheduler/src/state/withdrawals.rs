@@ -19,8 +19,8 @@ impl State {
         }
         let place = self.cohort_place(withdraw.cohort)?;
         for sample in &withdraw.samples {
-            let known = self.stores.withdrawal(&place, sample).is_some()
-                || self.is_of(&place, sample);
+            let known =
+                self.stores.withdrawal(&place, sample).is_some() || self.is_of(&place, sample);
             if !known {
                 return Err(Rejection::NoSuchSample {
                     cohort: CohortId(withdraw.cohort),
@@ -100,7 +100,10 @@ impl State {
     }
 
     fn cohort_place(&self, cohort: u64) -> Result<CohortPlace, Rejection> {
-        let cohort = self.cohorts.get(&cohort).ok_or(Rejection::NoSuchCohort { cohort })?;
+        let cohort = self
+            .cohorts
+            .get(&cohort)
+            .ok_or(Rejection::NoSuchCohort { cohort })?;
         Ok(cohort.layout.cohort_place(&cohort.header))
     }
 
@@ -113,7 +116,8 @@ impl State {
 
     /// Whether any cohort at a place has a sample.
     fn is_of(&self, place: &CohortPlace, sample: &str) -> bool {
-        self.at_place(place).any(|id| self.cohorts[&id].row_of(sample).is_some())
+        self.at_place(place)
+            .any(|id| self.cohorts[&id].row_of(sample).is_some())
     }
 
     fn set_withdrawn_aside(&mut self, place: &CohortPlace, withdraw: &v1::Withdraw) {

@@ -276,9 +276,8 @@ fn waiting(state: &State, cohort: &Cohort, cell: Cell) -> String {
     }
     let of_release = matches!(cell.stage, Stage::Census | Stage::Joint);
     if of_release || cell.stage == Stage::Ingest {
-        let of_batch = |row: &u32| {
-            of_release || cohort.layout.batch_of[*row as usize] == Some(cell.row)
-        };
+        let of_batch =
+            |row: &u32| of_release || cohort.layout.batch_of[*row as usize] == Some(cell.row);
         let rows = (0..cohort.rows()).filter(|row| !cohort.aside.contains_key(row));
         let open: Vec<u32> = rows
             .filter(|row| of_batch(row) && !super::cohort::is_done(cohort, *row))

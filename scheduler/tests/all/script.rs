@@ -665,14 +665,21 @@ fn batches(start: &v1::Start) -> String {
             let gvcfs = ingest.gvcfs.iter().map(|gvcf| gvcf.directory.as_str());
             let samples = ingest.samples.iter().zip(gvcfs);
             let samples = samples.map(|(sample, gvcf)| format!("  {sample} {gvcf}\n"));
-            return format!("ingests in {}\n{}", spec(start).directory, samples.collect::<String>());
+            return format!(
+                "ingests in {}\n{}",
+                spec(start).directory,
+                samples.collect::<String>()
+            );
         }
         Some(Kind::Census(census)) => &census.batches,
         Some(Kind::Joint(joint)) => &joint.batches,
         _ => return "no batches\n".to_owned(),
     };
     let line = |batch: &v1::Batch| {
-        let directory = batch.segments.as_ref().map_or("", |segments| &segments.directory);
+        let directory = batch
+            .segments
+            .as_ref()
+            .map_or("", |segments| &segments.directory);
         format!("  {directory} without {:?}\n", batch.excluded)
     };
     batches.iter().map(line).collect()

@@ -1,13 +1,17 @@
-//! Stage `joint`: all gVCFs of a cohort to the cohort VCF of one shard.
+//! Stage `joint`: what was ingested of a cohort to the cohort VCF of one shard.
+
+use std::collections::BTreeSet;
 
 use kumi_formats::vcf::Record;
-use kumi_joint::{JointError, Params, joint_all};
+use kumi_joint::{JointError, Params, Segment, joint_all, joint_segments};
 use kumi_proto::v1;
 
 use crate::capabilities::VERSION;
 use crate::fault::Fault;
 use crate::store::Publication;
 use crate::task::Context;
+use crate::task::census;
+use crate::task::ingest::{SEGMENT, name};
 use crate::task::vcf::{Expected, Progress, Staged, bases};
 
 /// Progress when the last record is written.
@@ -22,6 +26,7 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::JointSpec) -> Result<v1::Man
         .map(|manifest| context.published(manifest, ".g.vcf.gz"))
         .collect::<Result<Vec<_>, _>>()?;
     let regions = context.intervals(contigs, &spec.regions)?;
+    let segments = segments(context, spec)?;
     let mut samples = spec.samples.clone();
     samples.sort();
     let mut publication =
@@ -34,14 +39,14 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::JointSpec) -> Result<v1::Man
         end: GENOTYPED,
     };
     let sink = |records: Vec<Record>| writer.write_batch(context, &records, &progress);
-    joint_all(
-        &gvcfs,
-        &reference.indexed,
-        &regions,
-        &Params::default(),
-        sink,
-    )
-    .map_err(|error| match error {
+    let (source, params) = (&reference.indexed, Params::default());
+    let genotyped = if spec.batches.is_empty() {
+        joint_all(&gvcfs, source, &regions, &params, sink)
+    } else {
+        let nobody = BTreeSet::new();
+        joint_segments(&segments, &nobody, source, &regions, &params, sink)
+    };
+    genotyped.map_err(|error| match error {
         JointError::Sink(fault) => fault,
         error => context.kernel(&error),
     })?;
@@ -61,4 +66,17 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::JointSpec) -> Result<v1::Man
         counts,
         ..Default::default()
     })
+}
+
+/// The segments of all batches, as if those who are excluded were not in them.
+fn segments(context: &Context<'_>, spec: &v1::JointSpec) -> Result<Vec<Segment>, Fault> {
+    let mut segments = Vec::new();
+    for batch in &spec.batches {
+        for region in 0..spec.regions.len() {
+            let path = context.file_of(batch, &name(region, SEGMENT))?;
+            let segment = census::open(context, &path)?;
+            segments.push(segment.without(batch.excluded.iter().cloned()));
+        }
+    }
+    Ok(segments)
 }

@@ -13,16 +13,20 @@
 //! | `optical_duplicates` | align | reads of pairs that are optical duplicates |
 //! | `records` | merge, align | records of the CRAM or of its part, secondary and supplementary ones too |
 //! | `depth_milli` | align | mean depth over the targets (or the genome), times 1,000 |
+//! | `records` | ingest | lines of the gVCFs |
 //! | `records` | call, gvcf, joint, release | lines of the VCF |
 //! | `variants` | call, gvcf, joint, release | lines that pass, with an alternative allele that some genotype carries |
 //! | `snvs`, `indels` | call, gvcf, joint, release | such alleles of this kind |
 //! | `transitions`, `transversions` | call, gvcf, joint, release | of the SNVs |
-//! | `samples` | joint, release | columns |
+//! | `samples` | ingest, joint, release | of the batch; columns |
+//! | `alleles` | census | that enter the cohort |
 
 mod align;
 mod call;
+mod census;
 mod gvcf;
 mod index;
+mod ingest;
 mod input;
 mod joint;
 mod provenance;
@@ -83,6 +87,8 @@ fn make(context: &Context<'_>) -> Result<Done, Fault> {
         Some(Kind::Merge(spec)) => align::region::merge(context, spec),
         Some(Kind::Align(spec)) => align::run(context, spec),
         Some(Kind::Gvcf(spec)) => gvcf::run(context, spec),
+        Some(Kind::Ingest(spec)) => ingest::run(context, spec),
+        Some(Kind::Census(spec)) => census::run(context, spec),
         Some(Kind::Joint(spec)) => joint::run(context, spec),
         Some(Kind::Release(spec)) => release::run(context, spec),
         None => Err(Fault::internal(
@@ -103,6 +109,8 @@ pub(crate) fn heading(spec: &v1::Spec) -> String {
         Some(Kind::Align(align)) => sample_of(Some(align)),
         Some(Kind::Call(call)) => format!("sample {}", call.sample),
         Some(Kind::Gvcf(gvcf)) => format!("sample {}", gvcf.sample),
+        Some(Kind::Ingest(ingest)) => format!("cohort {}", ingest.cohort),
+        Some(Kind::Census(census)) => format!("cohort {}", census.cohort),
         Some(Kind::Joint(joint)) => format!("cohort {}", joint.cohort),
         Some(Kind::Release(release)) => format!("cohort {}", release.cohort),
         None => "task".to_owned(),

@@ -59,14 +59,18 @@ impl<'a> Store<'a> {
         withdrawn: &BTreeSet<String>,
         reference: &dyn ReferenceSource,
     ) -> Result<Self, SegmentError> {
-        let names = segments
-            .iter()
-            .flat_map(|segment| &segment.header().samples);
-        let names: BTreeSet<&String> = names.filter(|name| !withdrawn.contains(*name)).collect();
+        let kept = |segment: &'a Segment| {
+            let names = segment.header().samples.iter();
+            names.filter(|name| !withdrawn.contains(*name) && !segment.excludes(name))
+        };
+        let names: BTreeSet<&String> = segments.iter().flat_map(kept).collect();
         let samples: Vec<String> = names.into_iter().cloned().collect();
         let shelf = |segment: &'a Segment| {
             let header = segment.header();
-            let column = |name: &String| samples.binary_search(name).ok();
+            let column = |name: &String| {
+                let seen = !segment.excludes(name);
+                seen.then(|| samples.binary_search(name).ok()).flatten()
+            };
             let columns: Vec<Option<usize>> = header.samples.iter().map(column).collect();
             Ok(Shelf {
                 contig: header.contig_of(segment.name(), reference)?,

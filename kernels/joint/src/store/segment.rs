@@ -1,5 +1,6 @@
 //! Segments: written window by window; of a mapped one only the windows that are asked for are read.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ impl<W: Write> SegmentWriter<W> {
 pub struct Segment {
     name: String,
     header: SegmentHeader,
+    excluded: BTreeSet<String>,
     file: Input,
 }
 
@@ -76,8 +78,23 @@ impl Segment {
         Ok(Self {
             name: name.to_owned(),
             header,
+            excluded: BTreeSet::new(),
             file,
         })
+    }
+
+    /// The segment as if it did not hold these samples; joint genotyping does not see them.
+    #[must_use]
+    pub fn without(self, samples: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            excluded: samples.into_iter().collect(),
+            ..self
+        }
+    }
+
+    /// Whether a sample is not to be seen: [`Segment::without`].
+    pub(crate) fn excludes(&self, sample: &str) -> bool {
+        self.excluded.contains(sample)
     }
 
     /// What it is called.

@@ -8,10 +8,11 @@ use kumi_proto::v1::spec::Kind;
 
 use super::house::House;
 
-fn given(house: &House, lines: &str) -> PathBuf {
+/// A gVCF of these records, in which blanks stand for tabs and `c` for the contig.
+pub(super) fn given(house: &House, sample: &str, lines: &str) -> PathBuf {
     let contig = house.contig();
     let text = format!(
-        "##fileformat=VCFv4.2\n##source=another caller\n##contig=<ID={},length={}>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tS1\n{}",
+        "##fileformat=VCFv4.2\n##source=another caller\n##contig=<ID={},length={}>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t{sample}\n{}",
         contig.name,
         contig.length,
         lines
@@ -23,7 +24,7 @@ fn given(house: &House, lines: &str) -> PathBuf {
     path
 }
 
-fn carry(
+pub(super) fn carry(
     house: &House,
     reference: &v1::Reference,
     path: &std::path::Path,
@@ -46,7 +47,7 @@ const LINES: &str = "c 100 . A <NON_REF> . . END=199 GT:DP:GQ 0/0:30:90\n\
 #[test]
 fn a_given_gvcf_is_carried_through_with_an_index_and_provenance() {
     let (house, reference) = House::with_index(1);
-    let path = given(&house, LINES);
+    let path = given(&house, "S1", LINES);
     let manifest = house.done(carry(&house, &reference, &path, "S1"));
     let names: Vec<_> = manifest.files.iter().map(|f| f.name.as_str()).collect();
     assert_eq!(
@@ -77,7 +78,7 @@ fn a_gvcf_that_does_not_fit_is_refused_and_nothing_is_published() {
         ("d 1 . A T 50 . . GT 0/1\n", "S1", "no contig of that name"),
     ];
     for (lines, sample, told) in cases {
-        let path = given(&house, lines);
+        let path = given(&house, "S1", lines);
         let failure = house.fails(carry(&house, &reference, &path, sample));
         assert_eq!(failure.class(), FailureClass::BadInput, "{failure:?}");
         assert!(failure.message.contains(told), "{told} in {failure:?}");

@@ -6,4 +6,5 @@ mod gvcf;
 mod house;
 mod indexed;
 mod latency;
+mod store;
 mod way;

@@ -53,7 +53,7 @@ impl Results {
     }
 }
 
-fn whole(cores: u32, call_shards: u64, joint_shards: u64) -> Results {
+fn whole(cores: u32, call_shards: u64, joint_shards: u64, batch_samples: usize) -> Results {
     let (house, reference) = House::with_index(cores);
     let (mut aligned, mut gvcfs) = (Vec::new(), Vec::new());
     for (sample, sex) in SAMPLES {
@@ -86,12 +86,18 @@ fn whole(cores: u32, call_shards: u64, joint_shards: u64) -> Results {
     let samples: Vec<_> = SAMPLES.iter().map(|(name, _)| (*name).to_owned()).collect();
     let shards = (0..).zip(cut(house.contig(), joint_shards));
     let shards = shards.map(|(number, regions): (u32, _)| {
+        let directory = format!("p/work/batch{number}");
+        let batches = match batch_samples {
+            0 => Vec::new(),
+            given => house.batches(&reference, (&samples, &gvcfs), given, &regions, &directory),
+        };
         let joint = v1::JointSpec {
             reference: Some(reference.clone()),
             cohort: "trio".to_owned(),
             samples: samples.clone(),
             gvcfs: gvcfs.clone(),
             regions,
+            batches,
         };
         house.done(house.spec(&format!("p/work/joint{number}"), Kind::Joint(joint)))
     });
@@ -127,6 +133,38 @@ fn ploidy(sex: v1::Sex) -> v1::Ploidy {
 }
 
 impl House {
+    /// Ingests gVCFs in batches.
+    fn batches(
+        &self,
+        reference: &v1::Reference,
+        (samples, gvcfs): (&[String], &[v1::Manifest]),
+        batch_samples: usize,
+        regions: &[v1::Region],
+        directory: &str,
+    ) -> Vec<v1::Batch> {
+        let mut order: Vec<_> = samples.iter().zip(gvcfs).collect();
+        order.sort_by_key(|(sample, _)| *sample);
+        let batches = order.chunks(batch_samples).enumerate();
+        let batch = |(number, members): (usize, &[(&String, &v1::Manifest)])| {
+            let ingest = v1::IngestSpec {
+                reference: Some(reference.clone()),
+                cohort: "trio".to_owned(),
+                samples: members
+                    .iter()
+                    .map(|(sample, _)| (*sample).clone())
+                    .collect(),
+                gvcfs: members.iter().map(|(_, gvcf)| (*gvcf).clone()).collect(),
+                regions: regions.to_vec(),
+            };
+            let directory = format!("{directory}-{number}");
+            v1::Batch {
+                segments: Some(self.done(self.spec(&directory, Kind::Ingest(ingest)))),
+                excluded: Vec::new(),
+            }
+        };
+        batches.map(batch).collect()
+    }
+
     pub(super) fn call(
         &self,
         reference: &v1::Reference,
@@ -150,7 +188,7 @@ impl House {
 
 #[test]
 fn results_are_the_same_bytes_for_any_number_of_cores_and_shards() {
-    let first = whole(1, 1, 1);
+    let first = whole(1, 1, 1, 3);
     let expected = first.digests();
     for name in [
         "p/samples/NA12891/run/NA12891.cram",
@@ -181,9 +219,13 @@ fn results_are_the_same_bytes_for_any_number_of_cores_and_shards() {
     }
     check_sums(&first.house.root.path().join("p/samples/NA12878/run"));
     columns(&first);
-    for (cores, call_shards, joint_shards) in [(2, 7, 7), (4, 7, 1), (4, 1, 3)] {
-        let other = whole(cores, call_shards, joint_shards);
-        let what = format!("{cores} cores, {call_shards} and {joint_shards} shards");
+    for (cores, call_shards, joint_shards, batch_samples) in
+        [(2, 7, 7, 1), (4, 7, 1, 0), (4, 1, 3, 2)]
+    {
+        let other = whole(cores, call_shards, joint_shards, batch_samples);
+        let what = format!(
+            "{cores} cores, {call_shards} and {joint_shards} shards, batches of {batch_samples}"
+        );
         assert_eq!(other.digests(), expected, "{what}");
         assert_eq!(other.release.counts, first.release.counts, "{what}");
     }

@@ -1,0 +1,130 @@
+//! Stage `ingest`: the gVCFs of a batch to a segment of each region, and the census of it.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use kumi_index::mapped;
+use kumi_joint::{IngestParams, JointError, Params, Segment, census, ingest};
+use kumi_proto::v1;
+use kumi_seq::interval::Interval;
+
+use crate::capabilities::VERSION;
+use crate::control::Control;
+use crate::fault::Fault;
+use crate::store::{Publication, StoreError};
+use crate::task::Context;
+use crate::task::input::Reference;
+use crate::task::vcf::bases;
+
+/// How the names of segments and of their censuses end.
+pub(super) const SEGMENT: &str = ".segment.arrow";
+pub(super) const CENSUS: &str = ".census.arrow";
+/// Progress when the last segment is written.
+const INGESTED: f32 = 0.97;
+
+/// The name of the file of a region, the first of which is 0.
+pub(super) fn name(region: usize, ending: &str) -> String {
+    format!("{:05}{ending}", region + 1)
+}
+
+pub(super) fn run(context: &Context<'_>, spec: &v1::IngestSpec) -> Result<v1::Manifest, Fault> {
+    let reference = context.reference(spec.reference.as_ref())?;
+    let regions = context.intervals(reference.contigs(), &spec.regions)?;
+    let gvcfs = spec.gvcfs.iter();
+    let gvcfs = gvcfs.map(|manifest| context.published(manifest, ".g.vcf.gz"));
+    let gvcfs = gvcfs.collect::<Result<Vec<_>, _>>()?;
+    let mut publication =
+        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let mut done = 0;
+    let mut records = 0;
+    for (at, region) in regions.iter().enumerate() {
+        context.control.check()?;
+        let path = publication.stage(&name(at, SEGMENT))?;
+        records += write_segment(context, &gvcfs, &reference, *region, &path)?;
+        let counted = publication.stage(&name(at, CENSUS))?;
+        write_census(context, &spec.samples, &path, &counted)?;
+        done += u64::from(region.len());
+        context
+            .control
+            .advance(0.0, INGESTED, done, bases(&regions));
+    }
+    context.meter.add(0, bases(&regions));
+    Ok(v1::Manifest {
+        directory: context.spec.directory.clone(),
+        files: publication.publish()?,
+        counts: [
+            ("records".to_owned(), records),
+            ("samples".to_owned(), spec.samples.len() as u64),
+        ]
+        .into(),
+        ..Default::default()
+    })
+}
+
+fn write_segment(
+    context: &Context<'_>,
+    gvcfs: &[std::path::PathBuf],
+    reference: &Reference,
+    region: Interval,
+    path: &Path,
+) -> Result<u64, Fault> {
+    let params = IngestParams {
+        made_by: format!("kumi {VERSION}"),
+        window: None,
+    };
+    let writing = |error| Fault::from(StoreError::io("write", path, error));
+    let file = File::create(path).map_err(writing)?;
+    let output = Stoppable {
+        output: BufWriter::new(file),
+        control: context.control,
+    };
+    let written = ingest(gvcfs, &reference.indexed, region, &params, output);
+    context.control.check()?;
+    let (mut output, stats) = written.map_err(|error| match error {
+        JointError::Sink(error) => writing(error),
+        error => context.kernel(&error),
+    })?;
+    output.flush().map_err(writing)?;
+    Ok(stats.records)
+}
+
+/// Counts what is in a segment, which reads all of it back.
+fn write_census(
+    context: &Context<'_>,
+    samples: &[String],
+    segment: &Path,
+    path: &Path,
+) -> Result<(), Fault> {
+    let writing = |error| Fault::from(StoreError::io("write", path, error));
+    let bytes = mapped(segment).map_err(|error| StoreError::io("read back", segment, error))?;
+    let unsound = |error| context.unsound(segment, crate::fault::chain(&error));
+    let read = Segment::open(&segment.to_string_lossy(), bytes).map_err(unsound)?;
+    let found: Vec<&String> = read.header().samples.iter().collect();
+    if found != samples.iter().collect::<Vec<_>>() {
+        let what = format_args!("its samples are {found:?}, not those of the batch");
+        return Err(context.bad_input(what));
+    }
+    let census = census(&read, &Params::default(), |_| true).map_err(unsound)?;
+    let file = File::create(path).map_err(writing)?;
+    let file = census.write(BufWriter::new(file));
+    let mut file = file.map_err(|error| context.kernel(&error))?;
+    file.flush().map_err(writing)
+}
+
+/// Stops a kernel that writes, when the task is to stop.
+struct Stoppable<'a, W> {
+    output: W,
+    control: &'a Control,
+}
+
+impl<W: Write> Write for Stoppable<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.control.check().map_err(io::Error::other)?;
+        self.output.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}

@@ -1,0 +1,146 @@
+//! What is ingested, counted and left out.
+
+use std::path::Path;
+
+use kumi_index::Index;
+use kumi_proto::v1;
+use kumi_proto::v1::spec::Kind;
+use kumi_seq::contig::ContigId;
+use kumi_seq::interval::Interval;
+
+use super::gvcf::{carry, given};
+use super::house::House;
+
+/// Three samples' gVCFs as another caller wrote them, carried through.
+fn gvcfs(house: &House, reference: &v1::Reference) -> Vec<(String, v1::Manifest)> {
+    let base = |position: u32| {
+        let index = Index::open(Path::new(&reference.path)).expect("an index");
+        let interval = Interval {
+            contig: ContigId(0),
+            start: position - 1,
+            end: position,
+        };
+        let mut bases = Vec::new();
+        index.view().bases(interval, &mut bases);
+        char::from(bases[0])
+    };
+    let other = if base(200) == 'T' { 'C' } else { 'T' };
+    let calls = [
+        "0/1:90:90,0,90,120,120,150",
+        "1/1:60:150,60,0,150,90,150",
+        "0/1:80:80,0,80,120,120,150",
+    ];
+    let sample = |(number, call): (usize, &str)| {
+        let name = format!("S{}", number + 1);
+        let block = |start: u32, end: u32| {
+            let base = base(start);
+            format!("c {start} . {base} <NON_REF> . . END={end} GT:GQ:PL 0/0:60:0,60,600\n")
+        };
+        let record = format!(
+            "c 200 . {} {other},<NON_REF> 50 . . GT:GQ:PL {call}\n",
+            base(200)
+        );
+        let lines = [block(100, 199), record, block(201, 1_000)].concat();
+        let path = given(house, &name, &lines);
+        let spec = v1::Spec {
+            directory: format!("p/samples/{name}/run"),
+            ..carry(house, reference, &path, &name)
+        };
+        (name, house.done(spec))
+    };
+    calls.into_iter().enumerate().map(sample).collect()
+}
+
+/// Two regions, so that there are two segments of a batch.
+fn regions(house: &House) -> Vec<v1::Region> {
+    let region = |(start, end)| v1::Region {
+        contig: house.contig().name.clone(),
+        start,
+        end,
+    };
+    [(99, 500), (500, 1_000)].map(region).to_vec()
+}
+
+fn ingest(
+    house: &House,
+    reference: &v1::Reference,
+    members: &[(String, v1::Manifest)],
+    directory: &str,
+) -> v1::Manifest {
+    let ingest = v1::IngestSpec {
+        reference: Some(reference.clone()),
+        cohort: "trio".to_owned(),
+        samples: members.iter().map(|(sample, _)| sample.clone()).collect(),
+        gvcfs: members.iter().map(|(_, gvcf)| gvcf.clone()).collect(),
+        regions: regions(house),
+    };
+    house.done(house.spec(directory, Kind::Ingest(ingest)))
+}
+
+/// Census and genotypes of a batch without some are those of the others.
+#[test]
+fn who_is_excluded_leaves_no_trace() {
+    let (house, reference) = House::with_index(1);
+    let members = gvcfs(&house, &reference);
+    let all = ingest(&house, &reference, &members, "p/work/all");
+    let others = ingest(&house, &reference, &members[1..], "p/work/others");
+    let gone = members[0].0.clone();
+    let with = |segments: &v1::Manifest, excluded: &[String]| v1::Batch {
+        segments: Some(segments.clone()),
+        excluded: excluded.to_vec(),
+    };
+    let batches = [with(&all, std::slice::from_ref(&gone)), with(&others, &[])];
+    let samples: Vec<String> = members[1..].iter().map(|(name, _)| name.clone()).collect();
+    let digests = batches.map(|batch| {
+        let excluded = batch.excluded.len();
+        let census = v1::CensusSpec {
+            reference: Some(reference.clone()),
+            cohort: "trio".to_owned(),
+            batches: vec![batch.clone()],
+            regions: regions(&house),
+        };
+        let joint = v1::JointSpec {
+            reference: Some(reference.clone()),
+            cohort: "trio".to_owned(),
+            samples: samples.clone(),
+            gvcfs: Vec::new(),
+            regions: regions(&house),
+            batches: vec![batch],
+        };
+        let census = house.spec(&format!("p/work/census{excluded}"), Kind::Census(census));
+        let joint = house.spec(&format!("p/work/joint{excluded}"), Kind::Joint(joint));
+        [census, joint].map(|spec| house.done(spec).files)
+    });
+    assert_eq!(digests[0], digests[1]);
+    assert_eq!(digests[0][0].len(), regions(&house).len());
+}
+
+#[test]
+fn a_damaged_segment_is_named_with_what_to_do() {
+    let (house, reference) = House::with_index(1);
+    let members = gvcfs(&house, &reference);
+    let segments = ingest(&house, &reference, &members, "p/work/batch");
+    let file = segments
+        .files
+        .iter()
+        .find(|file| file.name.ends_with(".segment.arrow"))
+        .expect("a segment");
+    let path = house.root.path().join(&segments.directory).join(&file.name);
+    std::fs::write(&path, vec![0; file.size as usize]).expect("written");
+    let joint = v1::JointSpec {
+        reference: Some(reference),
+        cohort: "trio".to_owned(),
+        samples: members.iter().map(|(name, _)| name.clone()).collect(),
+        gvcfs: Vec::new(),
+        regions: regions(&house),
+        batches: vec![v1::Batch {
+            segments: Some(segments.clone()),
+            excluded: Vec::new(),
+        }],
+    };
+    let failure = house.fails(house.spec("p/work/joint", Kind::Joint(joint)));
+    assert_eq!(failure.class(), v1::FailureClass::Transient, "{failure:?}");
+    for told in ["cohort trio", &file.name, "kumi cohort retry"] {
+        assert!(failure.message.contains(told), "{told} in {failure:?}");
+    }
+}
