@@ -23,6 +23,7 @@ mod metrics;
 mod network;
 mod ploidy;
 mod qc;
+mod releases;
 mod run;
 mod shards;
 mod store;

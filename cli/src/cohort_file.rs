@@ -110,6 +110,8 @@ pub struct ParamsSection {
     pub call_shards: Option<u32>,
     /// Joint genotyping shards; by genome size when not given. Results do not depend on it.
     pub joint_shards: Option<u32>,
+    /// gVCFs that are ingested together, at most 1,000, which is the default. Results do not depend on it.
+    pub batch_samples: Option<u32>,
     /// Cores an alignment task asks for.
     pub cores_per_align: Option<u32>,
     /// How samples are aligned; those that are urgent in latency mode when not given. Results do not depend on it.

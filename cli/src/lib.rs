@@ -37,6 +37,7 @@ pub async fn main(cli: args::Cli) -> anyhow::Result<()> {
         Command::Cohort(command) => command::cohort::run(command).await,
         Command::Worker(command) => command::worker::run(command).await,
         Command::Cluster(command) => command::cluster::run(command).await,
+        Command::Release(command) => command::release::run(command).await,
         Command::Target(command) => command::target::run(command).await,
         Command::Reference(command) => blocking(|| command::reference::run(command)).await,
         Command::Kernel(command) => blocking(|| command::kernel::run(command)).await,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kumi_proto::v1::cluster_service_server::{ClusterServiceServer, SERVICE_NAME as CLUSTER};
 use kumi_proto::v1::cohort_service_server::{CohortServiceServer, SERVICE_NAME as COHORT};
+use kumi_proto::v1::release_service_server::{ReleaseServiceServer, SERVICE_NAME as RELEASE};
 use kumi_proto::v1::target_service_server::{SERVICE_NAME as TARGET, TargetServiceServer};
 use kumi_proto::v1::worker_service_server::{SERVICE_NAME as WORKER, WorkerServiceServer};
 use tokio_stream::Stream;
@@ -17,6 +18,7 @@ use crate::limits;
 use crate::metrics::rpc::RpcMetrics;
 use crate::service::cluster::Cluster;
 use crate::service::cohort::Cohorts;
+use crate::service::release::Releases;
 use crate::service::target::Targets;
 use crate::service::worker::Workers;
 
@@ -28,7 +30,7 @@ pub(crate) const DESCRIPTORS: [&[u8]; 3] = [
 ];
 
 /// Names in the health service; the empty one stands for all.
-pub(crate) const SERVICES: [&str; 5] = ["", COHORT, WORKER, TARGET, CLUSTER];
+pub(crate) const SERVICES: [&str; 6] = ["", COHORT, RELEASE, WORKER, TARGET, CLUSTER];
 
 /// Why the endpoint ended.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +62,9 @@ where
     let cohorts = CohortServiceServer::new(Cohorts {
         control: Arc::clone(&control),
     });
+    let releases = ReleaseServiceServer::new(Releases {
+        control: Arc::clone(&control),
+    });
     let workers = WorkerServiceServer::new(Workers {
         control: Arc::clone(&control),
     });
@@ -77,6 +82,7 @@ where
         .max_concurrent_streams(limits::CONNECTION_STREAMS_MAX)
         .layer(rpc)
         .add_service(cohorts.max_decoding_message_size(most))
+        .add_service(releases)
         .add_service(workers.max_decoding_message_size(most))
         .add_service(targets)
         .add_service(cluster)

@@ -2,6 +2,7 @@
 
 mod daemon;
 mod kernel;
+mod release;
 mod run;
 pub(crate) mod units;
 
@@ -15,6 +16,7 @@ pub use crate::args::kernel::{
     AlignArgs, CallArgs, CensusArgs, FiltersArg, IngestArgs, JointArgs, JointFormat, KernelCommand,
     PurgeArgs, SamplesArgs, SexArg,
 };
+pub use crate::args::release::{DiffArgs, ExportArgs, ReleaseCommand};
 pub use crate::args::run::RunArgs;
 use crate::args::units::parse_duration;
 use crate::cohort_file::OnBadSampleSetting;
@@ -56,6 +58,9 @@ pub enum Command {
     /// Look at the schedulers
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// What was released of cohorts: build, check, compare, write in other forms
+    #[command(subcommand)]
+    Release(ReleaseCommand),
     /// Set and follow throughput targets
     #[command(subcommand)]
     Target(TargetCommand),
@@ -159,6 +164,23 @@ pub enum CohortCommand {
         /// Only these samples
         #[arg(long = "sample")]
         samples: Vec<String>,
+        /// Where and how.
+        #[command(flatten)]
+        remote: Remote,
+    },
+    /// Take samples out of every release of a cohort that is built from now on
+    Withdraw {
+        /// Number or name
+        cohort: String,
+        /// Names of samples
+        #[arg(required = true)]
+        samples: Vec<String>,
+        /// They may be in releases again: submit a cohort that names them
+        #[arg(long)]
+        undo: bool,
+        /// Why, for those who ask later
+        #[arg(long, default_value = "")]
+        reason: String,
         /// Where and how.
         #[command(flatten)]
         remote: Remote,

@@ -240,5 +240,6 @@ fn params(
         kernel_version: kumi_worker::KERNEL_VERSION.to_owned(),
         targets: targets.into_iter().map(region).collect(),
         filters: section.filters.to_proto().into(),
+        batch_samples: section.batch_samples.unwrap_or(0),
     }
 }

@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::report;
 use crate::request;
 use crate::submit;
-use crate::table::{Table, count, timestamp};
+use crate::table::{Table, count, counted, timestamp};
 
 /// Runs the command.
 ///
@@ -54,6 +54,22 @@ pub async fn run(command: CohortCommand) -> anyhow::Result<()> {
             samples,
             remote,
         } => retry(cohort, samples, &remote).await,
+        CohortCommand::Withdraw {
+            cohort,
+            samples,
+            undo,
+            reason,
+            remote,
+        } => {
+            let asked = v1::WithdrawSamplesRequest {
+                request_id: request::fresh_id(),
+                cohort,
+                samples,
+                undo,
+                reason,
+            };
+            withdraw(asked, &remote).await
+        }
         CohortCommand::Why {
             cohort,
             sample,
@@ -196,6 +212,30 @@ async fn retry(cohort: String, samples: Vec<String>, remote: &Remote) -> anyhow:
     let tasks = submit::retry(&client, asked).await?;
     print::one(remote.output, &json!({ "tasks": tasks }), || {
         format!("{} tasks run again\n", count(tasks))
+    });
+    Ok(())
+}
+
+async fn withdraw(asked: v1::WithdrawSamplesRequest, remote: &Remote) -> anyhow::Result<()> {
+    let changed = Client::new(remote.endpoint.clone())
+        .call(async |channel| {
+            CohortServiceClient::new(channel)
+                .withdraw(asked.clone())
+                .await
+        })
+        .await?
+        .into_inner()
+        .samples;
+    print::one(remote.output, &json!({ "samples": changed }), || {
+        let samples = counted(changed, "sample");
+        match (asked.undo, changed) {
+            (_, 0) => "that was so before\n".to_owned(),
+            (true, _) => format!("{samples} may be in releases again\n"),
+            (false, _) => format!(
+                "{samples} will be in no new release; make one with: kumi release build {}\n",
+                asked.cohort
+            ),
+        }
     });
     Ok(())
 }

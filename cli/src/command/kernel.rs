@@ -3,11 +3,11 @@
 mod align;
 mod call;
 mod census;
-mod cohort;
+pub(crate) mod cohort;
 mod ingest;
-mod joint;
+pub(crate) mod joint;
 mod purge;
-mod segments;
+pub(crate) mod segments;
 
 use std::error::Error;
 use std::io;

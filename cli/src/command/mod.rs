@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod cohort;
 pub mod kernel;
 pub mod reference;
+pub mod release;
 pub mod scheduler;
 pub mod target;
 pub mod worker;

@@ -62,7 +62,8 @@ impl Cohort {
         failed.map(|(row, _)| *row).filter(chosen).collect()
     }
 
-    /// What failed tasks of latency mode were given: when it can be at fault, a retry makes it again.
+    /// What failed tasks of latency mode and failed shards of the release were given: when it can be at fault, a retry
+    /// makes it again.
     pub(crate) fn suspects(&self, rows: Option<&BTreeSet<u32>>) -> Vec<Cell> {
         let failed = |stage: Stage, row: u32| {
             let mut cells = self.row_cells(stage, row);
@@ -80,8 +81,24 @@ impl Cohort {
                 suspects.extend(cells.filter(|cell| before.contains(&cell.stage)));
             }
         }
+        suspects.extend(self.suspect_segments());
         suspects.retain(|cell| self.get(*cell) == TaskState::Done);
         suspects
+    }
+
+    /// What failed shards of the release were given.
+    fn suspect_segments(&self) -> impl Iterator<Item = Cell> + '_ {
+        let shards = [Stage::Census, Stage::Joint].into_iter();
+        let shards = shards.flat_map(|stage| self.row_cells(stage, 0));
+        let failed = shards.filter(|cell| self.get(*cell) == TaskState::Failed);
+        failed.flat_map(|failed| {
+            let batches = 0..self.grid(Stage::Ingest).rows();
+            batches.map(move |row| Cell {
+                stage: Stage::Ingest,
+                row,
+                column: failed.column,
+            })
+        })
     }
 
     /// Tasks that will run or are running.

@@ -10,6 +10,8 @@ use crate::plan::contig;
 use crate::plan::key::{Address, hex};
 use crate::plan::need::Need;
 
+const READ: &str = "what a ready task reads is in the ledger";
+
 /// The specification of a ready or running task.
 ///
 /// # Panics
@@ -76,6 +78,34 @@ fn discard(cohort: &Cohort, cell: Cell) -> Vec<String> {
     chunks.map(|cell| directory(cohort, cell)).collect()
 }
 
+/// What the release of a cohort was genotyped from; none when some of it is not known any more, or never was stored.
+pub(crate) fn source(cohort: &Cohort, ledger: &Ledger) -> Option<v1::ReleaseSource> {
+    let writer = Writer { cohort, ledger };
+    let layout = &cohort.layout;
+    let index = !layout.builds_index || ledger.has(&layout.index_address());
+    let columns = 0..cohort.grid(Stage::Joint).columns();
+    let shard = |column: u32| {
+        let batches = writer.batches(column);
+        let census = Cell {
+            stage: Stage::Census,
+            row: 0,
+            column,
+        };
+        batches
+            .filter(|batches| !batches.is_empty())
+            .map(|batches| v1::ReleaseShard {
+                regions: layout.joint[column as usize].clone(),
+                batches,
+                census: ledger.get(&cohort.address(census)),
+            })
+    };
+    let shards: Option<Vec<v1::ReleaseShard>> = columns.map(shard).collect();
+    Some(v1::ReleaseSource {
+        shards: shards.filter(|_| index)?,
+        reference: Some(writer.reference()),
+    })
+}
+
 struct Writer<'a> {
     cohort: &'a Cohort,
     ledger: &'a Ledger,
@@ -114,7 +144,7 @@ impl Writer<'_> {
             Stage::Census => Kind::Census(v1::CensusSpec {
                 reference: Some(self.reference()),
                 cohort: self.cohort.header.name.clone(),
-                batches: self.batches(cell.column),
+                batches: self.ingested(cell.column),
                 regions: self.cohort.layout.joint[cell.column as usize].clone(),
             }),
             Stage::Joint => Kind::Joint(self.joint(cell.column)),
@@ -207,7 +237,7 @@ impl Writer<'_> {
         let members = batch.as_ref().map_or(&[][..], |batch| &batch.0);
         let gvcfs = members.iter().map(|member| {
             let address = self.cohort.layout.address(member.gvcf);
-            self.without_counts(&address)
+            self.without_counts(&address).expect(READ)
         });
         v1::IngestSpec {
             reference: Some(self.reference()),
@@ -218,29 +248,37 @@ impl Writer<'_> {
         }
     }
 
-    /// What was ingested of all batches in a shard; those of which nobody is in the release are left out.
-    fn batches(&self, column: u32) -> Vec<v1::Batch> {
+    /// What was ingested of all batches in a shard; those of which nobody is in the release are left out. None when the
+    /// ledger does not have one.
+    fn batches(&self, column: u32) -> Option<Vec<v1::Batch>> {
         let stage = Stage::Ingest;
-        let batches = 0..self.cohort.grid(stage).rows();
-        let batch = |row: u32| {
-            let cell = Cell { stage, row, column };
-            let samples = self.cohort.ingested(row)?.0.len();
+        let mut batches = Vec::new();
+        for row in 0..self.cohort.grid(stage).rows() {
             let excluded = self.cohort.excluded(row);
-            (excluded.len() < samples).then(|| v1::Batch {
-                segments: Some(self.without_counts(&self.cohort.address(cell))),
-                excluded,
-            })
-        };
-        batches.filter_map(batch).collect()
+            let ingested = self.cohort.ingested(row);
+            if ingested.is_some_and(|batch| excluded.len() < batch.0.len()) {
+                let address = self.cohort.address(Cell { stage, row, column });
+                batches.push(v1::Batch {
+                    segments: Some(self.without_counts(&address)?),
+                    excluded,
+                });
+            }
+        }
+        Some(batches)
+    }
+
+    fn ingested(&self, column: u32) -> Vec<v1::Batch> {
+        self.batches(column).expect(READ)
     }
 
     fn joint(&self, column: u32) -> v1::JointSpec {
-        let batches = self.batches(column);
+        let batches = self.ingested(column);
         let rows = self.cohort.included();
         let gvcfs = rows.filter(|_| batches.is_empty());
         let gvcfs = gvcfs.map(|row| {
             let key = self.cohort.layout.gvcf[row as usize];
-            self.without_counts(&self.cohort.layout.address(key))
+            let address = self.cohort.layout.address(key);
+            self.without_counts(&address).expect(READ)
         });
         v1::JointSpec {
             reference: Some(self.reference()),
@@ -253,12 +291,12 @@ impl Writer<'_> {
     }
 
     /// A manifest of which a cohort may read thousands: what was counted is not needed.
-    fn without_counts(&self, address: &Address) -> Manifest {
-        let manifest = self.ledger.get(address);
-        Manifest {
+    fn without_counts(&self, address: &Address) -> Option<Manifest> {
+        let manifest = self.ledger.get(address)?;
+        Some(Manifest {
             counts: Default::default(),
-            ..manifest.expect("what a ready task reads is in the ledger")
-        }
+            ..manifest
+        })
     }
 
     fn release(&self) -> v1::ReleaseSpec {
@@ -301,9 +339,7 @@ impl Writer<'_> {
 
     fn manifest_of(&self, cell: Cell) -> Manifest {
         debug_assert_eq!(self.cohort.get(cell), TaskState::Done, "{cell:?}");
-        self.ledger
-            .get(&self.cohort.address(cell))
-            .expect("what a ready task reads is in the ledger")
+        self.ledger.get(&self.cohort.address(cell)).expect(READ)
     }
 
     /// The index: a path below the root, or the absolute one that the submitter gave.
@@ -311,7 +347,10 @@ impl Writer<'_> {
         let facts = self.cohort.header.reference.as_ref();
         let path = match facts.and_then(|facts| facts.source.as_ref()) {
             Some(v1::reference_facts::Source::Index(file)) => file.path.clone(),
-            _ => index_path(&self.manifest(Stage::Index, 0, 0)),
+            _ => {
+                let address = self.cohort.layout.index_address();
+                index_path(&self.ledger.get(&address).expect(READ))
+            }
         };
         v1::Reference {
             path,

@@ -9,6 +9,7 @@ use crate::limits::{
     CHUNKS_MAX, MERGE_REGIONS_MAX, NAME_CHARS_MAX, SAMPLES_MAX, SHARDS_MAX, TASKS_MAX,
     TEXT_CHARS_MAX, VIOLATIONS_MAX,
 };
+use crate::plan::batch::BATCH_SAMPLES_MAX;
 use crate::plan::layout::{self, Shards};
 
 /// One fault of a submission.
@@ -178,6 +179,12 @@ fn params(params: Option<&v1::CohortParams>, lengths: &BTreeMap<&str, u64>, foun
         if shards > SHARDS_MAX {
             found.add(field, format!("is {shards}; at most {SHARDS_MAX}"));
         }
+    }
+    if params.batch_samples > BATCH_SAMPLES_MAX {
+        found.add(
+            "header.params.batch_samples",
+            format!("is {}; at most {BATCH_SAMPLES_MAX}", params.batch_samples),
+        );
     }
     if params.cores_per_align > 4_096 {
         found.add("header.params.cores_per_align", "is more than 4096");

@@ -23,6 +23,9 @@ impl State {
     pub(super) fn open(&mut self, open: &v1::Open) -> Result<Outcome, Rejection> {
         let header = open.header.clone().unwrap_or_default();
         if let Some(before) = self.derived.opened.get(&header.request_id) {
+            // Who is known by its content is submitted again to be released as it is now.
+            let place = self.cohort_place(*before)?;
+            self.refuse_withdrawn(&place, &open.samples)?;
             return Ok(self.opened(*before, true));
         }
         if self.requests.knows(&header.request_id) {

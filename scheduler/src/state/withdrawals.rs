@@ -99,7 +99,7 @@ impl State {
         }
     }
 
-    fn cohort_place(&self, cohort: u64) -> Result<CohortPlace, Rejection> {
+    pub(super) fn cohort_place(&self, cohort: u64) -> Result<CohortPlace, Rejection> {
         let cohort = self
             .cohorts
             .get(&cohort)

@@ -2,6 +2,7 @@
 
 mod backlog;
 mod cohort;
+mod release;
 mod target;
 mod why;
 

@@ -10,7 +10,7 @@ use kumi_proto::v1::{
     Cancel, CancelCohortRequest, CancelCohortResponse, CohortDetail, CohortSummary,
     GetCohortRequest, ListCohortsRequest, ListCohortsResponse, Retry, RetryCohortRequest,
     RetryCohortResponse, SubmitRequest, SubmitResponse, WatchCohortRequest, WatchCohortResponse,
-    WhyRequest, WhyResponse, command,
+    WhyRequest, WhyResponse, Withdraw, WithdrawSamplesRequest, WithdrawSamplesResponse, command,
 };
 use kumi_scheduler::{Outcome, State};
 use tonic::{Request, Response, Status, Streaming};
@@ -174,6 +174,32 @@ impl CohortService for Cohorts {
             revision: applied.revision,
             tasks,
         }))
+    }
+
+    async fn withdraw(
+        &self,
+        request: Request<WithdrawSamplesRequest>,
+    ) -> Result<Response<WithdrawSamplesResponse>, Status> {
+        let request = request.into_inner();
+        check_request_id("request_id", &request.request_id)?;
+        if request.samples.is_empty() {
+            return Err(refusal::bad_field("samples", "name at least one"));
+        }
+        let withdraw = command::Kind::Withdraw(Withdraw {
+            request_id: request.request_id,
+            cohort: self.number(&request.cohort).await?,
+            samples: request.samples,
+            undo: request.undo,
+            reason: request.reason,
+        });
+        let applied = self.control.propose(withdraw).await?;
+        match applied.outcome {
+            Outcome::Withdrawn { samples } => Ok(Response::new(WithdrawSamplesResponse {
+                revision: applied.revision,
+                samples,
+            })),
+            other => Err(refusal::unexpected("a withdrawal", &other)),
+        }
     }
 
     async fn why(&self, request: Request<WhyRequest>) -> Result<Response<WhyResponse>, Status> {

@@ -13,7 +13,7 @@ use crate::command::kernel::{regions, segments, wrong_input};
 use crate::exit::{Code, Exit};
 
 /// Where the samples are.
-pub(super) enum Input {
+pub(crate) enum Input {
     /// One sample each.
     Gvcfs(Vec<PathBuf>),
     /// Segments, and who has withdrawn.
@@ -39,9 +39,7 @@ impl Input {
         match self {
             Self::Gvcfs(paths) => samples(paths),
             Self::Segments(segments, withdrawn) => {
-                let all = segments
-                    .iter()
-                    .flat_map(|segment| &segment.header().samples);
+                let all = segments.iter().flat_map(Segment::samples);
                 let all: BTreeSet<&String> =
                     all.filter(|name| !withdrawn.contains(*name)).collect();
                 Ok(all.into_iter().cloned().collect())

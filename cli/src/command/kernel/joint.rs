@@ -28,12 +28,23 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// # Errors
 /// See [`crate::command::kernel::run`].
 pub(crate) fn run(args: &JointArgs) -> anyhow::Result<()> {
+    genotype(args, Input::open)
+}
+
+/// Genotypes `input` instead of what `args` names.
+///
+/// # Errors
+/// See [`crate::command::kernel::run`].
+pub(crate) fn genotype(
+    args: &JointArgs,
+    input: impl FnOnce(&JointArgs) -> Result<Input, Exit>,
+) -> anyhow::Result<()> {
     let format = format(args)?;
     let index = Arc::new(reference::open(&args.reference)?);
     index
         .verify_bases()
         .map_err(|error| reference::unusable(&error))?;
-    let input = Input::open(args)?;
+    let input = input(args)?;
     let cohort = Cohort {
         args,
         source: Indexed(Arc::clone(&index)),

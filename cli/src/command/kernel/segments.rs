@@ -11,7 +11,7 @@ use crate::command::kernel::wrong_input;
 use crate::exit::{Code, Exit};
 
 /// How the name of a segment ends.
-pub(super) const ENDING: &str = ".segment.arrow";
+pub(crate) const ENDING: &str = ".segment.arrow";
 
 /// Opens segments, and those in folders in the order of their names.
 pub(super) fn open(paths: &[PathBuf]) -> Result<Vec<Segment>, Exit> {

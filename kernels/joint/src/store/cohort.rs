@@ -59,11 +59,8 @@ impl<'a> Store<'a> {
         withdrawn: &BTreeSet<String>,
         reference: &dyn ReferenceSource,
     ) -> Result<Self, SegmentError> {
-        let kept = |segment: &'a Segment| {
-            let names = segment.header().samples.iter();
-            names.filter(|name| !withdrawn.contains(*name) && !segment.excludes(name))
-        };
-        let names: BTreeSet<&String> = segments.iter().flat_map(kept).collect();
+        let names = segments.iter().flat_map(Segment::samples);
+        let names: BTreeSet<&String> = names.filter(|name| !withdrawn.contains(*name)).collect();
         let samples: Vec<String> = names.into_iter().cloned().collect();
         let shelf = |segment: &'a Segment| {
             let header = segment.header();

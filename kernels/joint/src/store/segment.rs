@@ -92,6 +92,12 @@ impl Segment {
         }
     }
 
+    /// The samples that are seen, in order.
+    pub fn samples(&self) -> impl Iterator<Item = &String> {
+        let samples = self.header.samples.iter();
+        samples.filter(|sample| !self.excludes(sample))
+    }
+
     /// Whether a sample is not to be seen: [`Segment::without`].
     pub(crate) fn excludes(&self, sample: &str) -> bool {
         self.excluded.contains(sample)

@@ -1,0 +1,86 @@
+//! `kumi.v1.ReleaseService`.
+
+use std::sync::Arc;
+
+use kumi_proto::v1::release_service_server::ReleaseService;
+use kumi_proto::v1::{
+    Build, BuildReleaseRequest, BuildReleaseResponse, GetReleaseRequest, GetReleaseResponse,
+    ListReleasesRequest, ListReleasesResponse, command,
+};
+use kumi_scheduler::Outcome;
+use tonic::{Request, Response, Status};
+
+use crate::control::Control;
+use crate::refusal;
+use crate::service::check_request_id;
+use crate::service::cohort::find;
+
+/// Releases: listed, looked at, built.
+#[derive(Clone)]
+pub(crate) struct Releases {
+    pub(crate) control: Arc<Control>,
+}
+
+#[tonic::async_trait]
+impl ReleaseService for Releases {
+    async fn list(
+        &self,
+        request: Request<ListReleasesRequest>,
+    ) -> Result<Response<ListReleasesResponse>, Status> {
+        let ListReleasesRequest { cohort, stale } = request.into_inner();
+        let releases = self.control.read(stale, |state, _| {
+            let of = match cohort.as_str() {
+                "" => None,
+                cohort => Some(find(state, cohort)?),
+            };
+            Ok::<_, Status>(state.releases(of))
+        });
+        Ok(Response::new(ListReleasesResponse {
+            releases: releases.await??,
+        }))
+    }
+
+    async fn get(
+        &self,
+        request: Request<GetReleaseRequest>,
+    ) -> Result<Response<GetReleaseResponse>, Status> {
+        let GetReleaseRequest { release, stale } = request.into_inner();
+        let found = self.control.read(stale, |state, _| {
+            let found = state.find_release(&release);
+            let (id, release) = found.ok_or_else(|| refusal::not_found("release", &release))?;
+            Ok::<_, Status>(GetReleaseResponse {
+                source: state.release_source(id),
+                release: Some(release),
+            })
+        });
+        found.await?.map(Response::new)
+    }
+
+    async fn build(
+        &self,
+        request: Request<BuildReleaseRequest>,
+    ) -> Result<Response<BuildReleaseResponse>, Status> {
+        let BuildReleaseRequest { request_id, cohort } = request.into_inner();
+        check_request_id("request_id", &request_id)?;
+        self.control.require_leader()?;
+        let id = self.control.read(false, |state, _| find(state, &cohort));
+        let cohort = id.await??.0;
+        let build = command::Kind::Build(Build { request_id, cohort });
+        let applied = self.control.propose(build).await?;
+        match applied.outcome {
+            Outcome::Opened {
+                cohort,
+                existed,
+                tasks,
+                tasks_reused,
+            } => Ok(Response::new(BuildReleaseResponse {
+                cohort: cohort.0,
+                existed,
+                revision: applied.revision,
+                tasks,
+                tasks_reused,
+            })),
+            other => Err(refusal::unexpected("a release", &other)),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! A cohort that grows, from which someone withdraws, and what is released of it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use crate::daemon::{Process, Schedulers, free_ports, worker};
+use crate::support::trio::Copy;
+use crate::support::{json, kumi, ok, run, sha256, text, unzip};
+
+/// A cluster of one scheduler and one worker, and the trio.
+struct House {
+    trio: Copy,
+    dir: tempfile::TempDir,
+    schedulers: Schedulers,
+    _worker: Process,
+}
+
+impl House {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let ports = free_ports::<2>();
+        let schedulers = Schedulers::start(dir.path(), &ports[..1], &ports[1..]);
+        let worker = worker(dir.path(), "w", &schedulers.endpoints(), &[]);
+        Self {
+            trio: Copy::new(),
+            dir,
+            schedulers,
+            _worker: worker,
+        }
+    }
+
+    /// The folder that everything is published in.
+    fn root(&self) -> PathBuf {
+        self.dir.path().join("out")
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The cohort of these samples, ingested two at a time.
+    fn cohort(&self, samples: &[&str]) -> PathBuf {
+        sheet(&self.trio, samples);
+        self.trio.cohort()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = kumi();
+        command.args(args);
+        command.args(["--endpoint", &self.schedulers.endpoints()]);
+        command
+    }
+
+    fn submit(&self, samples: &[&str]) -> Output {
+        let mut command = self.command(&["cohort", "submit", "--wait", "--output", "json"]);
+        command.arg("--output-dir").arg(self.root());
+        command
+            .arg(self.cohort(samples))
+            .output()
+            .expect("kumi runs")
+    }
+
+    fn ask(&self, args: &[&str]) -> serde_json::Value {
+        json(&ok(self.command(args).args(["--output", "json"])))
+    }
+
+    /// The folder of the latest release of a cohort by number.
+    fn release(&self, cohort: &str) -> PathBuf {
+        let release = self.ask(&["release", "show", cohort]);
+        PathBuf::from(release["directory"].as_str().expect("a folder"))
+    }
+
+    /// The folders of the store, and when they were changed.
+    fn store(&self) -> Vec<(PathBuf, std::time::SystemTime)> {
+        let store = self.root().join("example/cohorts/ceu-trio/store");
+        let entries = fs::read_dir(store).expect("a store").flatten();
+        let changed = |path: &Path| fs::metadata(path).and_then(|found| found.modified());
+        let mut folders: Vec<_> = entries
+            .map(|entry| (entry.path(), changed(&entry.path()).expect("a time")))
+            .collect();
+        folders.sort();
+        folders
+    }
+}
+
+const ALL: [&str; 3] = ["NA12878", "NA12891", "NA12892"];
+
+/// Leaves only these samples in the sheet.
+fn sheet(trio: &Copy, samples: &[&str]) {
+    let all = crate::support::trio::trio().join("samples.csv");
+    let all = fs::read_to_string(all).expect("a sheet");
+    let mut lines = all.lines();
+    let head = lines.next().expect("a header");
+    let kept = lines.filter(|line| {
+        samples
+            .iter()
+            .any(|sample| line.contains(&format!(",{sample},")))
+    });
+    let text: Vec<&str> = std::iter::once(head).chain(kept).collect();
+    assert_eq!(text.len(), samples.len() + 1, "{text:?}");
+    fs::write(trio.path("samples.csv"), text.join("\n") + "\n").expect("written");
+    let file = crate::support::trio::trio().join("cohort.toml");
+    let file = fs::read_to_string(file).expect("a cohort file") + "batch_samples = 2\n";
+    fs::write(trio.cohort(), file).expect("written");
+}
+
+fn done(output: &Output) {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+/// Records without the header, which tells of no sample but in its last line.
+fn records(vcf: &Path) -> Vec<String> {
+    let text = unzip(vcf);
+    let lines = text.lines().filter(|line| !line.starts_with("##"));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_cohort_grows_shrinks_and_is_released_from_what_was_ingested() {
+    let house = House::new();
+    done(&house.submit(&ALL[..2]));
+    let first = house.release("1");
+    let before = house.store();
+
+    // One more: only its own batch is written.
+    done(&house.submit(&ALL));
+    let grown = house.store();
+    assert_eq!(grown.len(), before.len() * 2, "{grown:?}");
+    assert!(
+        before.iter().all(|folder| grown.contains(folder)),
+        "nothing was written again"
+    );
+
+    // One less: the store stays as it is.
+    let withdraw = [
+        "cohort", "withdraw", "ceu-trio", "NA12891", "--reason", "a letter",
+    ];
+    let said = text(&ok(&mut house.command(&withdraw)).stdout);
+    assert!(said.contains("kumi release build ceu-trio"), "{said}");
+    let refused = house.submit(&ALL);
+    let said = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(65), "{said}");
+    assert!(
+        said.contains("NA12891") && said.contains("withdrawn"),
+        "{said}"
+    );
+    let shown = house.ask(&["release", "show", "2"]);
+    assert_eq!(shown["withdrawn"], serde_json::json!(["NA12891"]));
+    done(
+        &house
+            .command(&["release", "build", "ceu-trio", "--wait"])
+            .output()
+            .expect("kumi runs"),
+    );
+    assert_eq!(house.store(), grown);
+
+    // To the last byte what those who are left would have had without it.
+    let shrunk = house.release("3");
+    let alone = house.path("alone");
+    ok(&mut run(&house.cohort(&["NA12878", "NA12892"]), &alone));
+    let releases = alone.join("example/cohorts/ceu-trio/releases");
+    let alone = fs::read_dir(releases)
+        .expect("releases")
+        .flatten()
+        .next()
+        .expect("one")
+        .path();
+    let names = |folder: &Path| {
+        let entries = fs::read_dir(folder).expect("a folder").flatten();
+        let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&shrunk), names(&alone));
+    for name in names(&shrunk) {
+        assert_eq!(
+            sha256(&shrunk.join(&name)),
+            sha256(&alone.join(&name)),
+            "{name:?}"
+        );
+    }
+
+    check_commands(&house, &first, &shrunk);
+}
+
+fn check_commands(house: &House, first: &Path, shrunk: &Path) {
+    let listed = house.ask(&["release", "list", "ceu-trio"]);
+    let samples = listed.as_array().expect("a list").iter();
+    let samples: Vec<u64> = samples
+        .filter_map(|release| release["samples"].as_u64())
+        .collect();
+    assert_eq!(samples, [2, 3, 2], "the newest first");
+
+    let digits = shrunk
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
+    let said = text(&ok(&mut house.command(&["release", "verify", &digits[..6]])).stdout);
+    assert!(said.contains("are what the manifest says"), "{said}");
+
+    // Written again from the store: the same records.
+    let to = house.path("again.vcf.gz");
+    ok(house
+        .command(&["release", "export", &digits])
+        .arg("--to")
+        .arg(&to));
+    assert_eq!(records(&to), records(&shrunk.join("ceu-trio.vcf.gz")));
+    assert!(records(&to).len() > 60);
+    let bcf = house.path("local.bcf");
+    let export = ["release", "export", "3", "--format", "bcf-local"];
+    ok(house.command(&export).arg("--to").arg(&bcf));
+    assert!(bcf.is_file() && house.path("local.bcf.csi").is_file());
+
+    let first = first.to_string_lossy();
+    let diff = house.ask(&["release", "diff", &first, &digits]);
+    assert_eq!(diff["samples"]["gone"], serde_json::json!(["NA12891"]));
+    assert_eq!(diff["samples"]["new"], serde_json::json!(["NA12892"]));
+    assert!(diff["genotypes"]["compared"].as_u64() > Some(20), "{diff}");
+
+    // A byte that changed is found, by the scheduler's manifest and by the one that lies there.
+    let vcf = shrunk.join("ceu-trio.vcf.gz");
+    let mut bytes = fs::read(&vcf).expect("there");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&vcf, bytes).expect("written");
+    for release in [digits.as_str(), &shrunk.to_string_lossy()] {
+        let output = house
+            .command(&["release", "verify", release])
+            .output()
+            .expect("kumi runs");
+        assert_eq!(output.status.code(), Some(65), "{}", text(&output.stderr));
+        let said = text(&output.stdout);
+        assert!(said.contains("ceu-trio.vcf.gz: its SHA-256 is"), "{said}");
+    }
+}
