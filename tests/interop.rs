@@ -2,4 +2,5 @@
 //! and count what we count.
 
 mod alignments;
+mod tables;
 mod variants;

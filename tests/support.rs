@@ -1,5 +1,6 @@
 //! What every test of the whole product needs: the binary, its output, the files it leaves.
 
+pub(crate) mod gvcfs;
 pub(crate) mod lab;
 pub(crate) mod mixed;
 pub(crate) mod random;

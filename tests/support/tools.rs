@@ -9,7 +9,26 @@ use super::{ok, text};
 pub(crate) fn have(tools: &[&str]) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = |tool: &str| std::env::split_paths(&path).any(|folder| folder.join(tool).is_file());
-    let missing: Vec<_> = tools.iter().filter(|tool| !found(tool)).collect();
+    let missing: Vec<&str> = tools.iter().copied().filter(|tool| !found(tool)).collect();
+    none_missing(&missing)
+}
+
+/// As [`have`], of packages that the `python3` of the path can import.
+pub(crate) fn have_python(packages: &[&str]) -> bool {
+    let found = |package: &str| {
+        let mut python = Command::new("python3");
+        let output = python.args(["-c", &format!("import {package}")]).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    let missing: Vec<&str> = packages
+        .iter()
+        .copied()
+        .filter(|package| !found(package))
+        .collect();
+    none_missing(&missing)
+}
+
+fn none_missing(missing: &[&str]) -> bool {
     if missing.is_empty() {
         return true;
     }

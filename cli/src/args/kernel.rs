@@ -145,6 +145,8 @@ pub enum JointFormat {
     BcfLocal,
     /// PLINK 2: genotypes, one variant for each alternative allele
     Pgen,
+    /// Tables of sites, samples and genotypes for DuckDB, polars and the like, without genotypes that are certainly REF
+    Parquet,
 }
 
 /// `kumi kernel joint`.
@@ -162,7 +164,8 @@ pub struct JointArgs {
     /// A file with a name of a sample a line: segments are read as if these samples were not in them
     #[arg(long, requires = "segments")]
     pub withdrawn: Option<PathBuf>,
-    /// OUT.vcf.gz with a .tbi, OUT.bcf with a .csi, or OUT.pgen with a .pvar and a .psam beside it
+    /// OUT.vcf.gz with a .tbi, OUT.bcf with a .csi, OUT.pgen with a .pvar and a .psam, or OUT.parquet with a
+    /// .sites.parquet and a .samples.parquet beside it
     #[arg(long)]
     pub output: PathBuf,
     /// What is written; what the ending of --output says when not given

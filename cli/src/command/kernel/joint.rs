@@ -1,11 +1,13 @@
 //! `kumi kernel joint`: gVCFs or segments to one cohort file with its index.
 
+mod several;
+
 use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter};
 use std::sync::Arc;
 
 use kumi_formats::vcf::{self, Record};
-use kumi_joint::output::{Called, bcf, plink, vcf as text};
+use kumi_joint::output::{Called, bcf, vcf as text};
 use kumi_joint::{JointError, Keys, Params, Stats, joint_segments_with, joint_with};
 use kumi_seq::contig::Contigs;
 use kumi_seq::interval::Interval;
@@ -16,7 +18,7 @@ use crate::command::kernel::cohort::Input;
 use crate::command::kernel::wrong_input;
 use crate::command::reference;
 use crate::exit::{Code, Exit};
-use crate::publish::{Partial, beside};
+use crate::publish::Partial;
 use crate::table::{count, counted};
 use crate::threads;
 use kumi_worker::indexed::Indexed;
@@ -56,10 +58,10 @@ pub(crate) fn genotype(
         params: Params::default(),
         pool: threads::pool(args.threads)?,
     };
-    let stats = if format == JointFormat::Pgen {
-        cohort.pgen()?
-    } else {
-        cohort.records(format)?
+    let stats = match format {
+        JointFormat::Pgen => cohort.pgen()?,
+        JointFormat::Parquet => cohort.parquet()?,
+        _ => cohort.records(format)?,
     };
     eprintln!(
         "{}, {} records",
@@ -107,30 +109,6 @@ impl Cohort<'_> {
         Ok(stats)
     }
 
-    /// Writes `.pgen`, `.pvar` and `.psam`.
-    fn pgen(&self) -> anyhow::Result<Stats> {
-        let failed = |error| self.failed(&error);
-        let output = &self.args.output;
-        let mut pgen = plink::Pgen::new(self.samples.len());
-        let (variants, mut file) = Partial::create(&output.with_extension("pvar"))?;
-        let header = plink::pvar_header(self.contigs);
-        file.write_all(header.as_bytes()).map_err(failed)?;
-        let make = |called: &Called<'_>| plink::variants(called, &self.params);
-        let stats = self.joint(make, |variants| {
-            variants.iter().try_for_each(|variant| {
-                pgen.push(variant);
-                file.write_all(&variant.line)
-            })
-        })?;
-        variants.publish(file, None)?;
-        let psam = plink::psam(&self.samples);
-        beside(&output.with_extension(""), "psam", psam.as_bytes()).map_err(failed)?;
-        let (partial, mut file) = Partial::create(output)?;
-        pgen.write(&mut file).map_err(failed)?;
-        partial.publish(file, None)?;
-        Ok(stats)
-    }
-
     /// Makes something of every site and writes it.
     fn joint<T: Send>(
         &self,
@@ -165,13 +143,14 @@ fn format(args: &JointArgs) -> Result<JointFormat, Exit> {
         (".vcf.gz", JointFormat::Vcf),
         (".bcf", JointFormat::Bcf),
         (".pgen", JointFormat::Pgen),
+        (".parquet", JointFormat::Parquet),
     ];
     let by_ending = by_ending
         .into_iter()
         .find(|(ending, _)| name.ends_with(ending));
     let Some((ending, by_ending)) = by_ending else {
         return Err(usage(format!(
-            "--output: {name} must end in .vcf.gz, .bcf or .pgen"
+            "--output: {name} must end in .vcf.gz, .bcf, .pgen or .parquet"
         )));
     };
     match (args.format, by_ending) {

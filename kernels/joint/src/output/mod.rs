@@ -2,6 +2,7 @@
 //! files; all of them say the same of it.
 
 pub mod bcf;
+pub mod parquet;
 pub mod plink;
 pub mod vcf;
 

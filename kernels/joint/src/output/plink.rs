@@ -133,34 +133,52 @@ fn number_bytes(samples: usize) -> usize {
     }
 }
 
-/// The `.pgen` of a cohort. It is kept in memory until all variants are known, since its header tells their
-/// lengths: a byte or two for each carrier.
-#[derive(Debug, Default)]
-pub struct Pgen {
-    samples: u32,
-    kinds: Vec<u8>,
-    lengths: Vec<u32>,
-    records: Vec<u8>,
+/// The `.pgen` of a cohort, being made. Its header tells the lengths of all records, so that it can only be written when
+/// all variants are known: records go to `records` as they come, and memory holds five bytes of each.
+#[derive(Debug)]
+pub struct Pgen<W> {
+    header: PgenHeader,
+    records: W,
 }
 
-impl Pgen {
+impl<W: Write> Pgen<W> {
     /// An empty one of so many samples.
     #[must_use]
-    pub fn new(samples: usize) -> Self {
-        Self {
+    pub fn new(samples: usize, records: W) -> Self {
+        let header = PgenHeader {
             samples: samples as u32,
-            ..Self::default()
-        }
+            kinds: Vec::new(),
+            lengths: Vec::new(),
+        };
+        Self { header, records }
     }
 
     /// Adds a variant.
-    pub fn push(&mut self, variant: &Variant) {
-        self.kinds.push(variant.kind);
-        self.lengths.push(variant.record.len() as u32);
-        self.records.extend_from_slice(&variant.record);
+    ///
+    /// # Errors
+    /// Those of `records`.
+    pub fn push(&mut self, variant: &Variant) -> io::Result<()> {
+        self.header.kinds.push(variant.kind);
+        self.header.lengths.push(variant.record.len() as u32);
+        self.records.write_all(&variant.record)
     }
 
-    /// Writes the file.
+    /// The header, and the records, which make the file together.
+    pub fn finish(self) -> (PgenHeader, W) {
+        (self.header, self.records)
+    }
+}
+
+/// What stands in a `.pgen` before the records.
+#[derive(Clone, Debug)]
+pub struct PgenHeader {
+    samples: u32,
+    kinds: Vec<u8>,
+    lengths: Vec<u32>,
+}
+
+impl PgenHeader {
+    /// Writes it.
     ///
     /// # Errors
     /// Those of `out`.
@@ -187,7 +205,7 @@ impl Pgen {
                 out.write_all(&length.to_le_bytes()[..width])?;
             }
         }
-        out.write_all(&self.records)
+        Ok(())
     }
 }
 

@@ -249,14 +249,15 @@ fn plink_counts_the_alleles_that_are_counted_here() {
 /// By sample, copies of the reference allele of each variant, as plink2 counts them; `None` without plink2.
 fn counted_by_plink(cohort: &Cohort) -> Option<Vec<Vec<String>>> {
     let made = cohort.made(|called| plink::variants(called, &Params::default()));
-    let mut pgen = plink::Pgen::new(cohort.samples.len());
+    let mut pgen = plink::Pgen::new(cohort.samples.len(), Vec::new());
     let mut pvar = plink::pvar_header(cohort.reference.contigs()).into_bytes();
     for variant in made.iter().flatten() {
-        pgen.push(variant);
+        pgen.push(variant).expect("written");
         pvar.extend_from_slice(&variant.line);
     }
-    let mut bytes = Vec::new();
-    pgen.write(&mut bytes).expect("written");
+    let (mut bytes, (header, records)) = (Vec::new(), pgen.finish());
+    header.write(&mut bytes).expect("written");
+    bytes.extend(records);
     let prefix = cohort.path("p");
     std::fs::write(prefix.with_extension("pgen"), bytes).expect("written");
     std::fs::write(prefix.with_extension("pvar"), pvar).expect("written");
