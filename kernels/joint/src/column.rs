@@ -1,105 +1,16 @@
 //! All samples at a site, those that reference blocks cover gathered by what the blocks say.
 //!
 //! Most samples are the reference at most sites, and blocks of many samples say the same. So samples are
-//! sorted once for a run of sites: one number says what block covers a sample, and only samples with calls
+//! gone along once for a run of sites: one number says what block covers a sample, and only samples with calls
 //! of their own are looked at one by one.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
-use crate::evidence::Numbers;
-use crate::evidence::{Block, Call};
-use crate::number::PHRED_MAX;
-use crate::project::{NoCall, Projected, Relation, project_at, relation};
+use crate::kind::{Class, Kind, Kinds};
+use crate::project::{Projected, Relation, project_at, relation};
 use crate::site::{Site, is_spanned_by};
 use crate::track::{Track, Walk};
 
 /// Marks a cell of a sample that is looked at by itself.
 const OWN: u32 = 1 << 31;
-
-/// What a reference block says that decides about a genotype.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Class {
-    pub(crate) ploidy: u8,
-    /// Phred likelihoods of no, one and (diploid) two copies of any alternative allele, the least 0; `None`
-    /// when nothing is known.
-    pub(crate) likelihoods: Option<[u32; 3]>,
-    pub(crate) no_call: Option<NoCall>,
-}
-
-impl Class {
-    const NOTHING: Self = Self {
-        ploidy: 2,
-        likelihoods: None,
-        no_call: Some(NoCall::NoData),
-    };
-
-    /// Of a block.
-    pub(crate) fn of(block: &Block) -> Self {
-        let [none, one, two] = block.likelihoods;
-        let two = if block.ploidy == 1 { one } else { two };
-        let least = none.min(one).min(two);
-        Self {
-            ploidy: block.ploidy,
-            likelihoods: block
-                .quality
-                .map(|_| [none, one, two].map(|pl| (pl - least).min(PHRED_MAX))),
-            no_call: match (block.depth, block.quality) {
-                (Some(0), _) => Some(NoCall::NoDepth),
-                (_, None) => Some(NoCall::NoLikelihoods),
-                (_, Some(0)) => Some(NoCall::NoEvidence),
-                _ => None,
-            },
-        }
-    }
-
-    /// PL of every genotype of so many alleles.
-    pub(crate) fn expanded(&self, alleles: usize) -> Numbers {
-        let mut expanded = Numbers::new();
-        let Some(likelihoods) = self.likelihoods else {
-            return expanded;
-        };
-        for b in 0..alleles {
-            if self.ploidy == 1 {
-                expanded.push(likelihoods[usize::from(b > 0)]);
-                continue;
-            }
-            let copies = |a: usize| usize::from(a > 0) + usize::from(b > 0);
-            expanded.extend((0..=b).map(|a| likelihoods[copies(a)]));
-        }
-        expanded
-    }
-
-    /// Orders classes; another number for each.
-    fn key(&self) -> u64 {
-        let [none, one, two] = self.likelihoods.unwrap_or_default().map(u64::from);
-        let likelihoods = (none << 12 | one) << 12 | two;
-        let known = u64::from(self.likelihoods.is_some());
-        let no_call = self.no_call.map_or(0, |reason| reason as u64 + 1);
-        ((u64::from(self.ploidy) << 1 | known) << 36 | likelihoods) << 3 | no_call
-    }
-
-    /// True when it has something to say about frequencies.
-    pub(crate) fn is_informative(&self) -> bool {
-        self.likelihoods
-            .is_some_and(|[none, one, two]| none > 0 || one > 0 || two > 0)
-    }
-}
-
-/// What a reference block says.
-#[derive(Clone, Copy, Debug)]
-struct Kind {
-    class: Class,
-    depth: Option<u32>,
-}
-
-impl Kind {
-    /// Orders kinds, by class first; another number for each.
-    fn key(&self) -> u128 {
-        let depth = self.depth.map_or(0, |depth| u128::from(depth) + 1);
-        u128::from(self.class.key()) << 33 | depth
-    }
-}
 
 /// What a sample has at a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,13 +22,9 @@ pub(crate) enum Cell {
 }
 
 /// A run of sites, all samples.
-pub(crate) struct Columns {
+pub(crate) struct Columns<'a> {
+    kinds: &'a Kinds,
     samples: usize,
-    /// In order.
-    classes: Vec<Class>,
-    kinds: Vec<Kind>,
-    /// The class of every kind.
-    class_of: Vec<u32>,
     /// By site, then by sample.
     cells: Vec<u32>,
     /// By site: whether a sample carries an allele that starts before and spans it.
@@ -126,8 +33,7 @@ pub(crate) struct Columns {
 
 /// One site, all samples.
 pub(crate) struct Column<'a> {
-    kinds: &'a [Kind],
-    class_of: &'a [u32],
+    kinds: &'a Kinds,
     cells: &'a [u32],
     /// By class: the number of its group.
     group_of: Vec<u32>,
@@ -137,96 +43,107 @@ pub(crate) struct Column<'a> {
 }
 
 /// The samples with records of their own at a site, and what these say of it as long as it has no `*`.
-pub(crate) type Own = Vec<(u32, Projected)>;
+#[derive(Clone, Default)]
+pub(crate) struct Own {
+    pub(crate) samples: Vec<u32>,
+    pub(crate) projected: Vec<Projected>,
+}
 
-impl Columns {
+impl<'a> Columns<'a> {
     /// Asks every sample about `sites`, which are in order.
-    pub(crate) fn gather(sites: &[Site], tracks: &[&Track], quality: u32) -> (Self, Vec<Own>) {
-        let mut kinds = Kinds::default();
-        let mut own = vec![Own::new(); sites.len()];
+    pub(crate) fn gather(
+        sites: &[Site],
+        tracks: &[&Track],
+        kinds: &'a Kinds,
+        quality: u32,
+    ) -> (Self, Vec<Own>) {
+        let mut own = vec![Own::default(); sites.len()];
         let mut columns = Self {
+            kinds,
             samples: tracks.len(),
-            classes: Vec::new(),
-            kinds: Vec::new(),
-            class_of: Vec::new(),
             cells: vec![0; tracks.len() * sites.len()],
             spanned: vec![false; sites.len()],
         };
-        let first = sites.first().map_or(0, |site| site.start);
+        let starts: Vec<u32> = sites.iter().map(|site| site.start).collect();
+        let first = starts.first().copied().unwrap_or(0);
         for (sample, track) in tracks.iter().enumerate() {
-            let mut walk = track.walk(first);
-            let mut last = None;
-            for (at, site) in sites.iter().enumerate() {
-                walk.go(site.start);
-                let block = walk.block();
-                let alone = walk.has_calls(site.start)
-                    && columns.look(&walk, (at, site.start), block.is_some(), quality);
-                columns.cells[at * tracks.len() + sample] = if alone {
-                    own[at].push((sample as u32, project_at(&walk, site)));
-                    OWN | (own[at].len() - 1) as u32
-                } else {
-                    kinds.number(block, &mut last)
-                };
-            }
+            let walk = track.walk(first);
+            columns.cover(sample, &walk, &starts);
+            columns.ask(sample, walk, (sites, &starts), quality, &mut own);
         }
-        columns.settle(&kinds.all);
         (columns, own)
     }
 
-    /// Looks at the calls around a site; true when they say more of it than the block does.
-    fn look(
-        &mut self,
-        walk: &Walk<'_>,
-        (at, start): (usize, u32),
-        has_block: bool,
-        quality: u32,
-    ) -> bool {
-        let mut own = false;
-        let calls = walk.calls(start);
-        for call in calls {
-            own |= speaks(call, start, has_block);
-            self.spanned[at] = self.spanned[at] || is_spanned_by(call, start, quality);
+    /// Takes down what blocks cover a sample.
+    fn cover(&mut self, sample: usize, walk: &Walk<'_>, starts: &[u32]) {
+        let kinds = self.kinds.of(sample);
+        let mut runs = walk.runs().iter();
+        let mut run = runs.next();
+        let cells = self.cells[sample..].iter_mut().step_by(self.samples);
+        for (start, cell) in starts.iter().zip(cells) {
+            while run.is_some_and(|run| run.end <= *start) {
+                run = runs.next();
+            }
+            *cell = kinds[run.map_or(0, |run| run.block as usize)];
         }
-        own
     }
 
-    /// Puts kinds and classes in an order that does not depend on where they were met.
-    fn settle(&mut self, met: &[Kind]) {
-        let keys = met.iter().map(Kind::key).zip(0usize..);
-        let mut order: Vec<(u128, usize)> = keys.collect();
-        order.sort_unstable();
-        let mut rank = vec![0u32; met.len()];
-        for (place, &(_, kind)) in order.iter().enumerate() {
-            rank[kind] = place as u32;
-            let class = met[kind].class;
-            if self.classes.last() != Some(&class) {
-                self.classes.push(class);
+    /// Looks at the sites of which a sample's calls speak.
+    fn ask(
+        &mut self,
+        sample: usize,
+        mut walk: Walk<'_>,
+        (sites, starts): (&[Site], &[u32]),
+        quality: u32,
+        own: &mut [Own],
+    ) {
+        // Sites before are done or nobody speaks of them.
+        let mut next = 0;
+        let end = starts.last().map_or(0, |last| last + 1);
+        for call in walk.ahead().iter().take_while(|call| call.start < end) {
+            while starts.get(next).is_some_and(|start| *start < call.start) {
+                next += 1;
             }
-            self.class_of.push(self.classes.len() as u32 - 1);
+            while starts.get(next).is_some_and(|start| *start < call.end) {
+                walk.go(starts[next]);
+                if self.look(&walk, (next, starts[next]), quality) {
+                    let own = &mut own[next];
+                    self.cells[next * self.samples + sample] = OWN | own.samples.len() as u32;
+                    own.samples.push(sample as u32);
+                    own.projected.push(project_at(&walk, &sites[next]));
+                }
+                next += 1;
+            }
         }
-        self.kinds = order.into_iter().map(|(_, kind)| met[kind]).collect();
-        for cell in self.cells.iter_mut().filter(|cell| **cell & OWN == 0) {
-            *cell = rank[*cell as usize];
+    }
+
+    /// Looks at the calls around a site; true when they say more of it than the block does.
+    fn look(&mut self, walk: &Walk<'_>, (at, start): (usize, u32), quality: u32) -> bool {
+        let mut own = false;
+        for call in walk.calls(start) {
+            own = own || relation(call, start) != Relation::Passes;
+            self.spanned[at] = self.spanned[at] || is_spanned_by(call, start, quality);
         }
+        // Without a block a call must be asked that says nothing but REF.
+        own || walk.block().is_none()
     }
 
     /// The samples at the site of this number.
     pub(crate) fn site(&self, at: usize) -> Column<'_> {
         let cells = &self.cells[at * self.samples..(at + 1) * self.samples];
-        let mut group_of = vec![0u32; self.classes.len()];
+        let mut group_of = vec![0u32; self.kinds.classes.len()];
         for &cell in cells.iter().filter(|cell| **cell & OWN == 0) {
-            group_of[self.class_of[cell as usize] as usize] += 1;
+            group_of[self.kinds.class_of[cell as usize] as usize] += 1;
         }
         let mut groups = Vec::new();
-        for (class, samples) in self.classes.iter().zip(&mut group_of) {
+        for (class, samples) in self.kinds.classes.iter().zip(&mut group_of) {
             if *samples > 0 {
                 groups.push((*class, *samples));
                 *samples = groups.len() as u32 - 1;
             }
         }
         Column {
-            kinds: &self.kinds,
-            class_of: &self.class_of,
+            kinds: self.kinds,
             cells,
             group_of,
             groups,
@@ -236,6 +153,11 @@ impl Columns {
 }
 
 impl Column<'_> {
+    /// Number of samples.
+    pub(crate) fn samples(&self) -> usize {
+        self.cells.len()
+    }
+
     /// What every sample has.
     pub(crate) fn cells(&self) -> impl Iterator<Item = Cell> {
         self.cells.iter().map(|&cell| {
@@ -249,117 +171,11 @@ impl Column<'_> {
 
     /// The group of a kind.
     pub(crate) fn group(&self, kind: usize) -> usize {
-        self.group_of[self.class_of[kind] as usize] as usize
+        self.group_of[self.kinds.class_of[kind] as usize] as usize
     }
 
-    /// The depth of a kind.
-    pub(crate) fn depth(&self, kind: usize) -> Option<u32> {
-        self.kinds[kind].depth
-    }
-}
-
-/// True when a call must be asked about a base: an allele starts there or spans it, or there is no block.
-fn speaks(call: &Call, position: u32, has_block: bool) -> bool {
-    !has_block || relation(call, position) != Relation::Passes
-}
-
-/// Kinds by the order in which they were met.
-#[derive(Default)]
-struct Kinds {
-    all: Vec<Kind>,
-    numbers: HashMap<u128, u32, BuildHasherDefault<Mixed>>,
-}
-
-impl Kinds {
-    /// The number of a block's kind; `last` is what was asked before, and what it gave.
-    fn number(
-        &mut self,
-        block: Option<(usize, &Block)>,
-        last: &mut Option<(Option<usize>, u32)>,
-    ) -> u32 {
-        let place = block.map(|(place, _)| place);
-        if let Some((before, number)) = *last
-            && before == place
-        {
-            return number;
-        }
-        let kind = block.map_or(
-            Kind {
-                class: Class::NOTHING,
-                depth: None,
-            },
-            |(_, block)| Kind {
-                class: Class::of(block),
-                depth: block.depth,
-            },
-        );
-        let number = *self.numbers.entry(kind.key()).or_insert_with(|| {
-            self.all.push(kind);
-            self.all.len() as u32 - 1
-        });
-        *last = Some((place, number));
-        number
-    }
-}
-
-/// Keys are numbers already: a multiplication spreads them.
-#[derive(Default)]
-struct Mixed(u64);
-
-impl Hasher for Mixed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u128(u128::from(*byte));
-        }
-    }
-
-    fn write_u128(&mut self, key: u128) {
-        let folded = (key >> 64) as u64 ^ (key as u64).rotate_left(23) ^ self.0;
-        let spread = u128::from(folded) * 0x9e37_79b9_7f4a_7c15;
-        self.0 = (spread >> 64) as u64 ^ spread as u64;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Class, Kind};
-    use crate::evidence::Block;
-
-    #[test]
-    fn keys_are_told_apart_and_ordered_by_class() {
-        let kind = |ploidy, depth, quality, likelihoods| {
-            let block = Block {
-                ploidy,
-                depth,
-                quality,
-                likelihoods,
-            };
-            Kind {
-                class: Class::of(&block),
-                depth,
-            }
-        };
-        let kinds = [
-            kind(1, Some(3), Some(9), [0, 9, 9]),
-            kind(2, None, None, [0; 3]),
-            kind(2, Some(0), Some(0), [0; 3]),
-            kind(2, Some(1), Some(0), [0; 3]),
-            kind(2, None, Some(9), [0, 9, 90]),
-            kind(2, Some(3), Some(9), [0, 9, 90]),
-            kind(2, Some(4), Some(9), [0, 9, 90]),
-            kind(2, Some(3), Some(9), [0, 9, 3_000]),
-            kind(2, Some(3), Some(10), [0, 10, 90]),
-        ];
-        let keys: Vec<u128> = kinds.iter().map(Kind::key).collect();
-        let mut sorted = keys.clone();
-        sorted.sort_unstable();
-        sorted.dedup();
-        assert_eq!(sorted.len(), keys.len());
-        assert_eq!(keys[4] >> 33, keys[6] >> 33, "of one class");
-        assert!(keys[7] > keys[6] && keys[8] > keys[7] && keys[1] > keys[0]);
+    /// What blocks of a kind say.
+    pub(crate) fn kind(&self, kind: usize) -> &Kind {
+        &self.kinds.all[kind]
     }
 }

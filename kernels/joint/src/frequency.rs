@@ -1,8 +1,8 @@
-//! Allele frequencies from genotype likelihoods, and genotypes from both.
+//! Allele frequencies from genotype likelihoods.
 
-use crate::column::Class;
-use crate::evidence::diploid;
-use crate::number::{exp, likelihood, ln};
+use crate::kind::Class;
+use crate::number::likelihood;
+use crate::prior::Prior;
 use crate::project::Projected;
 
 /// Steps of expectation and maximisation; they end earlier when nothing moves any more.
@@ -10,57 +10,6 @@ const STEPS_MAX: usize = 50;
 const STEP_ENOUGH: f64 = 1e-6;
 /// Copies of every allele added to those of the cohort, so that none is ruled out.
 const PSEUDO_COPIES: f64 = 0.5;
-/// Samples at which the cohort's frequencies weigh half of what they would in an endless one.
-const HALF_WEIGHT_SAMPLES: f64 = 3.0;
-
-/// Genotype weights of a sample: likelihood times prior, not normalised.
-pub(crate) struct Prior {
-    /// Of every allele, the frequency to the power of the weight.
-    weights: Vec<f64>,
-    /// 2 to the power of the weight: a heterozygote can come about in two ways.
-    two: f64,
-}
-
-impl Prior {
-    /// Frequencies as they are.
-    fn new(frequencies: &[f64]) -> Self {
-        Self {
-            weights: frequencies.to_vec(),
-            two: 2.0,
-        }
-    }
-
-    /// Frequencies trusted as much as the number of samples they come from allows.
-    pub(crate) fn tempered(frequencies: &[f64], samples: usize) -> Self {
-        let samples = samples as f64;
-        let weight = samples / (samples + HALF_WEIGHT_SAMPLES);
-        let power = |x: f64| exp(weight * ln(x));
-        Self {
-            weights: frequencies.iter().map(|f| power(*f)).collect(),
-            two: power(2.0),
-        }
-    }
-
-    /// Calls `each` with the alleles and the weight of every genotype, in the order of PL.
-    pub(crate) fn genotypes(
-        &self,
-        ploidy: u8,
-        pl: &[u32],
-        mut each: impl FnMut(usize, usize, f64),
-    ) {
-        for b in 0..self.weights.len() {
-            if ploidy == 1 {
-                each(b, b, likelihood(pl[b]) * self.weights[b]);
-                continue;
-            }
-            for a in 0..=b {
-                let ways = if a == b { 1.0 } else { self.two };
-                let prior = ways * self.weights[a] * self.weights[b];
-                each(a, b, likelihood(pl[diploid(a, b)]) * prior);
-            }
-        }
-    }
-}
 
 /// True when a sample has something to say about frequencies.
 pub(crate) fn is_informative(sample: &Projected) -> bool {
@@ -100,14 +49,78 @@ impl Group {
     }
 }
 
+/// The likelihoods of samples with records of their own that have something to say.
+struct Voices {
+    ploidies: Vec<u8>,
+    likelihoods: Vec<f64>,
+}
+
+impl Voices {
+    fn of(own: &[Projected]) -> Self {
+        let mut voices = Self {
+            ploidies: Vec::with_capacity(own.len()),
+            likelihoods: Vec::with_capacity(3 * own.len()),
+        };
+        for sample in own.iter().filter(|sample| is_informative(sample)) {
+            voices.ploidies.push(sample.ploidy);
+            let likelihoods = sample.likelihoods.iter().map(|pl| likelihood(*pl));
+            voices.likelihoods.extend(likelihoods);
+        }
+        voices
+    }
+
+    /// Adds the copies of every allele that the samples are expected to have.
+    fn add(&self, prior: &Prior, copies: &mut [f64], mine: &mut [f64]) {
+        let mut rest = self.likelihoods.as_slice();
+        for ploidy in &self.ploidies {
+            let priors = prior.of(*ploidy);
+            let (likelihoods, more) = rest.split_at(priors.len());
+            rest = more;
+            // Nearly all are diploid at a site of two alleles.
+            if let (&[none, one, two], &[p_none, p_one, p_two]) = (likelihoods, priors)
+                && copies.len() == 2
+            {
+                let (none, one, two) = (none * p_none, one * p_one, two * p_two);
+                let total = none + one + two;
+                copies[0] += (none + none + one) / total;
+                copies[1] += (one + two + two) / total;
+                continue;
+            }
+            mine.fill(0.0);
+            let mut total = 0.0;
+            for (pair, (likelihood, prior)) in prior
+                .alleles(*ploidy)
+                .iter()
+                .zip(likelihoods.iter().zip(priors))
+            {
+                let weight = likelihood * prior;
+                total += weight;
+                mine[usize::from(pair[0])] += weight;
+                if *ploidy == 2 {
+                    mine[usize::from(pair[1])] += weight;
+                }
+            }
+            for (copies, mine) in copies.iter_mut().zip(&*mine) {
+                *copies += mine / total;
+            }
+        }
+    }
+}
+
 /// The frequencies of `alleles` that make the likelihoods of all samples most probable under Hardy-Weinberg
 /// proportions, with half a copy of every allele added. Sums run over the classes, then over the samples
 /// with records of their own, in their order.
 pub(crate) fn frequencies(classes: &[(Class, u32)], own: &[Projected], alleles: usize) -> Vec<f64> {
     let groups: Vec<Group> = classes.iter().filter_map(Group::of).collect();
+    let voices = Voices::of(own);
     let mut frequencies = vec![1.0 / alleles as f64; alleles];
+    let (mut copies, mut mine) = (vec![0.0; alleles], vec![0.0; alleles]);
+    let mut prior = Prior::new(alleles);
     for _ in 0..STEPS_MAX {
-        let copies = expected(&groups, own, &frequencies);
+        copies.fill(PSEUDO_COPIES);
+        add_groups(&groups, &frequencies, &mut copies);
+        prior.set(&frequencies, 2.0);
+        voices.add(&prior, &mut copies, &mut mine);
         let total: f64 = copies.iter().sum();
         let mut moved = 0.0f64;
         for (frequency, copies) in frequencies.iter_mut().zip(&copies) {
@@ -122,9 +135,8 @@ pub(crate) fn frequencies(classes: &[(Class, u32)], own: &[Projected], alleles: 
     frequencies
 }
 
-/// Expected copies of every allele.
-fn expected(groups: &[Group], own: &[Projected], frequencies: &[f64]) -> Vec<f64> {
-    let mut copies = vec![PSEUDO_COPIES; frequencies.len()];
+/// Adds the copies of every allele that those without records of their own are expected to have.
+fn add_groups(groups: &[Group], frequencies: &[f64], copies: &mut [f64]) {
     let others: f64 = frequencies[1..].iter().sum();
     let (mut of_reference, mut of_others) = (0.0, 0.0);
     for group in groups {
@@ -136,21 +148,4 @@ fn expected(groups: &[Group], own: &[Projected], frequencies: &[f64]) -> Vec<f64
     for (copies, frequency) in copies.iter_mut().zip(frequencies).skip(1) {
         *copies += of_others * frequency / others;
     }
-    let prior = Prior::new(frequencies);
-    let mut mine = vec![0.0; frequencies.len()];
-    for sample in own.iter().filter(|sample| is_informative(sample)) {
-        mine.fill(0.0);
-        let mut total = 0.0;
-        prior.genotypes(sample.ploidy, &sample.likelihoods, |a, b, weight| {
-            total += weight;
-            mine[a] += weight;
-            if sample.ploidy == 2 {
-                mine[b] += weight;
-            }
-        });
-        for (copies, mine) in copies.iter_mut().zip(&mine) {
-            *copies += mine / total;
-        }
-    }
-    copies
 }

@@ -1,12 +1,14 @@
 //! Genotypes of a cohort at a site.
 
 use crate::allele::Part;
-use crate::column::{Cell, Class, Column, Own};
+use crate::column::{Cell, Column, Own};
+use crate::decide::{Genotype, of_class, of_own};
 use crate::equilibrium::Counts;
-use crate::evidence::diploid;
-use crate::frequency::{Prior, frequencies, is_informative};
-use crate::number::{PHRED_MAX, phred, quality};
+use crate::frequency::{frequencies, is_informative};
+use crate::kind::Class;
+use crate::number::{PHRED_MAX, phred};
 use crate::params::Params;
+use crate::prior::Prior;
 use crate::project::{NoCall, Projected, project};
 use crate::site::Site;
 use crate::track::Track;
@@ -18,35 +20,6 @@ const CARRIER_PHRED_MAX: f64 = 500.0;
 const PRIOR_SUBSTITUTION: f64 = 30.0;
 const PRIOR_OTHER: f64 = 39.0;
 
-/// A sample's genotype.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Genotype {
-    pair: [u16; 2],
-    copies: u8,
-    /// Phred that it is wrong, 0 to 99.
-    pub(crate) quality: u8,
-    pub(crate) no_call: Option<NoCall>,
-    /// Phred that the sample carries no sequence other than the reference.
-    carrier: f64,
-}
-
-impl Genotype {
-    /// The alleles, sorted; one of a haploid sample; none when it is not called.
-    pub(crate) fn alleles(&self) -> &[u16] {
-        &self.pair[..usize::from(self.copies)]
-    }
-
-    fn missing(no_call: Option<NoCall>) -> Self {
-        Self {
-            pair: [0; 2],
-            copies: 0,
-            quality: 0,
-            no_call,
-            carrier: 0.0,
-        }
-    }
-}
-
 /// A site with everybody's genotype.
 pub(crate) struct Genotyped<'a> {
     pub(crate) site: Site,
@@ -57,16 +30,12 @@ pub(crate) struct Genotyped<'a> {
     pub(crate) called: u32,
     /// Diploid genotypes.
     pub(crate) diploid: Counts,
-    column: &'a Column<'a>,
-    groups: Vec<Group>,
-    own: Vec<(Projected, Genotype)>,
-}
-
-/// Samples that blocks of one class cover.
-struct Group {
-    class: Class,
-    samples: u32,
-    genotype: Genotype,
+    pub(crate) column: &'a Column<'a>,
+    /// Of samples that blocks of one class cover.
+    groups: Vec<Genotype>,
+    /// What the others' records say, and their genotypes.
+    own: Vec<Projected>,
+    alone: Vec<Genotype>,
 }
 
 /// What is known of a sample at a site.
@@ -101,36 +70,37 @@ impl Sample<'_> {
 impl Genotyped<'_> {
     /// All samples, in order.
     pub(crate) fn samples(&self) -> impl Iterator<Item = Sample<'_>> {
-        self.column.cells().map(|cell| match cell {
-            Cell::Kind(kind) => {
-                let group = &self.groups[self.column.group(kind)];
+        self.column.cells().map(|cell| self.sample(cell))
+    }
+
+    /// A sample that has this.
+    pub(crate) fn sample(&self, cell: Cell) -> Sample<'_> {
+        match cell {
+            Cell::Kind(number) => {
+                let kind = self.column.kind(number);
                 Sample {
-                    genotype: &group.genotype,
-                    depth: self.column.depth(kind),
-                    evidence: Evidence::Block(&group.class),
+                    genotype: &self.groups[self.column.group(number)],
+                    depth: kind.depth,
+                    evidence: Evidence::Block(&kind.class),
                 }
             }
-            Cell::Own(own) => {
-                let (projected, genotype) = &self.own[own];
-                Sample {
-                    genotype,
-                    depth: projected.depth,
-                    evidence: Evidence::Own(projected),
-                }
-            }
-        })
+            Cell::Own(own) => Sample {
+                genotype: &self.alone[own],
+                depth: self.own[own].depth,
+                evidence: Evidence::Own(&self.own[own]),
+            },
+        }
     }
 
     /// Genotypes, and how many samples have each.
     fn genotypes(&self) -> impl Iterator<Item = (&Genotype, u32)> {
-        let groups = self.groups.iter();
-        let groups = groups.map(|group| (&group.genotype, group.samples));
-        groups.chain(self.own.iter().map(|(_, genotype)| (genotype, 1)))
+        let samples = self.column.groups.iter().map(|(_, samples)| *samples);
+        let groups = self.groups.iter().zip(samples);
+        groups.chain(self.alone.iter().map(|genotype| (genotype, 1)))
     }
 
     fn genotypes_mut(&mut self) -> impl Iterator<Item = &mut Genotype> {
-        let groups = self.groups.iter_mut().map(|group| &mut group.genotype);
-        groups.chain(self.own.iter_mut().map(|(_, genotype)| genotype))
+        self.groups.iter_mut().chain(&mut self.alone)
     }
 
     /// Counts what is called.
@@ -148,34 +118,54 @@ impl Genotyped<'_> {
     }
 }
 
+/// What all sites of a cohort have in common.
+pub(crate) struct Common {
+    pub(crate) params: Params,
+    /// By number of chromosomes less one: how many times as often a base varies among them as between two, that is
+    /// 1 + 1/2 + ... + 1/(n - 1) (Watterson 1975).
+    variation: Vec<f64>,
+}
+
+impl Common {
+    /// Of so many samples.
+    pub(crate) fn new(params: Params, samples: usize) -> Self {
+        let mut sum = 0.0;
+        let mut variation = vec![0.0];
+        for n in 1..2 * samples.max(1) {
+            sum += 1.0 / n as f64;
+            variation.push(sum);
+        }
+        Self { params, variation }
+    }
+}
+
 /// Genotypes every sample. Alleles that nobody turns out to carry are taken out and the rest is done
 /// again; `None` when no alternative sequence is left, or when all that is left is more probably none.
 pub(crate) fn genotype<'a>(
     mut site: Site,
     (column, own): (&'a Column<'a>, Own),
     tracks: &[&Track],
-    params: &Params,
+    common: &Common,
 ) -> Option<Genotyped<'a>> {
-    let samples: Vec<u32> = own.iter().map(|(sample, _)| *sample).collect();
     let again = |site: &Site| -> Vec<Projected> {
-        let own = samples.iter();
+        let own = own.samples.iter();
         own.map(|&sample| project(tracks[sample as usize], site))
             .collect()
     };
     site.spanning = column.spanned;
-    let mut own = if site.spanning {
+    let mut projected = if site.spanning {
         again(&site)
     } else {
-        own.into_iter().map(|(_, projected)| projected).collect()
+        own.projected
     };
     loop {
-        let (mut genotyped, informative) = decide_all(site, column, own);
+        let (mut genotyped, informative) = decide_all(site, column, projected);
         genotyped.count();
         let carried = |copies: &u32| *copies > 0;
         if genotyped.copies[1..].iter().all(carried) {
-            genotyped.quality = site_quality(&genotyped, informative);
+            genotyped.quality = site_quality(&genotyped, common.variation[2 * informative.max(1) - 1]);
             for genotype in genotyped.genotypes_mut() {
-                leave_doubtful(genotype, params);
+                leave_doubtful(genotype, &common.params);
             }
             genotyped.count();
             return (genotyped.quality > 0.0).then_some(genotyped);
@@ -183,7 +173,7 @@ pub(crate) fn genotype<'a>(
         let mut keep: Vec<bool> = genotyped.copies.iter().map(carried).collect();
         keep[0] = true;
         site = genotyped.site.reduced(&keep)?;
-        own = again(&site);
+        projected = again(&site);
     }
 }
 
@@ -202,29 +192,18 @@ fn decide_all<'a>(
         + own.iter().filter(|sample| is_informative(sample)).count();
     let prior = Prior::tempered(&frequencies, informative);
     let sequences = site.alternatives.len();
-    let group = |&(class, samples): &(Class, u32)| {
-        let pl = class.expanded(site.alleles());
-        let genotype = decide((class.ploidy, &pl), class.no_call, &prior, sequences);
-        Group {
-            class,
-            samples,
-            genotype,
-        }
-    };
-    let groups = column.groups.iter().map(group).collect();
-    let alone = |sample: Projected| {
-        let evidence = (sample.ploidy, sample.likelihoods.as_slice());
-        let genotype = decide(evidence, sample.no_call, &prior, sequences);
-        (sample, genotype)
-    };
+    let groups = column.groups.iter();
+    let groups = groups.map(|(class, _)| of_class(class, &prior, sequences));
+    let alone = own.iter().map(|sample| of_own(sample, &prior, sequences));
     let genotyped = Genotyped {
         quality: 0.0,
         copies: Vec::new(),
         called: 0,
         diploid: Counts::default(),
         column,
-        groups,
-        own: own.into_iter().map(alone).collect(),
+        groups: groups.collect(),
+        alone: alone.collect(),
+        own,
         site,
     };
     (genotyped, informative)
@@ -239,83 +218,28 @@ fn leave_doubtful(genotype: &mut Genotype, params: &Params) {
     }
 }
 
-/// The likeliest genotype by likelihood (PL of a sample of some ploidy) and prior, at a site with so many
-/// alternative sequences.
-fn decide(
-    (ploidy, pl): (u8, &[u32]),
-    no_call: Option<NoCall>,
-    prior: &Prior,
-    sequences: usize,
-) -> Genotype {
-    let mut genotype = Genotype::missing(no_call);
-    if no_call.is_some() {
-        return genotype;
-    }
-    let is_sequence = |allele: usize| allele > 0 && allele <= sequences;
-    let homozygous = likeliest(ploidy, pl).is_some_and(|(a, b)| a == b && a > 0);
-    let (mut total, mut best, mut others, mut plain) = (0.0, -1.0, 0.0, 0.0);
-    let mut called = (0, 0);
-    prior.genotypes(ploidy, pl, |a, b, weight| {
-        total += weight;
-        if !is_sequence(a) && !is_sequence(b) {
-            plain += weight;
-        }
-        // Two copies of evidence never become none, however rare the allele.
-        if weight > best && !(homozygous && b == 0) {
-            others += f64::max(best, 0.0);
-            best = weight;
-            called = (a, b);
-        } else {
-            others += weight;
-        }
-    });
-    genotype.pair = [called.0 as u16, called.1 as u16];
-    genotype.copies = ploidy;
-    genotype.quality = quality(others / total);
-    if is_sequence(called.0) || is_sequence(called.1) {
-        genotype.carrier = phred(plain / total);
-    }
-    genotype
-}
-
-/// The genotype of PL 0; none when it is not the only one.
-fn likeliest(ploidy: u8, pl: &[u32]) -> Option<(usize, usize)> {
-    if ploidy == 1 {
-        return pl.iter().position(|pl| *pl == 0).map(|a| (a, a));
-    }
-    let mut found = None;
-    for b in (0..).take_while(|b| diploid(*b, *b) < pl.len()) {
-        for a in 0..=b {
-            if pl[diploid(a, b)] == 0 {
-                if found.is_some() {
-                    return None;
-                }
-                found = Some((a, b));
+/// Phred that nobody carries an alternative sequence, from the best carriers and what is known of genomes; `variation`
+/// is how many times as often a base varies among the samples' chromosomes as between two.
+fn site_quality(genotyped: &Genotyped<'_>, variation: f64) -> f64 {
+    // The best come first.
+    let mut carriers = [0.0f64; CARRIERS_MAX];
+    for (genotype, samples) in genotyped.genotypes() {
+        let carrier = genotype.carrier.min(CARRIER_PHRED_MAX);
+        for _ in 0..CARRIERS_MAX.min(samples as usize) {
+            if carrier <= carriers[CARRIERS_MAX - 1] {
+                break;
             }
+            let place = carriers.partition_point(|better| *better >= carrier);
+            carriers[place..].rotate_right(1);
+            carriers[place] = carrier;
         }
     }
-    found
-}
-
-/// Phred that nobody carries an alternative sequence, from the best carriers and what is known of genomes.
-fn site_quality(genotyped: &Genotyped<'_>, samples: usize) -> f64 {
-    let mut carriers: Vec<f64> = genotyped
-        .genotypes()
-        .filter(|(genotype, _)| genotype.carrier > 0.0)
-        .flat_map(|(genotype, samples)| {
-            let carrier = genotype.carrier.min(CARRIER_PHRED_MAX);
-            std::iter::repeat_n(carrier, CARRIERS_MAX.min(samples as usize))
-        })
-        .collect();
-    carriers.sort_unstable_by(|a, b| b.total_cmp(a));
-    let sum: f64 = carriers.iter().take(CARRIERS_MAX).sum();
+    let sum: f64 = carriers.iter().sum();
     let substitutes = |part: &Part| part.reference.len() == part.alternative.len();
     let prior = if genotyped.site.alternatives.iter().any(substitutes) {
         PRIOR_SUBSTITUTION
     } else {
         PRIOR_OTHER
     };
-    // Watterson: among n chromosomes a base varies 1 + 1/2 + ... + 1/(n - 1) times as often as between two.
-    let more: f64 = (1..2 * samples.max(1)).map(|n| 1.0 / n as f64).sum();
-    (sum - (prior - phred(1.0 / more)).max(0.0)).min(f64::from(PHRED_MAX))
+    (sum - (prior - phred(1.0 / variation)).max(0.0)).min(f64::from(PHRED_MAX))
 }

@@ -11,7 +11,8 @@ use rayon::prelude::*;
 
 use crate::column::{Columns, Own};
 use crate::error::JointError;
-use crate::genotype::genotype;
+use crate::genotype::{Common, genotype};
+use crate::kind::Kinds;
 use crate::near::Near;
 use crate::output::{self, Called};
 use crate::params::Params;
@@ -89,6 +90,13 @@ impl Cohort<'_> {
         match self {
             Self::Files(sources) => sources.iter().map(|source| &source.track).collect(),
             Self::Store(store) => store.tracks(),
+        }
+    }
+
+    fn samples(&self) -> usize {
+        match self {
+            Self::Files(sources) => sources.len(),
+            Self::Store(store) => store.samples(),
         }
     }
 
@@ -174,7 +182,7 @@ pub fn joint_segments_with<T: Send, E: Send>(
     sink: impl FnMut(Vec<T>) -> Result<(), E> + Send,
 ) -> Result<Stats, JointError<E>> {
     let store = Store::new(segments, withdrawn, reference)?;
-    if store.is_empty() {
+    if store.samples() == 0 {
         return Err(JointError::NoInputs);
     }
     let mut cohort = Cohort::Store(store);
@@ -190,6 +198,8 @@ fn joint<T: Send, E: Send>(
     mut sink: impl FnMut(Vec<T>) -> Result<(), E> + Send,
 ) -> Result<Stats, JointError<E>> {
     let mut stats = Stats::default();
+    let common = Common::new(*params, cohort.samples());
+    let contigs = reference.contigs();
     for region in merge(regions.to_vec()) {
         cohort.enter(region, reference)?;
         let mut start = region.start;
@@ -197,9 +207,16 @@ fn joint<T: Send, E: Send>(
             let window = cohort.window(region, start);
             cohort.advance(window, reference)?;
             let tracks = cohort.tracks();
-            let sites = sites(&tracks, window, params);
-            for sites in sites.chunks(SITES * rayon::current_num_threads()) {
-                let made = genotyped(sites, &tracks, window.contig, reference, params, make);
+            let all = sites(&tracks, window, params);
+            let known = Known {
+                kinds: Kinds::new(&tracks),
+                tracks,
+                contig: window.contig,
+                name: contigs.get(window.contig).map_or("", |c| c.name.as_str()),
+                common: &common,
+            };
+            for sites in all.chunks(SITES * rayon::current_num_threads()) {
+                let made = known.genotyped(sites, make);
                 stats.records += made.len() as u64;
                 if !made.is_empty() {
                     sink(made).map_err(JointError::Sink)?;
@@ -222,26 +239,35 @@ fn sites(tracks: &[&Track], window: Interval, params: &Params) -> Vec<Site> {
     unify(nominated.into_iter().flatten().collect())
 }
 
-/// What becomes of sites, in their order.
-fn genotyped<T: Send>(
-    sites: &[Site],
-    tracks: &[&Track],
+/// What is known of a window.
+struct Known<'a> {
     contig: ContigId,
-    reference: &dyn ReferenceSource,
-    params: &Params,
-    make: &(impl Fn(&Called<'_>) -> T + Sync),
-) -> Vec<T> {
-    let name = reference.contigs().get(contig);
-    let name = name.map_or("", |contig| contig.name.as_str());
-    let some = |sites: &[Site]| -> Vec<T> {
-        let (columns, own) = Columns::gather(sites, tracks, params.allele_quality_min);
-        let one = |(at, (site, own)): (usize, (&Site, Own))| {
-            let column = columns.site(at);
-            let site = genotype(site.clone(), (&column, own), tracks, params)?;
-            Some(make(&Called { site, contig, name }))
+    /// Name of the contig.
+    name: &'a str,
+    tracks: Vec<&'a Track>,
+    kinds: Kinds,
+    common: &'a Common,
+}
+
+impl Known<'_> {
+    /// What becomes of sites, in their order.
+    fn genotyped<T: Send>(
+        &self,
+        sites: &[Site],
+        make: &(impl Fn(&Called<'_>) -> T + Sync),
+    ) -> Vec<T> {
+        let (contig, name) = (self.contig, self.name);
+        let quality = self.common.params.allele_quality_min;
+        let some = |sites: &[Site]| -> Vec<T> {
+            let (columns, own) = Columns::gather(sites, &self.tracks, &self.kinds, quality);
+            let one = |(at, (site, own)): (usize, (&Site, Own))| {
+                let column = columns.site(at);
+                let site = genotype(site.clone(), (&column, own), &self.tracks, self.common)?;
+                Some(make(&Called { site, contig, name }))
+            };
+            sites.iter().zip(own).enumerate().filter_map(one).collect()
         };
-        sites.iter().zip(own).enumerate().filter_map(one).collect()
-    };
-    let made: Vec<Vec<T>> = sites.par_chunks(SITES).map(some).collect();
-    made.into_iter().flatten().collect()
+        let made: Vec<Vec<T>> = sites.par_chunks(SITES).map(some).collect();
+        made.into_iter().flatten().collect()
+    }
 }

@@ -2,8 +2,8 @@
 
 use smallvec::SmallVec;
 
-use crate::column::Class;
 use crate::evidence::{Block, Call, Local, Numbers, diploid, genotypes};
+use crate::kind::Class;
 use crate::number::PHRED_MAX;
 use crate::site::Site;
 use crate::track::{Track, Walk};
@@ -157,7 +157,7 @@ pub(crate) fn project_at(walk: &Walk<'_>, site: &Site) -> Projected {
     }
     // One order, whatever was read before: by place, then as in the file.
     starting.reverse();
-    let block = walk.block().map(|(_, block)| block);
+    let block = walk.block();
     let across = strongest(&spanning, site);
     match (starting.as_slice(), across, block, passing) {
         ([], None, Some(block), _) => of_block(block, site),

@@ -103,6 +103,9 @@ pub(crate) fn nominate(track: &Track, window: Interval, quality: u32) -> Vec<&Pa
 
 /// The sites of the nominated alleles of all samples, in order, `*` not yet looked for.
 pub(crate) fn unify(mut nominated: Vec<&Part>) -> Vec<Site> {
+    // Most samples of a segment share theirs.
+    nominated.sort_unstable_by_key(|part| std::ptr::from_ref(*part));
+    nominated.dedup_by(|a, b| std::ptr::eq(*a, *b));
     nominated.sort_unstable_by(|a, b| {
         let key = |part: &Part| (part.start, part.reference.len());
         key(a).cmp(&key(b)).then_with(|| a.cmp(b))

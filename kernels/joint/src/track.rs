@@ -50,6 +50,11 @@ impl Track {
         self.blocks.get((run.block as usize).checked_sub(1)?)
     }
 
+    /// The blocks that runs name.
+    pub(crate) fn blocks(&self) -> &Arc<Vec<Block>> {
+        &self.blocks
+    }
+
     /// True when no block covers a base of `from..to`, which lie in the window.
     pub(crate) fn is_uncovered(&self, from: u32, to: u32) -> bool {
         let at = self.runs.partition_point(|run| run.end <= from);
@@ -81,10 +86,12 @@ impl Track {
     /// Starts to look at bases one after the other, with `position`.
     pub(crate) fn walk(&self, position: u32) -> Walk<'_> {
         // Searched are the ends: they lie close together, records do not.
+        let first = self.reach.partition_point(|end| *end <= position);
         let mut walk = Walk {
             track: self,
             run: self.runs.partition_point(|run| run.end <= position),
-            calls: self.reach.partition_point(|end| *end <= position),
+            calls: first,
+            first,
         };
         walk.go(position);
         walk
@@ -98,6 +105,8 @@ pub(crate) struct Walk<'a> {
     run: usize,
     /// How many calls start at or before the base.
     calls: usize,
+    /// The first call that ends after the base that was begun with.
+    first: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -115,9 +124,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether calls may speak of the base, which was gone to.
-    pub(crate) fn has_calls(&self, position: u32) -> bool {
-        self.calls > 0 && self.track.reach[self.calls - 1] > position
+    /// The runs from that of the base on.
+    pub(crate) fn runs(&self) -> &'a [Run] {
+        &self.track.runs[self.run..]
+    }
+
+    /// The calls from the first one on that ends after the base that was begun with.
+    pub(crate) fn ahead(&self) -> &'a [Call] {
+        &self.track.calls[self.first..]
     }
 
     /// The calls that speak of the base, which was gone to, the one that starts last first.
@@ -125,12 +139,8 @@ impl<'a> Walk<'a> {
         self.track.calls_before(self.calls, position)
     }
 
-    /// The block that speaks of the base, which was gone to, and its number; the one that starts last if there
-    /// are several.
-    pub(crate) fn block(&self) -> Option<(usize, &'a Block)> {
-        let run = *self.track.runs.get(self.run)?;
-        self.track
-            .block(run)
-            .map(|block| (run.block as usize, block))
+    /// The block that speaks of the base, which was gone to; the one that starts last if there are several.
+    pub(crate) fn block(&self) -> Option<&'a Block> {
+        self.track.block(*self.track.runs.get(self.run)?)
     }
 }

@@ -86,9 +86,9 @@ impl<'a> Store<'a> {
         })
     }
 
-    /// True without a sample.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.samples.is_empty()
+    /// Number of samples.
+    pub(crate) fn samples(&self) -> usize {
+        self.samples.len()
     }
 
     /// Checks that every base of a region is held once of each sample.

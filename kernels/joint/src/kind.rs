@@ -1,0 +1,268 @@
+//! What reference blocks say of a base, as numbers: blocks of many samples say the same.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+use crate::evidence::{Block, Numbers};
+use crate::number::PHRED_MAX;
+use crate::project::NoCall;
+use crate::track::Track;
+
+/// Phred from which on two copies count for nothing beside one: the share that they add to any sum is less than the
+/// last bit of it, as long as the frequency of REF is not less than the other's by 18 phred and the bits of a double
+/// (2 / 10^25, half a copy of REF in a million samples).
+const NEGLIGIBLE: u32 = 250;
+
+/// What a reference block says that decides about a genotype.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Class {
+    pub(crate) ploidy: u8,
+    /// Phred likelihoods of no, one and (diploid) two copies of any alternative allele, the least 0; `None`
+    /// when nothing is known.
+    pub(crate) likelihoods: Option<[u32; 3]>,
+    pub(crate) no_call: Option<NoCall>,
+}
+
+impl Class {
+    const NOTHING: Self = Self {
+        ploidy: 2,
+        likelihoods: None,
+        no_call: Some(NoCall::NoData),
+    };
+
+    /// Of a block.
+    pub(crate) fn of(block: &Block) -> Self {
+        let [none, one, two] = block.likelihoods;
+        let two = if block.ploidy == 1 { one } else { two };
+        let least = none.min(one).min(two);
+        Self {
+            ploidy: block.ploidy,
+            likelihoods: block
+                .quality
+                .map(|_| [none, one, two].map(|pl| (pl - least).min(PHRED_MAX))),
+            no_call: match (block.depth, block.quality) {
+                (Some(0), _) => Some(NoCall::NoDepth),
+                (_, None) => Some(NoCall::NoLikelihoods),
+                (_, Some(0)) => Some(NoCall::NoEvidence),
+                _ => None,
+            },
+        }
+    }
+
+    /// PL of every genotype of so many alleles.
+    pub(crate) fn expanded(&self, alleles: usize) -> Numbers {
+        let mut expanded = Numbers::new();
+        let Some(likelihoods) = self.likelihoods else {
+            return expanded;
+        };
+        for b in 0..alleles {
+            if self.ploidy == 1 {
+                expanded.push(likelihoods[usize::from(b > 0)]);
+                continue;
+            }
+            let copies = |a: usize| usize::from(a > 0) + usize::from(b > 0);
+            expanded.extend((0..=b).map(|a| likelihoods[copies(a)]));
+        }
+        expanded
+    }
+
+    /// The class that all classes share for which everything is decided alike.
+    fn deciding(mut self) -> Self {
+        if let Some([_, one, two]) = &mut self.likelihoods {
+            *two = (*two).min(*one + NEGLIGIBLE);
+        }
+        self
+    }
+
+    /// Orders classes; another number for each.
+    fn key(&self) -> u64 {
+        let [none, one, two] = self.likelihoods.unwrap_or_default().map(u64::from);
+        let likelihoods = (none << 12 | one) << 12 | two;
+        let known = u64::from(self.likelihoods.is_some());
+        let no_call = self.no_call.map_or(0, |reason| reason as u64 + 1);
+        ((u64::from(self.ploidy) << 1 | known) << 36 | likelihoods) << 3 | no_call
+    }
+
+    /// True when it has something to say about frequencies.
+    pub(crate) fn is_informative(&self) -> bool {
+        self.likelihoods
+            .is_some_and(|[none, one, two]| none > 0 || one > 0 || two > 0)
+    }
+}
+
+/// What a reference block says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kind {
+    pub(crate) class: Class,
+    pub(crate) depth: Option<u32>,
+}
+
+impl Kind {
+    const NOTHING: Self = Self {
+        class: Class::NOTHING,
+        depth: None,
+    };
+
+    fn of(block: &Block) -> Self {
+        Self {
+            class: Class::of(block),
+            depth: block.depth,
+        }
+    }
+
+    /// Another number for each.
+    fn key(&self) -> u128 {
+        let depth = self.depth.map_or(0, |depth| u128::from(depth) + 1);
+        u128::from(self.class.key()) << 33 | depth
+    }
+}
+
+/// The kinds of all blocks of a window.
+pub(crate) struct Kinds {
+    pub(crate) all: Vec<Kind>,
+    /// The place in `classes` of every kind.
+    pub(crate) class_of: Vec<u32>,
+    /// The classes that decide, in order.
+    pub(crate) classes: Vec<Class>,
+    /// Of every sample: the kind of each of its blocks, by number; 0 stands for no block.
+    of: Vec<Arc<[u32]>>,
+}
+
+impl Kinds {
+    /// The kinds of the blocks of samples.
+    pub(crate) fn new(tracks: &[&Track]) -> Self {
+        let mut met = Met::default();
+        met.number(Kind::NOTHING);
+        let mut tables: HashMap<*const Vec<Block>, Arc<[u32]>> = HashMap::new();
+        let of = |track: &&Track| {
+            let blocks = track.blocks();
+            let table = tables.entry(Arc::as_ptr(blocks)).or_insert_with(|| {
+                let numbers = blocks.iter().map(|block| met.number(Kind::of(block)));
+                std::iter::once(0).chain(numbers).collect()
+            });
+            Arc::clone(table)
+        };
+        let of = tracks.iter().map(of).collect();
+        let deciding = met.all.iter().map(|kind| kind.class.deciding());
+        let mut order: Vec<(u64, usize)> = deciding.map(|class| class.key()).zip(0..).collect();
+        order.sort_unstable();
+        let mut class_of = vec![0; met.all.len()];
+        let mut classes: Vec<Class> = Vec::new();
+        for (_, kind) in order {
+            let class = met.all[kind].class.deciding();
+            if classes.last() != Some(&class) {
+                classes.push(class);
+            }
+            class_of[kind] = classes.len() as u32 - 1;
+        }
+        Self {
+            all: met.all,
+            class_of,
+            classes,
+            of,
+        }
+    }
+
+    /// The kinds of a sample's blocks, by their numbers; the first is that of no block.
+    pub(crate) fn of(&self, sample: usize) -> &[u32] {
+        &self.of[sample]
+    }
+}
+
+/// Kinds in the order in which they were met.
+#[derive(Default)]
+struct Met {
+    all: Vec<Kind>,
+    numbers: HashMap<u128, u32, BuildHasherDefault<Mixed>>,
+}
+
+impl Met {
+    fn number(&mut self, kind: Kind) -> u32 {
+        *self.numbers.entry(kind.key()).or_insert_with(|| {
+            self.all.push(kind);
+            self.all.len() as u32 - 1
+        })
+    }
+}
+
+/// Keys are numbers already: a multiplication spreads them.
+#[derive(Default)]
+struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u128(u128::from(*byte));
+        }
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        let folded = (key >> 64) as u64 ^ (key as u64).rotate_left(23) ^ self.0;
+        let spread = u128::from(folded) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = (spread >> 64) as u64 ^ spread as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::{Class, Kind, Kinds};
+    use crate::evidence::Block;
+    use crate::track::{Run, Track};
+
+    fn block(ploidy: u8, depth: Option<u32>, quality: Option<u32>, likelihoods: [u32; 3]) -> Block {
+        Block {
+            ploidy,
+            depth,
+            quality,
+            likelihoods,
+        }
+    }
+
+    #[test]
+    fn keys_are_told_apart() {
+        let blocks = [
+            block(1, Some(3), Some(9), [0, 9, 9]),
+            block(2, None, None, [0; 3]),
+            block(2, Some(0), Some(0), [0; 3]),
+            block(2, Some(1), Some(0), [0; 3]),
+            block(2, None, Some(9), [0, 9, 90]),
+            block(2, Some(3), Some(9), [0, 9, 90]),
+            block(2, Some(4), Some(9), [0, 9, 90]),
+            block(2, Some(3), Some(9), [0, 9, 3_000]),
+            block(2, Some(3), Some(10), [0, 10, 90]),
+        ];
+        let keys: Vec<u128> = blocks.iter().map(|block| Kind::of(block).key()).collect();
+        let mut sorted = keys.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted.len(), keys.len());
+        assert_eq!(keys[4] >> 33, keys[6] >> 33, "of one class");
+        assert!(keys[7] > keys[6] && keys[8] > keys[7] && keys[1] > keys[0]);
+    }
+
+    #[test]
+    fn blocks_of_which_two_copies_are_out_of_the_question_decide_alike() {
+        let blocks = vec![
+            block(2, Some(30), Some(60), [0, 60, 800]),
+            block(2, Some(31), Some(60), [0, 60, 900]),
+            block(2, Some(31), Some(60), [0, 60, 300]),
+        ];
+        let runs = vec![Run { end: 9, block: 1 }];
+        let tracks = [Track::new(runs, Arc::new(blocks), Vec::new())];
+        let kinds = Kinds::new(&[&tracks[0]]);
+        let of = kinds.of(0);
+        let class = |block: usize| kinds.class_of[of[block] as usize];
+        assert_eq!(class(1), class(2));
+        assert!(class(3) != class(1) && class(0) != class(1));
+        let exact = |block: usize| kinds.all[of[block] as usize].class;
+        assert_eq!(exact(2).likelihoods, Some([0, 60, 900]));
+        assert_eq!(exact(0), Class::NOTHING);
+    }
+}
