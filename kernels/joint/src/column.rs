@@ -4,13 +4,17 @@
 //! gone along once for a run of sites: one number says what block covers a sample, and only samples with calls
 //! of their own are looked at one by one.
 
+use smallvec::SmallVec;
+
 use crate::kind::{Class, Kind, Kinds};
 use crate::project::{Projected, Relation, project_at, relation};
 use crate::site::{Site, is_spanned_by};
-use crate::track::{Track, Walk};
+use crate::track::{Place, Track, Walk};
 
 /// Marks a cell of a sample that is looked at by itself.
 const OWN: u32 = 1 << 31;
+/// Samples of which the cells are put in their place together: those of a site fill a line of the cache.
+const LANES: usize = 16;
 
 /// What a sample has at a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +54,10 @@ pub(crate) struct Own {
 }
 
 impl<'a> Columns<'a> {
-    /// Asks every sample about `sites`, which are in order.
+    /// Asks every sample about `sites`, which are in order and do not lie before the sample's place.
     pub(crate) fn gather(
         sites: &[Site],
-        tracks: &[&Track],
+        (tracks, places): (&[&Track], &[Place]),
         kinds: &'a Kinds,
         quality: u32,
     ) -> (Self, Vec<Own>) {
@@ -66,25 +70,29 @@ impl<'a> Columns<'a> {
         };
         let starts: Vec<u32> = sites.iter().map(|site| site.start).collect();
         let first = starts.first().copied().unwrap_or(0);
-        for (sample, track) in tracks.iter().enumerate() {
-            let walk = track.walk(first);
-            columns.cover(sample, &walk, &starts);
-            columns.ask(sample, walk, (sites, &starts), quality, &mut own);
+        let mut tile = vec![0; LANES * sites.len()];
+        let groups = tracks.chunks(LANES).zip(places.chunks(LANES));
+        for (first_lane, (lanes, places)) in (0..).step_by(LANES).zip(groups) {
+            let walks = lanes.iter().zip(places);
+            let walks = walks.map(|(track, place)| track.walk_from(*place, first));
+            let walks: SmallVec<[Walk<'_>; LANES]> = walks.collect();
+            for (lane, walk) in walks.iter().enumerate() {
+                let kinds = kinds.of(first_lane + lane);
+                cover(kinds, walk, &starts, tile[lane..].iter_mut().step_by(LANES));
+            }
+            columns.place(first_lane, lanes.len(), &tile);
+            for (lane, walk) in walks.into_iter().enumerate() {
+                columns.ask(first_lane + lane, walk, (sites, &starts), quality, &mut own);
+            }
         }
         (columns, own)
     }
 
-    /// Takes down what blocks cover a sample.
-    fn cover(&mut self, sample: usize, walk: &Walk<'_>, starts: &[u32]) {
-        let kinds = self.kinds.of(sample);
-        let mut runs = walk.runs().iter();
-        let mut run = runs.next();
-        let cells = self.cells[sample..].iter_mut().step_by(self.samples);
-        for (start, cell) in starts.iter().zip(cells) {
-            while run.is_some_and(|run| run.end <= *start) {
-                run = runs.next();
-            }
-            *cell = kinds[run.map_or(0, |run| run.block as usize)];
+    /// Puts the cells of some samples in their place.
+    fn place(&mut self, first: usize, lanes: usize, tile: &[u32]) {
+        let cells = self.cells.chunks_mut(self.samples);
+        for (cells, tile) in cells.zip(tile.chunks(LANES)) {
+            cells[first..first + lanes].copy_from_slice(&tile[..lanes]);
         }
     }
 
@@ -133,7 +141,7 @@ impl<'a> Columns<'a> {
         let cells = &self.cells[at * self.samples..(at + 1) * self.samples];
         let mut group_of = vec![0u32; self.kinds.classes.len()];
         for &cell in cells.iter().filter(|cell| **cell & OWN == 0) {
-            group_of[self.kinds.class_of[cell as usize] as usize] += 1;
+            group_of[self.kinds.all[cell as usize].decides as usize] += 1;
         }
         let mut groups = Vec::new();
         for (class, samples) in self.kinds.classes.iter().zip(&mut group_of) {
@@ -149,6 +157,23 @@ impl<'a> Columns<'a> {
             groups,
             spanned: self.spanned[at],
         }
+    }
+}
+
+/// Takes down what blocks cover a sample: of each base the kind of its block.
+fn cover<'a>(
+    kinds: &[u32],
+    walk: &Walk<'_>,
+    starts: &[u32],
+    cells: impl Iterator<Item = &'a mut u32>,
+) {
+    let mut runs = walk.runs().iter();
+    let mut run = runs.next();
+    for (start, cell) in starts.iter().zip(cells) {
+        while run.is_some_and(|run| run.end <= *start) {
+            run = runs.next();
+        }
+        *cell = kinds[run.map_or(0, |run| run.block as usize)];
     }
 }
 
@@ -170,12 +195,17 @@ impl Column<'_> {
     }
 
     /// The group of a kind.
-    pub(crate) fn group(&self, kind: usize) -> usize {
-        self.group_of[self.kinds.class_of[kind] as usize] as usize
+    pub(crate) fn group(&self, kind: &Kind) -> usize {
+        self.group_of[kind.decides as usize] as usize
+    }
+
+    /// The kind of this number.
+    pub(crate) fn kind(&self, number: usize) -> &Kind {
+        &self.kinds.all[number]
     }
 
     /// What blocks of a kind say.
-    pub(crate) fn kind(&self, kind: usize) -> &Kind {
-        &self.kinds.all[kind]
+    pub(crate) fn class(&self, kind: usize) -> &Class {
+        &self.kinds.exact[kind]
     }
 }

@@ -79,9 +79,9 @@ impl Genotyped<'_> {
             Cell::Kind(number) => {
                 let kind = self.column.kind(number);
                 Sample {
-                    genotype: &self.groups[self.column.group(number)],
+                    genotype: &self.groups[self.column.group(kind)],
                     depth: kind.depth,
-                    evidence: Evidence::Block(&kind.class),
+                    evidence: Evidence::Block(self.column.class(number)),
                 }
             }
             Cell::Own(own) => Sample {
@@ -90,6 +90,17 @@ impl Genotyped<'_> {
                 evidence: Evidence::Own(&self.own[own]),
             },
         }
+    }
+
+    /// A sample of each group of those that blocks of a class cover, its depth not told and its class the one that all
+    /// share.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = Sample<'_>> {
+        let groups = self.column.groups.iter().zip(&self.groups);
+        groups.map(|((class, _), genotype)| Sample {
+            genotype,
+            depth: None,
+            evidence: Evidence::Block(class),
+        })
     }
 
     /// Genotypes, and how many samples have each.
@@ -163,7 +174,8 @@ pub(crate) fn genotype<'a>(
         genotyped.count();
         let carried = |copies: &u32| *copies > 0;
         if genotyped.copies[1..].iter().all(carried) {
-            genotyped.quality = site_quality(&genotyped, common.variation[2 * informative.max(1) - 1]);
+            genotyped.quality =
+                site_quality(&genotyped, common.variation[2 * informative.max(1) - 1]);
             for genotype in genotyped.genotypes_mut() {
                 leave_doubtful(genotype, &common.params);
             }

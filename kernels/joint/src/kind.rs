@@ -9,9 +9,9 @@ use crate::number::PHRED_MAX;
 use crate::project::NoCall;
 use crate::track::Track;
 
-/// Phred from which on two copies count for nothing beside one: the share that they add to any sum is less than the
-/// last bit of it, as long as the frequency of REF is not less than the other's by 18 phred and the bits of a double
-/// (2 / 10^25, half a copy of REF in a million samples).
+/// Phred by which two copies must be less likely than one to count for nothing beside it: their share of any sum is less
+/// than the last bit of a double unless the other allele is 10^8 times as frequent as REF, of which half a copy is
+/// always added.
 const NEGLIGIBLE: u32 = 250;
 
 /// What a reference block says that decides about a genotype.
@@ -91,38 +91,19 @@ impl Class {
     }
 }
 
-/// What a reference block says.
+/// Blocks that say the same and have the same depth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kind {
-    pub(crate) class: Class,
+    /// The place of the class that decides.
+    pub(crate) decides: u32,
     pub(crate) depth: Option<u32>,
-}
-
-impl Kind {
-    const NOTHING: Self = Self {
-        class: Class::NOTHING,
-        depth: None,
-    };
-
-    fn of(block: &Block) -> Self {
-        Self {
-            class: Class::of(block),
-            depth: block.depth,
-        }
-    }
-
-    /// Another number for each.
-    fn key(&self) -> u128 {
-        let depth = self.depth.map_or(0, |depth| u128::from(depth) + 1);
-        u128::from(self.class.key()) << 33 | depth
-    }
 }
 
 /// The kinds of all blocks of a window.
 pub(crate) struct Kinds {
     pub(crate) all: Vec<Kind>,
-    /// The place in `classes` of every kind.
-    pub(crate) class_of: Vec<u32>,
+    /// What the blocks of each kind say.
+    pub(crate) exact: Vec<Class>,
     /// The classes that decide, in order.
     pub(crate) classes: Vec<Class>,
     /// Of every sample: the kind of each of its blocks, by number; 0 stands for no block.
@@ -133,32 +114,34 @@ impl Kinds {
     /// The kinds of the blocks of samples.
     pub(crate) fn new(tracks: &[&Track]) -> Self {
         let mut met = Met::default();
-        met.number(Kind::NOTHING);
+        met.number(Class::NOTHING, None);
         let mut tables: HashMap<*const Vec<Block>, Arc<[u32]>> = HashMap::new();
         let of = |track: &&Track| {
             let blocks = track.blocks();
             let table = tables.entry(Arc::as_ptr(blocks)).or_insert_with(|| {
-                let numbers = blocks.iter().map(|block| met.number(Kind::of(block)));
-                std::iter::once(0).chain(numbers).collect()
+                let number = |block: &Block| met.number(Class::of(block), block.depth);
+                std::iter::once(0)
+                    .chain(blocks.iter().map(number))
+                    .collect()
             });
             Arc::clone(table)
         };
         let of = tracks.iter().map(of).collect();
-        let deciding = met.all.iter().map(|kind| kind.class.deciding());
-        let mut order: Vec<(u64, usize)> = deciding.map(|class| class.key()).zip(0..).collect();
+        let Met { mut all, exact, .. } = met;
+        let keys = exact.iter().map(|class| class.deciding().key());
+        let mut order: Vec<(u64, usize)> = keys.zip(0..).collect();
         order.sort_unstable();
-        let mut class_of = vec![0; met.all.len()];
         let mut classes: Vec<Class> = Vec::new();
         for (_, kind) in order {
-            let class = met.all[kind].class.deciding();
+            let class = exact[kind].deciding();
             if classes.last() != Some(&class) {
                 classes.push(class);
             }
-            class_of[kind] = classes.len() as u32 - 1;
+            all[kind].decides = classes.len() as u32 - 1;
         }
         Self {
-            all: met.all,
-            class_of,
+            all,
+            exact,
             classes,
             of,
         }
@@ -174,13 +157,17 @@ impl Kinds {
 #[derive(Default)]
 struct Met {
     all: Vec<Kind>,
+    exact: Vec<Class>,
     numbers: HashMap<u128, u32, BuildHasherDefault<Mixed>>,
 }
 
 impl Met {
-    fn number(&mut self, kind: Kind) -> u32 {
-        *self.numbers.entry(kind.key()).or_insert_with(|| {
-            self.all.push(kind);
+    fn number(&mut self, class: Class, depth: Option<u32>) -> u32 {
+        let below = depth.map_or(0, |depth| u128::from(depth) + 1);
+        let key = u128::from(class.key()) << 33 | below;
+        *self.numbers.entry(key).or_insert_with(|| {
+            self.all.push(Kind { decides: 0, depth });
+            self.exact.push(class);
             self.all.len() as u32 - 1
         })
     }
@@ -212,7 +199,7 @@ impl Hasher for Mixed {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Class, Kind, Kinds};
+    use super::{Class, Kinds};
     use crate::evidence::Block;
     use crate::track::{Run, Track};
 
@@ -232,19 +219,15 @@ mod tests {
             block(2, None, None, [0; 3]),
             block(2, Some(0), Some(0), [0; 3]),
             block(2, Some(1), Some(0), [0; 3]),
-            block(2, None, Some(9), [0, 9, 90]),
             block(2, Some(3), Some(9), [0, 9, 90]),
-            block(2, Some(4), Some(9), [0, 9, 90]),
             block(2, Some(3), Some(9), [0, 9, 3_000]),
             block(2, Some(3), Some(10), [0, 10, 90]),
         ];
-        let keys: Vec<u128> = blocks.iter().map(|block| Kind::of(block).key()).collect();
+        let keys: Vec<u64> = blocks.iter().map(|b| Class::of(b).key()).collect();
         let mut sorted = keys.clone();
         sorted.sort_unstable();
         sorted.dedup();
         assert_eq!(sorted.len(), keys.len());
-        assert_eq!(keys[4] >> 33, keys[6] >> 33, "of one class");
-        assert!(keys[7] > keys[6] && keys[8] > keys[7] && keys[1] > keys[0]);
     }
 
     #[test]
@@ -253,16 +236,17 @@ mod tests {
             block(2, Some(30), Some(60), [0, 60, 800]),
             block(2, Some(31), Some(60), [0, 60, 900]),
             block(2, Some(31), Some(60), [0, 60, 300]),
+            block(2, None, Some(60), [0, 60, 900]),
         ];
         let runs = vec![Run { end: 9, block: 1 }];
         let tracks = [Track::new(runs, Arc::new(blocks), Vec::new())];
         let kinds = Kinds::new(&[&tracks[0]]);
-        let of = kinds.of(0);
-        let class = |block: usize| kinds.class_of[of[block] as usize];
-        assert_eq!(class(1), class(2));
-        assert!(class(3) != class(1) && class(0) != class(1));
-        let exact = |block: usize| kinds.all[of[block] as usize].class;
-        assert_eq!(exact(2).likelihoods, Some([0, 60, 900]));
-        assert_eq!(exact(0), Class::NOTHING);
+        let of: Vec<usize> = kinds.of(0).iter().map(|kind| *kind as usize).collect();
+        let decides = |block: usize| kinds.all[of[block]].decides;
+        assert!(decides(1) == decides(2) && decides(2) == decides(4));
+        assert!(decides(3) != decides(1) && decides(0) != decides(1));
+        assert!(of[2] != of[4], "of other depths");
+        assert_eq!(kinds.exact[of[2]].likelihoods, Some([0, 60, 900]));
+        assert_eq!(kinds.exact[of[0]], Class::NOTHING);
     }
 }

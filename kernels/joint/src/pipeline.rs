@@ -19,7 +19,7 @@ use crate::params::Params;
 use crate::site::{Site, nominate, unify};
 use crate::source::{Source, each, open};
 use crate::store::{Segment, Store};
-use crate::track::Track;
+use crate::track::{Place, Track};
 
 /// Bases of which every sample's records are held at a time.
 const WINDOW: u32 = 16_384;
@@ -215,8 +215,10 @@ fn joint<T: Send, E: Send>(
                 name: contigs.get(window.contig).map_or("", |c| c.name.as_str()),
                 common: &common,
             };
+            let mut places = vec![Place::default(); known.tracks.len()];
             for sites in all.chunks(SITES * rayon::current_num_threads()) {
-                let made = known.genotyped(sites, make);
+                known.go(&mut places, sites[0].start);
+                let made = known.genotyped(sites, &places, make);
                 stats.records += made.len() as u64;
                 if !made.is_empty() {
                     sink(made).map_err(JointError::Sink)?;
@@ -250,16 +252,24 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// What becomes of sites, in their order.
+    /// Moves every sample's place to a base.
+    fn go(&self, places: &mut [Place], position: u32) {
+        let places = places.par_iter_mut().zip(&self.tracks);
+        places.for_each(|(place, track)| *place = track.place_from(*place, position));
+    }
+
+    /// What becomes of sites, in their order, none of which lies before the samples' places.
     fn genotyped<T: Send>(
         &self,
         sites: &[Site],
+        places: &[Place],
         make: &(impl Fn(&Called<'_>) -> T + Sync),
     ) -> Vec<T> {
         let (contig, name) = (self.contig, self.name);
         let quality = self.common.params.allele_quality_min;
         let some = |sites: &[Site]| -> Vec<T> {
-            let (columns, own) = Columns::gather(sites, &self.tracks, &self.kinds, quality);
+            let (columns, own) =
+                Columns::gather(sites, (&self.tracks, places), &self.kinds, quality);
             let one = |(at, (site, own)): (usize, (&Site, Own))| {
                 let column = columns.site(at);
                 let site = genotype(site.clone(), (&column, own), &self.tracks, self.common)?;

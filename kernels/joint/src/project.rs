@@ -17,7 +17,7 @@ const READS_MAX: u32 = i32::MAX as u32;
 const UNLISTED_PHRED_MIN: u32 = 10;
 
 /// The local alleles that an allele of a site can be.
-type Locals = SmallVec<[usize; 2]>;
+type Locals = SmallVec<[usize; 4]>;
 
 /// Why there is no genotype.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,23 +118,24 @@ pub(crate) enum Relation {
 
 /// How a call speaks of a base that it covers.
 pub(crate) fn relation(call: &Call, position: u32) -> Relation {
-    let any = |holds: &dyn Fn(&Local) -> bool| call.alleles.iter().any(holds);
-    let parts = |local: &Local, holds: &dyn Fn(u32, bool) -> bool| match local {
-        Local::Parts(parts) => parts
-            .iter()
-            .any(|part| holds(part.start, part.spans(position))),
-        Local::Any | Local::Spanning => false,
-    };
-    let stands = call.position == position;
-    if any(&|local| {
-        (stands && *local == Local::Spanning) || parts(local, &|start, _| start == position)
-    }) {
-        Relation::Starts
-    } else if any(&|local| parts(local, &|_, spans| spans)) {
-        Relation::Spans
-    } else {
-        Relation::Passes
+    let mut relation = Relation::Passes;
+    for local in call.alleles.iter() {
+        match local {
+            Local::Spanning if call.position == position => return Relation::Starts,
+            Local::Spanning | Local::Any => {}
+            Local::Parts(parts) => {
+                for part in parts {
+                    if part.start == position {
+                        return Relation::Starts;
+                    }
+                    if part.spans(position) {
+                        relation = Relation::Spans;
+                    }
+                }
+            }
+        }
     }
+    relation
 }
 
 /// Projects what a sample's records say of a site onto the site's alleles.
@@ -234,43 +235,25 @@ enum Missing {
 fn of_call(call: &Call, site: &Site, missing: Missing) -> Projected {
     let meanings = meanings(call, site);
     let alleles = site.alleles();
-    let locals = |allele: usize| -> Locals {
-        let of = |wanted: Meaning| -> Locals {
-            let places = meanings.iter().enumerate();
-            places
-                .filter(move |(_, meaning)| **meaning == wanted)
-                .map(|(at, _)| at)
-                .collect()
-        };
-        match of(Meaning::Listed(allele)) {
-            found if !found.is_empty() => found,
-            _ if missing == Missing::Reference => of(Meaning::Listed(0)),
-            _ => of(Meaning::Any),
-        }
-    };
-    let locals: SmallVec<[Locals; 4]> = (0..alleles).map(locals).collect();
+    let single = single(&meanings, alleles, missing);
     let depths = if call.depths.is_empty() {
         Numbers::new()
     } else {
-        let own = |allele: usize| {
-            let mine = meanings.iter().zip(&call.depths);
-            mine.filter(|(meaning, _)| **meaning == Meaning::Listed(allele))
-                .fold(0, |sum, (_, depth)| added(sum, *depth))
-        };
-        (0..alleles).map(own).collect()
+        let mut depths = Numbers::from_elem(0, alleles);
+        for (meaning, depth) in meanings.iter().zip(&call.depths) {
+            if let Meaning::Listed(allele) = meaning {
+                depths[*allele] = added(depths[*allele], *depth);
+            }
+        }
+        depths
     };
-    let (likelihoods, no_call) = match &call.likelihoods {
-        None => (Numbers::new(), Some(NoCall::NoLikelihoods)),
-        Some(pl) => {
-            let costs = translated(call, pl, &locals, &depths);
-            let unlisted = costs.iter().all(|cost| *cost >= UNLISTED_PHRED_MIN);
-            let flat = costs.iter().all(|cost| *cost == costs[0]);
-            let no_call = if unlisted {
-                Some(NoCall::Unlisted)
-            } else {
-                flat.then_some(NoCall::NoEvidence)
-            };
-            (relative(costs), no_call)
+    let (likelihoods, no_call) = match (&call.likelihoods, single) {
+        (None, _) => (Numbers::new(), Some(NoCall::NoLikelihoods)),
+        (Some(pl), Some(single)) => judged(picked(call, pl, &single)),
+        (Some(pl), None) => {
+            let locals = (0..alleles).map(|allele| locals(&meanings, allele, missing));
+            let locals: SmallVec<[Locals; 4]> = locals.collect();
+            judged(translated(call, pl, &locals, &depths))
         }
     };
     Projected {
@@ -281,6 +264,75 @@ fn of_call(call: &Call, site: &Site, missing: Missing) -> Projected {
         no_call,
         conflict: false,
     }
+}
+
+/// Likelihoods, the least 0, from costs; and why there is no genotype.
+fn judged(costs: Numbers) -> (Numbers, Option<NoCall>) {
+    let unlisted = costs.iter().all(|cost| *cost >= UNLISTED_PHRED_MIN);
+    let flat = costs.iter().all(|cost| *cost == costs[0]);
+    let no_call = if unlisted {
+        Some(NoCall::Unlisted)
+    } else {
+        flat.then_some(NoCall::NoEvidence)
+    };
+    (relative(costs), no_call)
+}
+
+/// The local alleles that an allele can be.
+fn locals(meanings: &[Meaning], allele: usize, missing: Missing) -> Locals {
+    let of = |wanted: Meaning| -> Locals {
+        let places = meanings.iter().enumerate();
+        let places = places.filter(|(_, meaning)| **meaning == wanted);
+        places.map(|(at, _)| at).collect()
+    };
+    match of(Meaning::Listed(allele)) {
+        found if !found.is_empty() => found,
+        _ if missing == Missing::Reference => of(Meaning::Listed(0)),
+        _ => of(Meaning::Any),
+    }
+}
+
+/// The one local allele that each allele is, if there is one for each: so it is nearly always.
+fn single(meanings: &[Meaning], alleles: usize, missing: Missing) -> Option<Locals> {
+    const NONE: usize = usize::MAX;
+    let mut single: Locals = SmallVec::from_elem(NONE, alleles);
+    let mut any = NONE;
+    for (at, meaning) in meanings.iter().enumerate() {
+        let place = match meaning {
+            Meaning::Listed(allele) => &mut single[*allele],
+            Meaning::Any => &mut any,
+            Meaning::Other => continue,
+        };
+        if *place != NONE {
+            return None;
+        }
+        *place = at;
+    }
+    let instead = match missing {
+        Missing::Reference => single[0],
+        Missing::Allele => any,
+    };
+    for place in &mut single {
+        if *place == NONE {
+            *place = instead;
+        }
+    }
+    single.iter().all(|at| *at != NONE).then_some(single)
+}
+
+/// PL of the site's genotypes, each of which is one of the call's.
+fn picked(call: &Call, pl: &[u32], single: &[usize]) -> Numbers {
+    let mut costs = Numbers::new();
+    for (at, b) in single.iter().enumerate() {
+        if call.ploidy == 1 {
+            costs.push(pl[*b]);
+            continue;
+        }
+        for a in &single[..=at] {
+            costs.push(pl[diploid(*a.min(b), *a.max(b))]);
+        }
+    }
+    costs
 }
 
 /// Reads of both.

@@ -28,9 +28,10 @@ pub(crate) struct Track {
 impl Track {
     /// A track of runs that cover a window, and of calls in order of their starts.
     pub(crate) fn new(runs: Vec<Run>, blocks: Arc<Vec<Block>>, calls: Vec<Call>) -> Self {
-        let reach = calls.iter().scan(0, |reach, call| {
-            *reach = call.end.max(*reach);
-            Some(*reach)
+        let mut last = 0;
+        let reach = calls.iter().map(|call| {
+            last = call.end.max(last);
+            last
         });
         Self {
             reach: reach.collect(),
@@ -85,28 +86,60 @@ impl Track {
 
     /// Starts to look at bases one after the other, with `position`.
     pub(crate) fn walk(&self, position: u32) -> Walk<'_> {
-        // Searched are the ends: they lie close together, records do not.
-        let first = self.reach.partition_point(|end| *end <= position);
+        self.walk_from(Place::default(), position)
+    }
+
+    /// As [`Track::walk`], from a place that lies before.
+    pub(crate) fn walk_from(&self, place: Place, position: u32) -> Walk<'_> {
+        let place = self.place_from(place, position);
         let mut walk = Walk {
             track: self,
-            run: self.runs.partition_point(|run| run.end <= position),
-            calls: first,
-            first,
+            place,
+            run: place.run,
+            calls: place.call,
         };
         walk.go(position);
         walk
     }
+
+    /// The place of a base, from one that lies before.
+    pub(crate) fn place_from(&self, place: Place, position: u32) -> Place {
+        Place {
+            run: beyond(&self.runs, place.run, |run| run.end <= position),
+            call: beyond(&self.reach, place.call, |end| *end <= position),
+        }
+    }
+}
+
+/// The first from `at` on for which `before` does not hold; what it holds for comes first. It mostly lies near.
+fn beyond<T>(items: &[T], mut at: usize, before: impl Fn(&T) -> bool) -> usize {
+    let mut step = 1;
+    while items.get(at + step - 1).is_some_and(&before) {
+        at += step;
+        step *= 2;
+    }
+    let rest = &items[at.min(items.len())..items.len().min(at + step - 1)];
+    at + rest.partition_point(before)
+}
+
+/// Where a base lies in a track.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    /// Its run.
+    run: usize,
+    /// The first call that ends after it.
+    call: usize,
 }
 
 /// Looks at bases in order, which costs less than looking each up.
 pub(crate) struct Walk<'a> {
     track: &'a Track,
+    /// Of the base that was begun with.
+    place: Place,
     /// The run of the base.
     run: usize,
     /// How many calls start at or before the base.
     calls: usize,
-    /// The first call that ends after the base that was begun with.
-    first: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -124,14 +157,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The runs from that of the base on.
+    /// The runs from that of the base on that was begun with.
     pub(crate) fn runs(&self) -> &'a [Run] {
-        &self.track.runs[self.run..]
+        &self.track.runs[self.place.run..]
     }
 
     /// The calls from the first one on that ends after the base that was begun with.
     pub(crate) fn ahead(&self) -> &'a [Call] {
-        &self.track.calls[self.first..]
+        &self.track.calls[self.place.call..]
     }
 
     /// The calls that speak of the base, which was gone to, the one that starts last first.
@@ -142,5 +175,21 @@ impl<'a> Walk<'a> {
     /// The block that speaks of the base, which was gone to; the one that starts last if there are several.
     pub(crate) fn block(&self) -> Option<&'a Block> {
         self.track.block(*self.track.runs.get(self.run)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::beyond;
+
+    proptest! {
+        #[test]
+        fn what_lies_beyond_is_found(length in 0usize..70, from in 0usize..70, to in 0usize..70) {
+            let items: Vec<usize> = (0..length).collect();
+            let expected = to.clamp(from.min(length), length);
+            prop_assert_eq!(beyond(&items, from.min(length), |item| *item < to), expected);
+        }
     }
 }

@@ -127,8 +127,10 @@ fn track(
         phase_set: 0,
         bare: Vec::new(),
     };
-    let calls = (0..window.calls[sample]).map(|_| reader.call());
-    let calls = calls.collect::<Result<Vec<Call>, Damage>>()?;
+    let mut calls = Vec::with_capacity(window.calls[sample] as usize);
+    for _ in 0..window.calls[sample] {
+        calls.push(reader.call()?);
+    }
     if calls.windows(2).any(|pair| pair[0].start > pair[1].start) {
         return Err("calls are not in order".into());
     }
