@@ -12,13 +12,13 @@ pub(crate) type Numbers = SmallVec<[u32; 6]>;
 /// The alleles of a genotype.
 pub(crate) type Alleles = SmallVec<[usize; 2]>;
 
-/// A record.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Evidence {
+/// Records of a sample, in their order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Records {
     /// Nothing but reference.
-    Block(Stretch),
+    pub(crate) stretches: Vec<Stretch>,
     /// Alternative alleles were looked at.
-    Call(Box<Call>),
+    pub(crate) calls: Vec<Call>,
 }
 
 /// Bases without variants: 0-based, half-open.

@@ -19,6 +19,8 @@ mod frequency;
 mod genotype;
 mod header;
 mod kind;
+mod layout;
+mod lists;
 mod near;
 mod number;
 pub mod output;
@@ -31,6 +33,7 @@ mod site;
 mod source;
 mod store;
 mod track;
+mod translate;
 
 pub use census::{
     ALLELE_QUALITY_BANDS, AlleleCounts, CENSUS_VERSION, Census, CensusAllele, CensusError,

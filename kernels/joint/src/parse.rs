@@ -1,126 +1,92 @@
 //! Reads what a gVCF record says of its sample; checked and normalised.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
-use kumi_formats::reference::ReferenceSource;
 use kumi_formats::vcf::RecordView;
 use kumi_seq::contig::ContigId;
 use kumi_seq::interval::Interval;
 
-use crate::allele::normalise;
-use crate::evidence::{
-    Alleles, Block, Call, Evidence, Local, Numbers, Stretch, diploid, genotypes,
-};
-use crate::field::{self, Cells, Key, Layout};
+use crate::evidence::{Alleles, Block, Call, Numbers, Records, Stretch, diploid, genotypes};
+use crate::field;
+use crate::layout::{Cells, Key, Layout};
+use crate::lists::{List, Lists};
+use crate::near::Near;
 use crate::number::PHRED_MAX;
 
 /// Reads records of a file with one sample.
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
     layout: Layout,
-    /// The reference bases of a record.
-    bases: Vec<u8>,
 }
 
 impl Parser {
-    /// Reads a record. What it says must hold on the reference.
+    /// Reads a record, which is put behind `records`. What it says must hold on the reference.
     pub(crate) fn parse(
         &mut self,
         view: &RecordView<'_>,
         contig: ContigId,
-        reference: &dyn ReferenceSource,
-    ) -> Result<Evidence, String> {
+        near: &Near<'_>,
+        lists: &mut Lists,
+        records: &mut Records,
+    ) -> Result<(), String> {
         let start = view.start();
         let end = view.end()?;
-        let length = reference.contigs().get(contig).map_or(0, |c| c.length);
+        let length = near.length(contig);
         if view.position() == 0 || end > length {
             return Err(format!(
                 "bases {}-{end} do not lie on the contig, which has {length}",
                 view.position()
             ));
         }
-        self.check_reference(view, contig, reference)?;
-        let cells = self.layout.cells(view);
+        check_reference(view, contig, near)?;
         let text = view.alternative_text();
         if text == b"." || is_any(text) {
             let alleles = 1 + usize::from(text != b".");
-            let (genotype, pl, ploidy) = called(&cells, alleles)?;
-            return Ok(Evidence::Block(Stretch {
-                start,
-                end,
-                block: block(&cells, ploidy, &genotype, pl.as_deref())?,
-            }));
-        }
-        let alleles = locals(view, contig, reference)?;
-        call(view, &cells, (start, end), alleles).map(|call| Evidence::Call(Box::new(call)))
-    }
-
-    fn check_reference(
-        &mut self,
-        view: &RecordView<'_>,
-        contig: ContigId,
-        reference: &dyn ReferenceSource,
-    ) -> Result<(), String> {
-        let start = view.start();
-        let told = view.reference();
-        let end = start.saturating_add(told.len() as u32);
-        self.bases.clear();
-        if reference
-            .contigs()
-            .get(contig)
-            .is_some_and(|c| end <= c.length)
-        {
-            let interval = Interval { contig, start, end };
-            reference.bases(interval, &mut self.bases);
-        }
-        let same = |(told, expected): (&u8, &u8)| {
-            let told = told.to_ascii_uppercase();
-            told == *expected || (told == b'N' && !matches!(expected, b'A' | b'C' | b'G' | b'T'))
-        };
-        if told.len() == self.bases.len() && told.iter().zip(&self.bases).all(same) {
+            let block = match self.layout.block(view, alleles) {
+                Some(block) => block,
+                None => {
+                    let cells = self.layout.cells(view);
+                    let (genotype, pl, ploidy) = called(&cells, alleles)?;
+                    block(&cells, ploidy, &genotype, pl.as_deref())?
+                }
+            };
+            records.stretches.push(Stretch { start, end, block });
             return Ok(());
         }
-        Err(format!(
-            "REF is `{}` but the reference has `{}` there; was the file made with another reference?",
-            String::from_utf8_lossy(told),
-            String::from_utf8_lossy(&self.bases)
-        ))
+        let list = lists.of(view, contig, near)?;
+        let cells = self.layout.cells(view);
+        records.calls.push(call(view, &cells, end, list)?);
+        Ok(())
     }
 }
 
-fn is_any(text: &[u8]) -> bool {
-    matches!(text, b"<NON_REF>" | b"<*>" | b"<X>")
-}
-
-/// The alleles of a call, REF first.
-fn locals(
-    view: &RecordView<'_>,
-    contig: ContigId,
-    reference: &dyn ReferenceSource,
-) -> Result<Arc<[Local]>, String> {
+fn check_reference(view: &RecordView<'_>, contig: ContigId, near: &Near<'_>) -> Result<(), String> {
     let start = view.start();
-    let bases = view.reference().to_ascii_uppercase();
-    let mut alleles = vec![Local::Parts(Vec::new())];
-    for text in view.alternatives() {
-        alleles.push(match text {
-            _ if is_any(text) => Local::Any,
-            b"*" | b"<*:DEL>" => Local::Spanning,
-            _ if !text.is_empty() && text.iter().all(|base| field::is_base(*base)) => {
-                let text = text.to_ascii_uppercase();
-                Local::Parts(normalise(reference, contig, start, &bases, &text))
-            }
-            _ => {
-                return Err(format!(
-                    "ALT `{}` is no sequence; leave structural variants out (bcftools view -v snps,indels,mnps,ref)",
-                    String::from_utf8_lossy(text)
-                ));
-            }
-        });
+    let told = view.reference();
+    let end = start.saturating_add(told.len() as u32);
+    let interval = Interval { contig, start, end };
+    let expected = if end <= near.length(contig) {
+        near.around(interval)
+    } else {
+        Cow::default()
+    };
+    let same = |(told, expected): (&u8, &u8)| {
+        let told = told.to_ascii_uppercase();
+        told == *expected || (told == b'N' && !matches!(expected, b'A' | b'C' | b'G' | b'T'))
+    };
+    if told.len() == expected.len() && told.iter().zip(expected.iter()).all(same) {
+        return Ok(());
     }
-    if alleles.iter().filter(|a| **a == Local::Any).count() > 1 {
-        return Err("`<NON_REF>` or `<*>` stands in ALT twice".to_owned());
-    }
-    Ok(alleles.into())
+    Err(format!(
+        "REF is `{}` but the reference has `{}` there; was the file made with another reference?",
+        String::from_utf8_lossy(told),
+        String::from_utf8_lossy(&expected)
+    ))
+}
+
+/// Whether an allele is any that is not listed.
+pub(crate) fn is_any(text: &[u8]) -> bool {
+    matches!(text, b"<NON_REF>" | b"<*>" | b"<X>")
 }
 
 /// The alleles of GT, PL and the ploidy.
@@ -140,28 +106,20 @@ fn called(cells: &Cells<'_>, alleles: usize) -> Result<Called, String> {
 fn call(
     view: &RecordView<'_>,
     cells: &Cells<'_>,
-    (start, end): (u32, u32),
-    alleles: Arc<[Local]>,
+    end: u32,
+    List { alleles, span }: List,
 ) -> Result<Call, String> {
     let (genotype, pl, ploidy) = called(cells, alleles.len())?;
     let depths = field::numbers(cells.get(Key::Ad), "AD")?;
     let usable = depths.len() == alleles.len();
-    let touched = alleles.iter().filter_map(|local| match local {
-        Local::Parts(parts) => Some(parts),
-        Local::Any | Local::Spanning => None,
-    });
-    let touched = touched.flatten().map(|part| (part.start, part.end()));
-    let (first, last) = touched.fold((start, end), |(first, last), (start, end)| {
-        (first.min(start), last.max(end))
-    });
     let likelihoods = match pl {
         Some(pl) => Some(pl),
         None => assumed(cells, &genotype, alleles.len(), ploidy)?,
     };
     Ok(Call {
-        position: start,
-        start: first,
-        end: last,
+        position: view.start(),
+        start: span.0,
+        end: span.1.max(end),
         alleles,
         ploidy,
         phase_set: field::phase_set(cells),
@@ -223,7 +181,17 @@ fn block(
     genotype: &[usize],
     pl: Option<&[u32]>,
 ) -> Result<Block, String> {
-    let mut quality = quality(cells)?;
+    let known = (depth(cells)?, quality(cells)?);
+    Ok(block_of(ploidy, known, !genotype.is_empty(), pl))
+}
+
+/// The block of a depth and a quality, and of PL if it has any; without, of a genotype if there is one.
+pub(crate) fn block_of(
+    ploidy: u8,
+    (depth, mut quality): (Option<u32>, Option<u32>),
+    called: bool,
+    pl: Option<&[u32]>,
+) -> Block {
     // Reads with one error in a thousand bases: a second copy costs ten times what the first does.
     let mut likelihoods = quality.map_or([0; 3], |q| [0, q, (10 * q).min(PHRED_MAX)]);
     match pl {
@@ -235,15 +203,15 @@ fn block(
             likelihoods = [reference, hemi, hemi];
             quality = quality.or(Some(hemi.saturating_sub(reference)));
         }
-        _ if genotype.is_empty() => quality = None,
+        _ if !called => quality = None,
         _ => {}
     }
-    Ok(Block {
+    Block {
         ploidy,
-        depth: depth(cells)?,
+        depth,
         quality,
         likelihoods,
-    })
+    }
 }
 
 /// Likelihoods of a record that has GT and GQ only.

@@ -49,7 +49,7 @@ impl Cohort<'_> {
     ) -> Result<(), JointError<E>> {
         let contigs = reference.contigs();
         match self {
-            Self::Files(sources) => each(sources, |source| source.enter(region, contigs))?,
+            Self::Files(sources) => each(sources, |_, source| source.enter(region, contigs))?,
             Self::Store(store) => store.check(region, reference)?,
         }
         Ok(())
@@ -79,7 +79,9 @@ impl Cohort<'_> {
         match self {
             Self::Files(sources) => {
                 let near = Near::new(reference, window);
-                each(sources, |source| source.advance(window, &near))?;
+                each(sources, |lists, source| {
+                    source.advance(window, &near, lists)
+                })?;
             }
             Self::Store(store) => store.advance(window, reference)?,
         }
@@ -102,7 +104,7 @@ impl Cohort<'_> {
 
     fn gvcf_records(&self) -> u64 {
         match self {
-            Self::Files(sources) => sources.iter().map(|source| source.records).sum(),
+            Self::Files(sources) => sources.iter().map(|source| source.counted).sum(),
             Self::Store(_) => 0,
         }
     }

@@ -13,7 +13,9 @@ use rayon::prelude::*;
 use crate::allele::SHIFT_MAX;
 use crate::cover::cover;
 use crate::error::JointError;
-use crate::evidence::{Evidence, Stretch};
+use crate::evidence::Records;
+use crate::lists::Lists;
+use crate::near::Near;
 use crate::parse::Parser;
 use crate::track::Track;
 
@@ -21,20 +23,22 @@ use crate::track::Track;
 pub(crate) struct Source {
     /// What is known in the window.
     pub(crate) track: Track,
-    /// Blocks that reach into the window or lie ahead, by start.
-    stretches: Vec<Stretch>,
+    /// Those that reach into the window or lie ahead; the calls are the track's as long as there is one.
+    records: Records,
+    /// Where the last record starts that was put there, 0-based.
+    ahead: Option<u32>,
     reader: Reader,
     parser: Parser,
     /// The contig of the record read last.
     contig: (Vec<u8>, Option<ContigId>),
     indexed: bool,
-    /// The record read last, which starts beyond the window.
-    pending: Option<(ContigId, u32, Evidence)>,
+    /// The record read last is of a contig ahead, and not taken yet.
+    held: bool,
     ended: bool,
     last: Option<(ContigId, u32)>,
     /// Where records are counted: in the region they start in.
     region: Option<Interval>,
-    pub(crate) records: u64,
+    pub(crate) counted: u64,
 }
 
 impl Source {
@@ -54,16 +58,17 @@ impl Source {
         }
         Ok(Self {
             track: Track::default(),
-            stretches: Vec::new(),
+            records: Records::default(),
             reader,
             parser: Parser::default(),
             contig: (Vec::new(), None),
             indexed,
-            pending: None,
+            ahead: None,
+            held: false,
             ended: false,
             last: None,
             region: None,
-            records: 0,
+            counted: 0,
         })
     }
 
@@ -77,7 +82,7 @@ impl Source {
         self.region = Some(region);
         if self.indexed {
             self.clear();
-            self.pending = None;
+            self.held = false;
             self.last = None;
             let name = contigs.get(region.contig).map_or("", |c| c.name.as_str());
             let reach = Interval {
@@ -93,94 +98,85 @@ impl Source {
 
     fn clear(&mut self) {
         self.track = Track::default();
-        self.stretches.clear();
+        self.records = Records::default();
+        self.ahead = None;
     }
 
     /// Reads what is needed to know every base of `window`, a part of the region entered.
     pub(crate) fn advance(
         &mut self,
         window: Interval,
-        reference: &dyn ReferenceSource,
+        near: &Near<'_>,
+        lists: &mut Lists,
     ) -> Result<(), VcfError> {
-        self.stretches.retain(|stretch| stretch.end > window.start);
-        let mut calls = std::mem::take(&mut self.track).into_calls();
+        let Records { stretches, calls } = &mut self.records;
+        *calls = std::mem::take(&mut self.track).into_calls();
+        stretches.retain(|stretch| stretch.end > window.start);
         calls.retain(|call| call.end > window.start);
-        let until = (window.contig, window.end.saturating_add(SHIFT_MAX));
-        loop {
-            let next = match self.pending.take() {
-                Some(next) => Some(next),
-                None => self.next(window, reference)?,
-            };
-            let Some((contig, start, evidence)) = next else {
-                break;
-            };
-            if (contig, start) >= until {
-                self.pending = Some((contig, start, evidence));
-                break;
-            }
-            if contig != window.contig {
-                continue;
-            }
-            match evidence {
-                Evidence::Block(stretch) if stretch.end > window.start => {
-                    self.stretches.push(stretch);
-                }
-                Evidence::Call(call) if call.end > window.start => calls.push(*call),
-                Evidence::Block(_) | Evidence::Call(_) => {}
-            }
-        }
+        let until = window.end.saturating_add(SHIFT_MAX);
+        while self.ahead.is_none_or(|ahead| ahead < until) && self.next(window, near, lists)? {}
+        let mut calls = std::mem::take(&mut self.records.calls);
         // Records stand in order, but an allele may have moved to the left of its record.
         calls.sort_by_key(|call| call.start);
-        let (runs, blocks) = cover(&self.stretches, window.start, window.end);
+        let (runs, blocks) = cover(&self.records.stretches, window.start, window.end);
         self.track = Track::new(runs, Arc::new(blocks), calls);
         Ok(())
     }
 
+    /// Reads the next record of the window's contig, which is kept unless it ends before the window; false when there
+    /// is none.
     fn next(
         &mut self,
         window: Interval,
-        reference: &dyn ReferenceSource,
-    ) -> Result<Option<(ContigId, u32, Evidence)>, VcfError> {
-        if self.ended {
-            return Ok(None);
-        }
-        let Some(view) = self.reader.read()? else {
-            self.ended = true;
-            return Ok(None);
-        };
-        let contigs = reference.contigs();
-        if view.contig() != self.contig.0 {
-            let id = std::str::from_utf8(view.contig()).ok();
-            let id = id.and_then(|name| contigs.id(name));
-            self.contig = (view.contig().to_vec(), id);
-        }
-        let Some(contig) = self.contig.1 else {
-            let what = format!(
-                "the reference has no contig `{}`; was the file made with another reference?",
-                String::from_utf8_lossy(view.contig())
-            );
-            return Err(self.reader.wrong(what));
-        };
-        let start = view.start();
-        if self.indexed && contig != window.contig {
-            self.ended = true;
-            return Ok(None);
-        }
-        if self.last.is_some_and(|last| (contig, start) < last) {
-            let what = "it stands before the record that precedes it; sort the file in the order of the \
-                        reference (bcftools sort) or index it (tabix -p vcf)";
-            return Err(self.reader.wrong(what.to_owned()));
-        }
-        self.last = Some((contig, start));
-        if self
-            .region
-            .is_some_and(|region| region.contains(contig, start))
-        {
-            self.records += 1;
-        }
-        match self.parser.parse(&view, contig, reference) {
-            Ok(evidence) => Ok(Some((contig, start, evidence))),
-            Err(what) => Err(self.reader.wrong(what)),
+        near: &Near<'_>,
+        lists: &mut Lists,
+    ) -> Result<bool, VcfError> {
+        loop {
+            let held = std::mem::take(&mut self.held);
+            if self.ended || (!held && !self.reader.advance()?) {
+                self.ended = true;
+                return Ok(false);
+            }
+            let view = self.reader.record()?;
+            if view.contig() != self.contig.0 {
+                let id = std::str::from_utf8(view.contig()).ok();
+                let id = id.and_then(|name| near.contigs().id(name));
+                self.contig = (view.contig().to_vec(), id);
+            }
+            let Some(contig) = self.contig.1 else {
+                let what = format!(
+                    "the reference has no contig `{}`; was the file made with another reference?",
+                    String::from_utf8_lossy(view.contig())
+                );
+                return Err(self.reader.wrong(what));
+            };
+            let start = view.start();
+            if self.indexed && contig != window.contig {
+                self.ended = true;
+                return Ok(false);
+            }
+            if self.last.is_some_and(|last| (contig, start) < last) {
+                let what = "it stands before the record that precedes it; sort the file in the order of the \
+                            reference (bcftools sort) or index it (tabix -p vcf)";
+                return Err(self.reader.wrong(what.to_owned()));
+            }
+            self.last = Some((contig, start));
+            if contig > window.contig {
+                self.held = true;
+                return Ok(false);
+            }
+            let counts = |region: Interval| region.contains(contig, start);
+            self.counted += u64::from(self.region.is_some_and(counts));
+            let records = &mut self.records;
+            let parsed = self.parser.parse(&view, contig, near, lists, records);
+            parsed.map_err(|what| self.reader.wrong(what))?;
+            let past = |end: u32| contig < window.contig || end <= window.start;
+            records.stretches.pop_if(|stretch| past(stretch.end));
+            records.calls.pop_if(|call| past(call.end));
+            if contig == window.contig {
+                self.ahead = Some(start);
+                return Ok(true);
+            }
         }
     }
 }
@@ -221,12 +217,13 @@ pub(crate) fn open<E>(
     Ok(samples.map(|(name, (_, source))| (name, source)).collect())
 }
 
-/// Does something with every sample, on all threads; the first error by sample counts.
+/// Does something with every sample, on all threads, with lists that samples share; the first error by sample counts.
 pub(crate) fn each(
     sources: &mut [Source],
-    work: impl Fn(&mut Source) -> Result<(), VcfError> + Send + Sync,
+    work: impl Fn(&mut Lists, &mut Source) -> Result<(), VcfError> + Send + Sync,
 ) -> Result<(), VcfError> {
-    let done: Vec<_> = sources.par_iter_mut().map(work).collect();
+    let sources = sources.par_iter_mut();
+    let done: Vec<_> = sources.map_init(Lists::default, work).collect();
     done.into_iter().collect()
 }
 

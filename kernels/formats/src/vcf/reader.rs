@@ -170,13 +170,28 @@ impl Reader {
     /// # Errors
     /// The place and what is wrong there.
     pub fn read(&mut self) -> Result<Option<RecordView<'_>>, VcfError> {
-        if !self.read_line()? {
-            return Ok(None);
+        if self.advance()? {
+            self.record().map(Some)
+        } else {
+            Ok(None)
         }
-        let read: &Self = self;
-        RecordView::parse(&read.line, read.header.samples().len())
-            .map(Some)
-            .map_err(|what| read.wrong(what))
+    }
+
+    /// Goes to the next record, of which [`Reader::record`] tells; false at the end of the file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn advance(&mut self) -> Result<bool, VcfError> {
+        self.read_line()
+    }
+
+    /// The record gone to last.
+    ///
+    /// # Errors
+    /// The place and what is wrong there.
+    #[inline]
+    pub fn record(&self) -> Result<RecordView<'_>, VcfError> {
+        RecordView::parse(&self.line, self.header.samples().len()).map_err(|what| self.wrong(what))
     }
 
     /// An error at the record read last.
@@ -269,7 +284,21 @@ impl Reader {
     }
 }
 
+/// As `read_until`, up to the longest line.
 fn limited<R: BufRead + ?Sized>(reader: &mut R, line: &mut Vec<u8>) -> io::Result<usize> {
-    let mut reader = io::Read::take(reader, LINE_BYTES_MAX);
-    reader.read_until(b'\n', line)
+    loop {
+        let bytes = match reader.fill_buf() {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let end = memchr::memchr(b'\n', bytes);
+        let room = LINE_BYTES_MAX as usize - line.len();
+        let used = end.map_or(bytes.len(), |end| end + 1).min(room);
+        line.extend_from_slice(&bytes[..used]);
+        reader.consume(used);
+        if end.is_some() || used == 0 {
+            return Ok(line.len());
+        }
+    }
 }

@@ -17,6 +17,7 @@ impl<'a> RecordView<'a> {
     ///
     /// # Errors
     /// What is wrong and what to do.
+    #[inline]
     pub fn parse(line: &'a [u8], samples: usize) -> Result<Self, String> {
         let (tabs, count) = Self::tabs(line);
         if count < 7 {

@@ -98,15 +98,17 @@ pub fn ingest<W: Write>(
     };
     let length = header.window;
     let mut writer = SegmentWriter::new(output, &header).map_err(arrow)?;
-    each(&mut sources, |source| source.enter(region, contigs))?;
+    each(&mut sources, |_, source| source.enter(region, contigs))?;
     for tile in tiles::all(region, length) {
         let near = Near::new(reference, tile);
-        each(&mut sources, |source| source.advance(tile, &near))?;
+        each(&mut sources, |lists, source| {
+            source.advance(tile, &near, lists)
+        })?;
         let tracks: Vec<&Track> = sources.iter().map(|source| &source.track).collect();
         writer.write(&Window::of(tile, &tracks)).map_err(arrow)?;
         stats.windows += 1;
     }
-    stats.records = sources.iter().map(|source| source.records).sum();
+    stats.records = sources.iter().map(|source| source.counted).sum();
     Ok((writer.finish().map_err(arrow)?, stats))
 }
 

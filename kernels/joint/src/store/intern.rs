@@ -63,7 +63,7 @@ impl<K: Hash + Ord + Clone> Interner<K> {
 
 /// A hash by multiplication: quick, and nobody gains by collisions here.
 #[derive(Default)]
-struct Multiply(u64);
+pub(crate) struct Multiply(u64);
 
 impl Multiply {
     fn add(&mut self, word: u64) {

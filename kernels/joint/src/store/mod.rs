@@ -11,7 +11,7 @@ mod expect;
 pub(crate) mod file;
 pub(crate) mod header;
 mod ingest;
-mod intern;
+pub(crate) mod intern;
 mod pack;
 mod purge;
 mod row;

@@ -1,5 +1,7 @@
 //! From what is known of samples to the columns of a window.
 
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use kumi_seq::interval::Interval;
@@ -10,7 +12,7 @@ use crate::store::column::{
     PL_ROLES, RUN_CLASS, RUN_LENGTH, RUN_RANK, THREE_BYTES,
 };
 use crate::store::expect::surprise;
-use crate::store::intern::Interner;
+use crate::store::intern::{Interner, Multiply};
 use crate::store::window::{Form, LocalSite, Window, class, record};
 use crate::track::Track;
 
@@ -21,6 +23,8 @@ pub(crate) struct Packer {
     run_blocks: Vec<u32>,
     blocks: Interner<Block>,
     sites: Interner<LocalSite>,
+    /// Numbers of sites by where their alleles lie in memory and what else they have: samples share most.
+    shared: HashMap<(usize, [u32; 3]), u32, BuildHasherDefault<Multiply>>,
     forms: Interner<Form>,
     phase_sets: Interner<Vec<u8>>,
     /// Where the records of a sample's bare calls lie.
@@ -39,6 +43,7 @@ impl Packer {
             run_blocks: Vec::new(),
             blocks: Interner::new(),
             sites: Interner::new(),
+            shared: HashMap::default(),
             forms: Interner::new(),
             phase_sets: Interner::new(),
             bare: Vec::new(),
@@ -97,13 +102,22 @@ impl Packer {
         }
     }
 
+    /// The number of a call's site.
+    fn site(&mut self, call: &Call) -> u32 {
+        let place = [call.start, call.end, call.position];
+        let sites = &mut self.sites;
+        let memory = Arc::as_ptr(&call.alleles).cast::<()>() as usize;
+        *self.shared.entry((memory, place)).or_insert_with(|| {
+            sites.number(&LocalSite {
+                start: call.start,
+                end: call.end,
+                position: call.position,
+                alleles: Arc::clone(&call.alleles),
+            })
+        })
+    }
+
     fn call(&mut self, call: &Call, bare: bool) {
-        let site = LocalSite {
-            start: call.start,
-            end: call.end,
-            position: call.position,
-            alleles: Arc::clone(&call.alleles),
-        };
         let form = Form {
             ploidy: call.ploidy,
             genotype: call.genotype.clone(),
@@ -115,9 +129,10 @@ impl Packer {
             likelihoods: call.likelihoods.is_some(),
             bare,
         };
+        let (site, form) = (self.site(call), self.forms.number(&form));
         let columns = &mut self.window.columns;
-        columns[CALL_SITE].push(self.sites.number(&site));
-        columns[CALL_FORM].push(self.forms.number(&form));
+        columns[CALL_SITE].push(site);
+        columns[CALL_FORM].push(form);
         if let Some(set) = &call.phase_set {
             columns[CALL_PHASE].push(self.phase_sets.number(set));
         }

@@ -1,5 +1,6 @@
 //! A window of a segment: the evidence of every sample of the batch, as columns.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use kumi_seq::interval::Interval;
@@ -23,7 +24,7 @@ pub(crate) struct LocalSite {
 }
 
 /// What a call has, apart from numbers.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Form {
     pub(crate) ploidy: u8,
     pub(crate) genotype: Alleles,
@@ -35,6 +36,26 @@ pub(crate) struct Form {
     pub(crate) likelihoods: bool,
     /// No block covers the bases of the record, and no run tells so.
     pub(crate) bare: bool,
+}
+
+impl Hash for Form {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // One word instead of one a field.
+        let flags = [
+            self.passes,
+            self.calibrated,
+            self.phased,
+            self.depth,
+            self.depths,
+            self.likelihoods,
+            self.bare,
+        ];
+        let flags = flags.iter().fold(u64::from(self.ploidy), |word, flag| {
+            word << 1 | u64::from(*flag)
+        });
+        let genotype = self.genotype.iter();
+        state.write_u64(genotype.fold(flags, |word, allele| word << 16 ^ (*allele as u64 + 1)));
+    }
 }
 
 /// The class of a block: ploidy and depth.
