@@ -1,9 +1,11 @@
-//! Joint genotyping of simulated cohorts of growing size: user CPU seconds, peak memory and bytes written.
+//! Joint genotyping of simulated cohorts of growing size, from gVCFs and from the cohort store: user and system CPU
+//! seconds, peak memory and bytes; and what it costs to add samples.
 //!
 //! The samples of a small cohort are the first ones of a large one, so that only their number differs. Everything runs
 //! on one thread.
 
 mod data;
+mod growth;
 mod gvcf;
 mod sites;
 mod ways;
@@ -32,11 +34,14 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Ways to run
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Way::KumiVcf, Way::KumiLocal, Way::KumiSites, Way::BcftoolsMerge])]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Way::KumiVcf, Way::KumiLocal, Way::KumiSites, Way::Ingest, Way::Census, Way::StoreVcf, Way::StoreLocal, Way::StoreSites, Way::BcftoolsMerge])]
     ways: Vec<Way>,
     /// The largest cohort that bcftools merges: at 500 samples it takes minutes a megabase
     #[arg(long, default_value_t = 100)]
     merge_samples_max: usize,
+    /// Sizes of cohorts to which a hundred samples are added
+    #[arg(long, value_delimiter = ',', default_values_t = [100, 1_000])]
+    growth: Vec<usize>,
     /// Times each way runs, in turns; the fastest counts
     #[arg(long, default_value_t = 1)]
     rounds: u32,
@@ -64,7 +69,8 @@ const GLNEXUS_BYTES: u64 = 27_800_000;
 
 /// Makes the data, runs the ways and prints the table.
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let most = args.samples.iter().copied().max().unwrap_or(0);
+    let grown = args.growth.iter().map(|samples| samples + growth::ADDED);
+    let most = args.samples.iter().copied().chain(grown).max().unwrap_or(0);
     ensure!(most > 0, "no samples");
     ensure!(args.megabases >= 0.01, "--megabases is 0.01 or more");
     for way in &args.ways {
@@ -94,16 +100,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let costs = ways.into_iter().zip(costs);
         rows.extend(costs.filter_map(|(way, cost)| Some((samples, way, cost?))));
     }
-    print(args, &rows)?;
+    let mut out = std::io::stdout().lock();
+    print(args, &rows, &mut out)?;
+    growth::print(&kumi, &data, &args.growth, &mut out)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(args: &Args, rows: &[(usize, Way, Cost)]) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+fn print(args: &Args, rows: &[(usize, Way, Cost)], out: &mut impl Write) -> anyhow::Result<()> {
     writeln!(out, "{} Mb, seed {}\n", args.megabases, args.seed)?;
     writeln!(
         out,
-        "| samples | way | user CPU s | ms a sample-Mb | peak MB | MB written | records |"
+        "| samples | way | CPU s | ms a sample-Mb | peak MB | MB written | records |"
     )?;
     writeln!(out, "|---|---|---|---|---|---|---|")?;
     for &samples in &args.samples {
@@ -111,12 +118,12 @@ fn print(args: &Args, rows: &[(usize, Way, Cost)]) -> anyhow::Result<()> {
             let each = 1_000.0 * cost.seconds / (samples as f64 * args.megabases);
             writeln!(
                 out,
-                "| {samples} | {} | {:.1} | {each:.1} | {} | {:.1} | {} |",
+                "| {samples} | {} | {:.2} | {each:.2} | {} | {:.1} | {} |",
                 way.name(),
                 cost.seconds,
                 cost.peak_kb / 1_000,
                 cost.bytes as f64 / 1e6,
-                cost.records
+                cost.records.map_or_else(String::new, |n| n.to_string())
             )?;
         }
         for (_, seconds, peak) in GLNEXUS.iter().filter(|row| row.0 == samples) {

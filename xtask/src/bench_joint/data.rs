@@ -1,12 +1,15 @@
 //! A simulated cohort as gVCFs with indexes, made once and kept.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 
 use crate::accuracy::tools::{note, ok, shell};
 use crate::bench_joint::gvcf::{self, CONTIG};
 use crate::bench_joint::sites;
+use crate::bench_joint::ways::{self, Cost};
 use crate::once::once;
 use crate::random::Random;
 
@@ -16,6 +19,10 @@ const SITES: u64 = 2;
 const SAMPLES: u64 = 1_000;
 /// Files in a folder.
 const FOLDER: usize = 1_000;
+/// Samples of a segment.
+const BATCH: usize = 1_000;
+/// The name of the only segment of a batch.
+pub(super) const SEGMENT: &str = "00001.segment.arrow";
 
 /// Where everything is.
 pub(super) struct Data {
@@ -75,9 +82,10 @@ impl Data {
         note("simulating the cohort");
         let samples = self.gvcfs.len();
         let (sites, carried) = sites::simulate(genome, samples, &mut Random::new(seed, SITES));
-        for (sample, gvcf) in self.gvcfs.iter().enumerate() {
+        let one = |sample: usize| -> anyhow::Result<()> {
+            let gvcf = &self.gvcfs[sample];
             if index(gvcf).is_file() {
-                continue;
+                return Ok(());
             }
             fs::create_dir_all(gvcf.parent().unwrap_or(&self.work))?;
             let name = format!("s{sample:05}");
@@ -89,17 +97,82 @@ impl Data {
             if sample % 100 == 99 {
                 note(&format!("{} gVCFs", sample + 1));
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        thread::scope(|scope| {
+            let share = |first: usize| (first..samples).step_by(threads).try_for_each(one);
+            let shares: Vec<_> = (0..threads)
+                .map(|first| scope.spawn(move || share(first)))
+                .collect();
+            shares.into_iter().try_for_each(|share| match share.join() {
+                Ok(done) => done,
+                Err(panic) => std::panic::resume_unwind(panic),
+            })
+        })
     }
 
-    /// A file that lists the first gVCFs.
-    pub(super) fn list(&self, samples: usize) -> anyhow::Result<PathBuf> {
-        let path = self.work.join(format!("{samples}.list"));
-        let lines = self.gvcfs[..samples].iter();
+    /// A file that lists some gVCFs.
+    pub(super) fn list(&self, samples: Range<usize>) -> anyhow::Result<PathBuf> {
+        let name = format!("{}-{}.list", samples.start, samples.end);
+        let path = self.work.join(name);
+        let lines = self.gvcfs[samples].iter();
         let lines: Vec<_> = lines.map(|gvcf| gvcf.to_string_lossy()).collect();
         fs::write(&path, lines.join("\n") + "\n")?;
         Ok(path)
+    }
+
+    /// Bytes of some gVCFs.
+    pub(super) fn bytes(&self, samples: Range<usize>) -> anyhow::Result<u64> {
+        self.gvcfs[samples]
+            .iter()
+            .map(|gvcf| ways::bytes(gvcf))
+            .sum()
+    }
+
+    /// Where the segments of the first samples are.
+    pub(super) fn store(&self, samples: usize) -> PathBuf {
+        self.work.join(format!("store-{samples}"))
+    }
+
+    /// The folders of the segments of the first samples, which are made if they are not there.
+    pub(super) fn segments(&self, kumi: &Path, samples: usize) -> anyhow::Result<Vec<PathBuf>> {
+        let folders: Vec<PathBuf> = self.batches(samples).map(|(folder, _)| folder).collect();
+        let is_there = |folder: &PathBuf| folder.join(SEGMENT).is_file();
+        if !folders.iter().all(is_there) {
+            self.ingest_anew(kumi, samples)?;
+        }
+        Ok(folders.iter().map(|folder| folder.join(SEGMENT)).collect())
+    }
+
+    /// Ingests the first samples in batches.
+    pub(super) fn ingest_anew(&self, kumi: &Path, samples: usize) -> anyhow::Result<Cost> {
+        let mut sum = Cost::default();
+        for (folder, batch) in self.batches(samples) {
+            sum = sum.then(self.ingest(kumi, batch, &folder)?);
+        }
+        Ok(sum)
+    }
+
+    /// Ingests a batch.
+    pub(super) fn ingest(
+        &self,
+        kumi: &Path,
+        batch: Range<usize>,
+        folder: &Path,
+    ) -> anyhow::Result<Cost> {
+        let list = self.list(batch)?;
+        fs::create_dir_all(folder)?;
+        let script = "xargs -a \"$4\" \"$2\" kernel ingest --threads 1 --reference \"$3\" --output \"$1\" < /dev/null";
+        ways::measure(script, &self.work, folder, &[kumi, &self.index, &list])
+    }
+
+    /// Batches of the first samples, and where their segments are.
+    fn batches(&self, samples: usize) -> impl Iterator<Item = (PathBuf, Range<usize>)> {
+        let batch = move |start: usize| start..(start + BATCH).min(samples);
+        let place =
+            move |batch: Range<usize>| (self.store(samples).join(batch.start.to_string()), batch);
+        (0..samples).step_by(BATCH).map(batch).map(place)
     }
 }
 

@@ -9,30 +9,41 @@ use clap::ValueEnum;
 use crate::accuracy::tools::shell;
 use crate::bench_joint::data::Data;
 
-/// A way from gVCFs to a cohort file.
+/// A way to a cohort file or to the cohort store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Way {
-    /// `kumi kernel joint` to VCF.
+    /// `kumi kernel joint` from gVCFs to VCF.
     KumiVcf,
-    /// `kumi kernel joint` to BCF with everything of every sample.
+    /// `kumi kernel joint` from gVCFs to BCF with everything of every sample.
     KumiBcf,
-    /// `kumi kernel joint` to BCF with local alleles.
+    /// `kumi kernel joint` from gVCFs to BCF with local alleles.
     KumiLocal,
-    /// `kumi kernel joint` to VCF without samples.
+    /// `kumi kernel joint` from gVCFs to VCF without samples.
     KumiSites,
+    /// `kumi kernel ingest`: gVCFs to segments, in batches.
+    Ingest,
+    /// `kumi kernel census` of the segments.
+    Census,
+    /// `kumi kernel joint` from segments to VCF.
+    StoreVcf,
+    /// `kumi kernel joint` from segments to BCF with local alleles.
+    StoreLocal,
+    /// `kumi kernel joint` from segments to VCF without samples.
+    StoreSites,
     /// `bcftools merge --gvcf`: every base at which a record starts, without genotyping.
     BcftoolsMerge,
 }
 
 /// What a run cost and gave.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Cost {
-    /// User CPU.
+    /// User and system CPU.
     pub seconds: f64,
     pub peak_kb: u64,
     /// Of the output.
     pub bytes: u64,
-    pub records: u64,
+    /// Of a cohort file.
+    pub records: Option<u64>,
 }
 
 impl Cost {
@@ -44,15 +55,68 @@ impl Cost {
             self
         }
     }
+
+    /// Of two runs, one after the other.
+    pub(super) fn then(self, next: Self) -> Self {
+        Self {
+            seconds: self.seconds + next.seconds,
+            peak_kb: self.peak_kb.max(next.peak_kb),
+            bytes: self.bytes + next.bytes,
+            records: None,
+        }
+    }
+}
+
+/// Runs a script under `time` with as many files open as there may be; `output` of it is `$1`, the others follow.
+pub(super) fn measure(
+    script: &str,
+    work: &Path,
+    output: &Path,
+    arguments: &[&Path],
+) -> anyhow::Result<Cost> {
+    let cost = work.join("cost");
+    let script = format!(
+        "ulimit -n \"$(ulimit -Hn)\"; cost=$1; shift; \
+         /usr/bin/time -f '%U %S %M' -o \"$cost\" bash -c '{script}' bash \"$@\" 2> \"$cost.said\" || {{ cat \"$cost.said\" >&2; exit 1; }}; \
+         cat \"$cost\""
+    );
+    let arguments = [&[cost.as_path(), output], arguments].concat();
+    let said = shell(&script, &arguments)?;
+    let numbers: Vec<&str> = said.split_whitespace().collect();
+    let [user, system, peak] = numbers[..] else {
+        bail!("`{said}` is no cost");
+    };
+    Ok(Cost {
+        seconds: user.parse::<f64>()? + system.parse::<f64>()?,
+        peak_kb: peak.parse()?,
+        bytes: bytes(output)?,
+        records: None,
+    })
+}
+
+/// Bytes of a file, or of all files in a folder.
+pub(super) fn bytes(path: &Path) -> anyhow::Result<u64> {
+    if !path.is_dir() {
+        return Ok(fs::metadata(path)?.len());
+    }
+    let entries = fs::read_dir(path)?;
+    entries
+        .map(|entry| Ok(entry?.metadata()?.len()))
+        .sum::<anyhow::Result<u64>>()
 }
 
 impl Way {
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::KumiVcf => "kumi kernel joint, VCF",
-            Self::KumiBcf => "kumi kernel joint, BCF",
-            Self::KumiLocal => "kumi kernel joint, BCF with local alleles",
-            Self::KumiSites => "kumi kernel joint, sites only",
+            Self::KumiVcf => "gVCFs to VCF",
+            Self::KumiBcf => "gVCFs to BCF",
+            Self::KumiLocal => "gVCFs to BCF with local alleles",
+            Self::KumiSites => "gVCFs to sites",
+            Self::Ingest => "ingest: gVCFs to segments",
+            Self::Census => "census of segments",
+            Self::StoreVcf => "segments to VCF",
+            Self::StoreLocal => "segments to BCF with local alleles",
+            Self::StoreSites => "segments to sites",
             Self::BcftoolsMerge => "bcftools merge",
         }
     }
@@ -77,46 +141,64 @@ impl Way {
             Self::KumiBcf => "kumi.bcf",
             Self::KumiLocal => "local.bcf",
             Self::KumiSites => "sites.vcf.gz",
+            Self::Ingest => return data.store(samples),
+            Self::Census => "census.arrow",
+            Self::StoreVcf => "store.vcf.gz",
+            Self::StoreLocal => "store-local.bcf",
+            Self::StoreSites => "store-sites.vcf.gz",
             Self::BcftoolsMerge => "merged.bcf",
         };
         data.work.join(format!("{samples}.{ending}"))
     }
 
-    /// Genotypes the first `samples` of the cohort on one thread.
+    /// Takes the way with the first `samples` of the cohort on one thread.
     pub(super) fn run(self, kumi: &Path, data: &Data, samples: usize) -> anyhow::Result<Cost> {
-        let output = self.output(data, samples);
-        let kumi_to = |format: &str| {
+        let from_gvcfs = |format: &str| {
             format!(
-                "xargs -a \"$3\" \"$1\" kernel joint --threads 1 --format {format} --reference \"$2\" --output \"$5\" < /dev/null"
+                "xargs -a \"$4\" \"$2\" kernel joint --threads 1 --format {format} --reference \"$3\" --output \"$1\" < /dev/null"
+            )
+        };
+        let from_segments = |format: &str| {
+            format!(
+                "\"$2\" kernel joint --threads 1 --format {format} --reference \"$3\" --output \"$1\" --segments \"${{@:6}}\""
             )
         };
         let script = match self {
-            Self::KumiVcf => kumi_to("vcf"),
-            Self::KumiBcf => kumi_to("bcf"),
-            Self::KumiLocal => kumi_to("bcf-local"),
-            Self::KumiSites => kumi_to("sites"),
+            Self::KumiVcf => from_gvcfs("vcf"),
+            Self::KumiBcf => from_gvcfs("bcf"),
+            Self::KumiLocal => from_gvcfs("bcf-local"),
+            Self::KumiSites => from_gvcfs("sites"),
+            Self::Ingest => return data.ingest_anew(kumi, samples),
+            Self::Census => "\"$2\" kernel census --output \"$1\" \"${@:6}\"".to_owned(),
+            Self::StoreVcf => from_segments("vcf"),
+            Self::StoreLocal => from_segments("bcf-local"),
+            Self::StoreSites => from_segments("sites"),
             Self::BcftoolsMerge => {
-                "bcftools merge --gvcf \"$4\" --file-list \"$3\" -Ob -o \"$5\"".to_owned()
+                "bcftools merge --gvcf \"$5\" --file-list \"$4\" -Ob -o \"$1\"".to_owned()
             }
         };
-        let list = data.list(samples)?;
-        let cost = data.work.join("cost");
-        let script = format!(
-            "ulimit -n \"$(ulimit -Hn)\"; \
-             /usr/bin/time -f '%U %M' -o \"$6\" bash -c '{script}' bash \"$@\" 2> \"$6.said\" || {{ cat \"$6.said\" >&2; exit 1; }}; \
-             cat \"$6\"; bcftools view -H -G \"$5\" | wc -l"
-        );
-        let arguments = [kumi, &data.index, &list, &data.fasta, &output, &cost];
-        let said = shell(&script, &arguments).with_context(|| format!("{self:?} failed"))?;
-        let numbers: Vec<&str> = said.split_whitespace().collect();
-        let [seconds, peak, records] = numbers[..] else {
-            bail!("`{said}` is no cost");
+        let list = data.list(0..samples)?;
+        let segments = if self.needs_store() {
+            data.segments(kumi, samples)?
+        } else {
+            Vec::new()
         };
-        Ok(Cost {
-            seconds: seconds.parse()?,
-            peak_kb: peak.parse()?,
-            bytes: fs::metadata(&output)?.len(),
-            records: records.parse()?,
-        })
+        let mut arguments = vec![kumi, &data.index, &list, &data.fasta];
+        arguments.extend(segments.iter().map(PathBuf::as_path));
+        let output = self.output(data, samples);
+        let mut cost = measure(&script, &data.work, &output, &arguments)
+            .with_context(|| format!("{self:?} failed"))?;
+        if self != Self::Census {
+            let records = shell("bcftools view -H -G \"$1\" | wc -l", &[&output])?;
+            cost.records = Some(records.trim().parse()?);
+        }
+        Ok(cost)
+    }
+
+    fn needs_store(self) -> bool {
+        matches!(
+            self,
+            Self::Census | Self::StoreVcf | Self::StoreLocal | Self::StoreSites
+        )
     }
 }
