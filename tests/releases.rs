@@ -1,6 +1,7 @@
 //! A cohort that grows, from which someone withdraws, and what is released of it.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -182,6 +183,65 @@ fn a_cohort_grows_shrinks_and_is_released_from_what_was_ingested() {
     }
 
     check_commands(&house, &first, &shrunk);
+    check_purge(&house);
+}
+
+/// Nothing of a sample is left but the certificate that nothing is, and the others are released as before.
+fn check_purge(house: &House) {
+    let purge = ["cohort", "purge", "ceu-trio", "--wait"];
+    let output = house.command(&purge).output().expect("kumi runs");
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    let traces = || traces(&house.root(), "NA12891");
+    assert!(traces().len() > 10);
+    ok(house.command(&purge).arg("--yes"));
+    let left = traces();
+    assert!(!left.is_empty(), "the certificate names it");
+    assert!(!house.root().join("example/samples/NA12891").exists());
+    let purges = house.root().join("example/cohorts/ceu-trio/purges");
+    assert!(
+        left.iter().all(|path| path.starts_with(&purges)),
+        "{left:?}"
+    );
+    assert_eq!(
+        house.store().len(),
+        2,
+        "its own batch is written again, the other stays"
+    );
+    let listed = house.ask(&["release", "list"]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "{listed}");
+    let again = house
+        .command(&purge)
+        .arg("--yes")
+        .output()
+        .expect("kumi runs");
+    let said = text(&again.stderr);
+    assert!(
+        !again.status.success() && said.contains("nothing to purge"),
+        "{said}"
+    );
+    // What is left goes on as ever.
+    done(&house.submit(&["NA12892"]));
+}
+
+/// The files whose name or content, packed or not, has a name in it.
+fn traces(root: &Path, name: &str) -> Vec<PathBuf> {
+    let all = crate::support::files(root, &|_| true);
+    let paths = all.iter().map(|path| root.join(path));
+    let has = |bytes: &[u8]| {
+        bytes
+            .windows(name.len())
+            .any(|part| part == name.as_bytes())
+    };
+    let found = |path: &PathBuf| {
+        let bytes = fs::read(path).expect("readable");
+        let mut unpacked = Vec::new();
+        if bytes.starts_with(&[0x1f, 0x8b]) {
+            let mut inflated = flate2::read::MultiGzDecoder::new(&bytes[..]);
+            inflated.read_to_end(&mut unpacked).expect("sound");
+        }
+        path.to_string_lossy().contains(name) || has(&bytes) || has(&unpacked)
+    };
+    paths.filter(found).collect()
 }
 
 fn check_commands(house: &House, first: &Path, shrunk: &Path) {
@@ -224,7 +284,7 @@ fn check_commands(house: &House, first: &Path, shrunk: &Path) {
     let mut bytes = fs::read(&vcf).expect("there");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    fs::write(&vcf, bytes).expect("written");
+    fs::write(&vcf, &bytes).expect("written");
     for release in [digits.as_str(), &shrunk.to_string_lossy()] {
         let output = house
             .command(&["release", "verify", release])
@@ -234,4 +294,6 @@ fn check_commands(house: &House, first: &Path, shrunk: &Path) {
         let said = text(&output.stdout);
         assert!(said.contains("ceu-trio.vcf.gz: its SHA-256 is"), "{said}");
     }
+    bytes[middle] ^= 1;
+    fs::write(&vcf, bytes).expect("written");
 }

@@ -16,7 +16,7 @@ pub mod ids;
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 /// The stages of a cohort in the order in which reads flow through them.
-pub const STAGES: [v1::Stage; 12] = [
+pub const STAGES: [v1::Stage; 13] = [
     v1::Stage::Index,
     v1::Stage::Cut,
     v1::Stage::Chunk,
@@ -29,6 +29,7 @@ pub const STAGES: [v1::Stage; 12] = [
     v1::Stage::Census,
     v1::Stage::Joint,
     v1::Stage::Release,
+    v1::Stage::Purge,
 ];
 
 impl v1::Stage {
@@ -49,6 +50,7 @@ impl v1::Stage {
             Self::Census => "census",
             Self::Joint => "joint",
             Self::Release => "release",
+            Self::Purge => "purge",
         }
     }
 }

@@ -139,6 +139,14 @@ pub enum Rejection {
         /// The cohort.
         cohort: CohortId,
     },
+    /// A sample has not withdrawn, or what there was of it is removed.
+    #[error("there is nothing to purge from cohort {cohort}: {why}")]
+    NothingToPurge {
+        /// The cohort.
+        cohort: CohortId,
+        /// Of whom, in words.
+        why: String,
+    },
     /// There is no such worker.
     #[error("there is no worker `{worker}`")]
     NoSuchWorker {
@@ -181,6 +189,7 @@ impl Rejection {
             Self::NoSuchTask { .. } => "NO_SUCH_TASK",
             Self::CohortEnded { .. } => "COHORT_ENDED",
             Self::CohortRuns { .. } => "COHORT_RUNS",
+            Self::NothingToPurge { .. } => "NOTHING_TO_PURGE",
             Self::NoSuchWorker { .. } => "NO_SUCH_WORKER",
             Self::InvalidWorker { .. } => "INVALID_WORKER",
             Self::InvalidTarget { .. } => "INVALID_TARGET",
@@ -201,7 +210,9 @@ impl Rejection {
             | Self::NoSuchSample { .. }
             | Self::NoSuchTask { .. }
             | Self::NoSuchWorker { .. } => Code::NotFound,
-            Self::CohortEnded { .. } | Self::CohortRuns { .. } => Code::FailedPrecondition,
+            Self::CohortEnded { .. } | Self::CohortRuns { .. } | Self::NothingToPurge { .. } => {
+                Code::FailedPrecondition
+            }
             Self::RequestReused { .. } => Code::AlreadyExists,
         }
     }

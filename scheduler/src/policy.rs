@@ -59,7 +59,8 @@ pub fn pick(state: &State, offer: &Offer, max: usize) -> Vec<v1::TaskId> {
 }
 
 /// The stages in the order in which their tasks are taken.
-const LAST_FIRST: [Stage; 12] = [
+const LAST_FIRST: [Stage; 13] = [
+    Stage::Purge,
     Stage::Release,
     Stage::Census,
     Stage::Joint,

@@ -22,6 +22,8 @@ pub(crate) struct Ripple {
     pub(crate) aligned: Vec<u32>,
     /// Batches of which every shard was ingested now.
     pub(crate) ingested: Vec<Arc<Batch>>,
+    /// What there was of samples that have withdrawn was removed now.
+    pub(crate) purged: bool,
     /// Rows that were set aside.
     pub(crate) failed: Vec<u32>,
 }
@@ -36,6 +38,7 @@ impl Ripple {
             genomes: Vec::new(),
             aligned: Vec::new(),
             ingested: Vec::new(),
+            purged: false,
             failed: Vec::new(),
         }
     }

@@ -185,6 +185,22 @@ pub enum CohortCommand {
         #[command(flatten)]
         remote: Remote,
     },
+    /// Remove what there is of samples that have withdrawn: files, segments, releases with them; a certificate stays
+    Purge {
+        /// Number or name
+        cohort: String,
+        /// Names of samples; all who have withdrawn when not given
+        samples: Vec<String>,
+        /// Really: what is removed cannot be brought back
+        #[arg(long)]
+        yes: bool,
+        /// Wait until it is done; the exit code tells how it ended
+        #[arg(long)]
+        wait: bool,
+        /// Where and how.
+        #[command(flatten)]
+        remote: Remote,
+    },
     /// Why tasks are in the state they are in
     Why {
         /// Number or name

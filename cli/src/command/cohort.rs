@@ -8,6 +8,7 @@ use crate::args::{CohortCommand, OutputFormat, Remote, SubmitArgs};
 use crate::check::{self, Facts};
 use crate::client::Client;
 use crate::cohort_file::OnBadSampleSetting;
+use crate::exit::{Code, Exit};
 use crate::follow::{ended, follow, state_label, verdict};
 use crate::print;
 use crate::progress::Progress;
@@ -69,6 +70,24 @@ pub async fn run(command: CohortCommand) -> anyhow::Result<()> {
                 reason,
             };
             withdraw(asked, &remote).await
+        }
+        CohortCommand::Purge {
+            cohort,
+            samples,
+            yes,
+            wait,
+            remote,
+        } => {
+            if !yes {
+                let message = "what is purged cannot be brought back; say so with --yes";
+                return Err(Exit::new(Code::Usage, message.to_owned()).into());
+            }
+            let asked = v1::PurgeSamplesRequest {
+                request_id: request::fresh_id(),
+                cohort,
+                samples,
+            };
+            purge(asked, wait, &remote).await
         }
         CohortCommand::Why {
             cohort,
@@ -238,6 +257,46 @@ async fn withdraw(asked: v1::WithdrawSamplesRequest, remote: &Remote) -> anyhow:
         }
     });
     Ok(())
+}
+
+async fn purge(asked: v1::PurgeSamplesRequest, wait: bool, remote: &Remote) -> anyhow::Result<()> {
+    let client = Client::new(remote.endpoint.clone());
+    let answer = client
+        .call(async |channel| CohortServiceClient::new(channel).purge(asked.clone()).await)
+        .await?
+        .into_inner();
+    opened(
+        &client,
+        (answer.cohort, answer.tasks, answer.tasks_reused),
+        wait,
+        remote,
+    )
+    .await
+}
+
+/// Tells of a cohort that was opened again, and perhaps follows it to its end.
+///
+/// # Errors
+/// 1 when it ended with failures, else what the scheduler answers.
+pub(crate) async fn opened(
+    client: &Client,
+    (cohort, tasks, reused): (u64, u64, u64),
+    wait: bool,
+    remote: &Remote,
+) -> anyhow::Result<()> {
+    let value = json!({ "cohort": cohort, "tasks": tasks, "tasks_reused": reused });
+    print::one(remote.output, &value, || {
+        let (tasks, reused) = (count(tasks), count(reused));
+        format!("cohort {cohort}: {tasks} tasks, {reused} of them done before\n")
+    });
+    if !wait {
+        return Ok(());
+    }
+    let mut progress = Progress::new();
+    let id = cohort.to_string();
+    let summary = follow(client, &id, None, |summary| progress.show(summary)).await?;
+    progress.finish(&summary);
+    Ok(verdict(&summary)?)
 }
 
 async fn why(cohort: String, sample: String, remote: &Remote) -> anyhow::Result<()> {

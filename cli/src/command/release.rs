@@ -12,9 +12,8 @@ use serde_json::{Value, json};
 
 use crate::args::{ReleaseCommand, Remote};
 use crate::client::Client;
-use crate::follow::{follow, verdict};
+use crate::command::cohort::opened;
 use crate::print;
-use crate::progress::Progress;
 use crate::request;
 use crate::table::{Table, bytes, count, timestamp};
 
@@ -159,21 +158,6 @@ async fn build(cohort: String, wait: bool, remote: &Remote) -> anyhow::Result<()
         })
         .await?
         .into_inner();
-    let value = json!({ "cohort": answer.cohort, "tasks": answer.tasks, "tasks_reused": answer.tasks_reused });
-    print::one(remote.output, &value, || {
-        format!(
-            "cohort {}: {} tasks, {} of them done before\n",
-            answer.cohort,
-            count(answer.tasks),
-            count(answer.tasks_reused)
-        )
-    });
-    if !wait {
-        return Ok(());
-    }
-    let mut progress = Progress::new();
-    let id = answer.cohort.to_string();
-    let summary = follow(&client, &id, None, |summary| progress.show(summary)).await?;
-    progress.finish(&summary);
-    Ok(verdict(&summary)?)
+    let tasks = (answer.cohort, answer.tasks, answer.tasks_reused);
+    opened(&client, tasks, wait, remote).await
 }

@@ -75,6 +75,10 @@ impl Cohort {
             Stage::Census | Stage::Joint | Stage::Release => {
                 self.advance(Extent::Tail, ledger, ripple);
             }
+            Stage::Purge => {
+                ripple.purged = true;
+                self.advance(Extent::Tail, ledger, ripple);
+            }
         }
     }
 
@@ -229,6 +233,7 @@ impl Cohort {
             self.release = Some(keys);
             if ledger.has(&self.layout.address(keys.release)) {
                 self.finish_tail(ripple);
+                self.advance_purge(ledger, ripple);
             } else {
                 self.advance_joint(ledger, ripple);
             }
@@ -241,7 +246,7 @@ impl Cohort {
 
     pub(super) fn hold_tail(&mut self, ripple: &mut Ripple) {
         self.release = None;
-        for stage in [Stage::Census, Stage::Joint, Stage::Release] {
+        for stage in [Stage::Census, Stage::Joint, Stage::Release, Stage::Purge] {
             let grid = self.grid(stage);
             if grid.count(TaskState::Ready) + grid.count(TaskState::Running) > 0 {
                 for cell in self.row_cells(stage, 0) {
@@ -261,7 +266,13 @@ impl Cohort {
                 self.place(cell, TaskState::Skipped, ripple);
             }
         }
-        for stage in [Stage::Ingest, Stage::Census] {
+        // What is written again without samples that have withdrawn must be there before the old goes.
+        let unneeded = if self.layout.purges {
+            &[Stage::Census][..]
+        } else {
+            &[Stage::Ingest, Stage::Census]
+        };
+        for stage in unneeded.iter().copied() {
             for row in 0..self.grid(stage).rows() {
                 for cell in self.row_cells(stage, row) {
                     if self.get(cell) != TaskState::Done {

@@ -45,7 +45,7 @@ impl Cohort {
         self.ingest_address_of(&key, column)
     }
 
-    fn ingest_address_of(&self, batch: &Key, column: u32) -> Address {
+    pub(crate) fn ingest_address_of(&self, batch: &Key, column: u32) -> Address {
         let key = self.layout.ingest_key(&self.header, batch, column);
         self.layout.address(key)
     }

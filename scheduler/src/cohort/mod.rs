@@ -4,6 +4,7 @@ mod advance;
 mod batches;
 mod end;
 mod parts;
+mod purge;
 mod reopen;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use crate::tallies::Reason;
 
 pub(crate) use end::Mishap;
 pub(crate) use parts::{Part, Unsplit};
+pub(crate) use purge::Purge;
 
 /// What went wrong with a task that is not done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,7 +70,9 @@ pub(crate) struct Cohort {
     pub(crate) shards: Starts,
     /// Call tasks whose regions are others than their column was planned with.
     pub(crate) parts: BTreeMap<Cell, Part>,
-    /// Follows from header, samples and shards.
+    /// What it removes, if it is opened for that.
+    pub(crate) purge: Option<Purge>,
+    /// Follows from header, samples, shards and batches.
     pub(crate) layout: Layout,
     /// Kept while the rows that are in the release are settled.
     release: Option<ReleaseKeys>,
@@ -103,6 +107,7 @@ impl Cohort {
             troubles: BTreeMap::new(),
             shards,
             parts: BTreeMap::new(),
+            purge: None,
             batch_keys: vec![None; layout.batches.len()],
             layout,
             release: None,
@@ -226,6 +231,7 @@ impl Cohort {
                 layout.address(layout.shard_key(domain, &keys, cell.column))
             }
             Stage::Release => layout.address(self.release_keys().release),
+            Stage::Purge => layout.address(self.purge_key()),
         }
     }
 

@@ -134,7 +134,7 @@ impl Cohort {
 
     /// The release will hold more samples.
     fn reopen_tail(&mut self, ripple: &mut Ripple) {
-        for stage in [Stage::Census, Stage::Joint, Stage::Release] {
+        for stage in [Stage::Census, Stage::Joint, Stage::Release, Stage::Purge] {
             for cell in self.row_cells(stage, 0) {
                 self.place(cell, TaskState::Waiting, ripple);
             }

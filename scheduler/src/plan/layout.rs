@@ -51,6 +51,8 @@ pub(crate) struct Layout {
     pub(crate) batches: Vec<Arc<Batch>>,
     /// The row of each sample of each batch: none where it is not of this cohort.
     pub(crate) batch_rows: Vec<Vec<Option<u32>>>,
+    /// Whether it removes what there is of samples that have withdrawn.
+    pub(crate) purges: bool,
     /// The batch of each row.
     pub(crate) batch_of: Vec<Option<u32>>,
 }
@@ -167,12 +169,14 @@ impl Layout {
             cases,
             batches: Vec::new(),
             batch_rows: Vec::new(),
+            purges: false,
             batch_of: vec![None; samples.len()],
         }
     }
 
     /// With the batches that the cohort is genotyped from. Cohorts that were opened before there was a store have none.
-    pub(crate) fn take(mut self, batches: Vec<Arc<Batch>>) -> Self {
+    pub(crate) fn take(mut self, batches: Vec<Arc<Batch>>, purges: bool) -> Self {
+        self.purges = purges;
         let rows: BTreeMap<&Key, u32> = self.gvcf.iter().zip(0..).collect();
         let of = |batch: &Arc<Batch>| -> Vec<Option<u32>> {
             let members = batch.0.iter();
@@ -221,6 +225,7 @@ impl Layout {
             Stage::Census if self.batches.is_empty() => (0, 0),
             Stage::Census | Stage::Joint => (1, count(self.joint.len())),
             Stage::Release => (1, 1),
+            Stage::Purge => (u32::from(self.purges), u32::from(self.purges)),
         }
     }
 

@@ -58,6 +58,7 @@ pub(super) fn of(stage: Stage, header: &v1::CohortHeader, samples: usize) -> Nee
         Stage::Census => (1, 512 * MIB),
         // A window of every batch.
         Stage::Joint => (1, 1_024 * MIB),
+        Stage::Purge => (1, 256 * MIB),
         Stage::Release => (1, 256 * MIB + samples as u64 * MIB / 16),
     };
     Need {

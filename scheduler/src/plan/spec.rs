@@ -7,7 +7,8 @@ use crate::cohort::Cohort;
 use crate::grid::Cell;
 use crate::ledger::Ledger;
 use crate::plan::contig;
-use crate::plan::key::{Address, hex};
+use crate::plan::key::{Address, Key, hex};
+use crate::plan::layout;
 use crate::plan::need::Need;
 
 const READ: &str = "what a ready task reads is in the ledger";
@@ -47,21 +48,35 @@ pub(crate) fn directory(cohort: &Cohort, cell: Cell) -> String {
         Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge | Stage::Call | Stage::Joint => {
             format!("{programme}/work/{}", hex(&key, 16))
         }
-        Stage::Ingest | Stage::Census => {
-            let name = &header.name;
-            let what = if cell.stage == Stage::Ingest {
-                "store"
-            } else {
-                "census"
-            };
-            format!("{programme}/cohorts/{name}/{what}/{}", hex(&key, 16))
-        }
-        Stage::Release => {
-            let name = &header.name;
-            let release = hex(&key, 12);
-            format!("{programme}/cohorts/{name}/releases/{release}")
-        }
+        Stage::Ingest => store_directory(header, &key),
+        Stage::Census => of_cohort(header, "census", &hex(&key, 16)),
+        Stage::Release => of_cohort(header, "releases", &hex(&key, 12)),
+        Stage::Purge => of_cohort(header, "purges", &hex(&key, 12)),
     }
+}
+
+/// Where what is ingested of a batch in a shard is published, by its key, below the cohort's root.
+pub(crate) fn store_directory(header: &v1::CohortHeader, key: &Key) -> String {
+    of_cohort(header, "store", &hex(key, 16))
+}
+
+fn of_cohort(header: &v1::CohortHeader, what: &str, name: &str) -> String {
+    let (programme, cohort) = (&header.programme, &header.name);
+    format!("{programme}/cohorts/{cohort}/{what}/{name}")
+}
+
+/// Where the planned call shards of a row were published; parts of them lie beside: [`part_directory`].
+pub(crate) fn whole_shards(cohort: &Cohort, row: u32) -> Vec<String> {
+    let (header, layout) = (&cohort.header, &cohort.layout);
+    let Some(align) = layout.align[row as usize] else {
+        return Vec::new();
+    };
+    let sex = layout::sex(&cohort.samples[row as usize]);
+    let shards = (0..).take(layout.call.len());
+    let key = |column| layout.call_key(header, &align, (sex, layout.call_digest(column)));
+    let programme = &header.programme;
+    let directory = |column| format!("{programme}/work/{}", hex(&key(column), 16));
+    shards.map(directory).collect()
 }
 
 /// Where a call task that ended with its first `bases` publishes, below the cohort's root: never where the whole shard is.
@@ -149,6 +164,7 @@ impl Writer<'_> {
             }),
             Stage::Joint => Kind::Joint(self.joint(cell.column)),
             Stage::Release => Kind::Release(self.release()),
+            Stage::Purge => Kind::Purge(self.purge()),
         }
     }
 
@@ -245,6 +261,23 @@ impl Writer<'_> {
             samples: members.iter().map(|member| member.name.clone()).collect(),
             gvcfs: gvcfs.collect(),
             regions: self.cohort.layout.joint[cell.column as usize].clone(),
+            source: self.source(cell),
+        }
+    }
+
+    /// What a batch is written from instead of gVCFs, if that is there.
+    fn source(&self, cell: Cell) -> Option<Manifest> {
+        let address = self.cohort.source(cell.row, cell.column)?;
+        self.without_counts(&address)
+    }
+
+    fn purge(&self) -> v1::PurgeSpec {
+        let purge = self.cohort.purge.clone().unwrap_or_default();
+        v1::PurgeSpec {
+            cohort: self.cohort.header.name.clone(),
+            samples: purge.samples,
+            directories: purge.directories,
+            kept: purge.kept,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::snapshot::RestoreError;
 use crate::snapshot::record::{
     AsideRecord, CellRecord, CohortRecord, GridRecord, PartRecord, TroubleRecord,
 };
-use crate::snapshot::stores::{batch_record, of_batch};
+use crate::snapshot::stores::{batch_record, of_batch, of_purge, purge_record};
 use crate::tallies::Reason;
 
 pub(super) fn record(cohort: &Cohort) -> CohortRecord {
@@ -30,6 +30,7 @@ pub(super) fn record(cohort: &Cohort) -> CohortRecord {
         shards: cohort.shards.clone(),
         parts: cohort.parts.iter().map(part_record).collect(),
         batches: cohort.layout.batches.iter().map(batch_record).collect(),
+        purge: cohort.purge.as_ref().map(purge_record),
     }
 }
 
@@ -96,7 +97,8 @@ pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
     };
     let layout = Layout::new(&header, &record.samples, &shards);
     let batches = record.batches.into_iter().map(of_batch);
-    let layout = layout.take(batches.collect::<Result<_, _>>()?);
+    let purge = record.purge.map(of_purge).transpose()?;
+    let layout = layout.take(batches.collect::<Result<_, _>>()?, purge.is_some());
     let mut cohort = Cohort::new(
         record.id,
         header,
@@ -104,6 +106,7 @@ pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
         (shards, layout),
         record.submitted_ms,
     );
+    cohort.purge = purge;
     cohort.finished_ms = record.finished_ms;
     cohort.state = CohortState::try_from(record.state).map_err(|_| invalid)?;
     cohort.reason = record.reason;
@@ -172,7 +175,7 @@ fn restore_parts(cohort: &mut Cohort, parts: Vec<PartRecord>) -> Result<(), Rest
 /// The stages that so many grids are of: all of them, or those that an older version knew: 4 no store, 2 no regions
 /// that chunks are merged in either, 1 no chunks either.
 fn stages_of(grids: usize) -> Option<Vec<Stage>> {
-    let store = [Stage::Ingest, Stage::Census];
+    let store = [Stage::Ingest, Stage::Census, Stage::Purge];
     let added = [&[][..], &BEFORE_ALIGN[2..], &BEFORE_ALIGN];
     let added = added.map(|before| [&store, before].concat());
     let added = [Vec::new()].into_iter().chain(added);
@@ -277,7 +280,7 @@ mod tests {
     /// stages are not in it, and no sample has such tasks.
     #[test]
     fn a_cohort_of_an_older_version_is_read() {
-        let store = [Stage::Ingest, Stage::Census];
+        let store = [Stage::Ingest, Stage::Census, Stage::Purge];
         for (chunks, added) in [
             (0, [&store, &BEFORE_ALIGN[..]].concat()),
             (0, [&store, &BEFORE_ALIGN[2..]].concat()),

@@ -77,6 +77,8 @@ pub(super) struct WithdrawalRecord {
     pub(super) at_ms: u64,
     #[prost(string, tag = "5")]
     pub(super) reason: String,
+    #[prost(uint64, tag = "6")]
+    pub(super) purged_ms: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -179,6 +181,27 @@ pub(super) struct CohortRecord {
     /// Rows of the ingest grid.
     #[prost(message, repeated, tag = "13")]
     pub(super) batches: Vec<BatchRecord>,
+    #[prost(message, optional, tag = "14")]
+    pub(super) purge: Option<PurgeRecord>,
+}
+
+/// What a cohort removes.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PurgeRecord {
+    #[prost(string, repeated, tag = "1")]
+    pub(super) samples: Vec<String>,
+    /// Keys of batches that others, by number, are written from.
+    #[prost(btree_map = "uint32, bytes", tag = "2")]
+    pub(super) sources: BTreeMap<u32, Vec<u8>>,
+    #[prost(string, repeated, tag = "3")]
+    pub(super) directories: Vec<String>,
+    #[prost(string, repeated, tag = "4")]
+    pub(super) kept: Vec<String>,
+    #[prost(message, repeated, tag = "5")]
+    pub(super) forget: Vec<AddressRecord>,
+    /// Keys.
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub(super) batches: Vec<Vec<u8>>,
 }
 
 /// The regions of a call task, as bases of all regions before its beginning and its end.

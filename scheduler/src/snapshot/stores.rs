@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use crate::cohort::Purge;
 use crate::plan::batch::{Batch, Member};
 use crate::snapshot::RestoreError;
-use crate::snapshot::record::{BatchRecord, StoreRecord, WithdrawalRecord};
+use crate::snapshot::record::{
+    AddressRecord, BatchRecord, PurgeRecord, StoreRecord, WithdrawalRecord,
+};
 use crate::state::{Stores, Withdrawal};
 
 pub(super) fn batch_record(batch: &Arc<Batch>) -> BatchRecord {
@@ -25,6 +28,39 @@ pub(super) fn of_batch(record: BatchRecord) -> Result<Arc<Batch>, RestoreError> 
     Ok(Arc::new(Batch(members.map(member).collect())))
 }
 
+pub(super) fn purge_record(purge: &Purge) -> PurgeRecord {
+    let sources = purge.sources.iter();
+    PurgeRecord {
+        samples: purge.samples.clone(),
+        sources: sources.map(|(batch, key)| (*batch, key.to_vec())).collect(),
+        directories: purge.directories.clone(),
+        kept: purge.kept.clone(),
+        forget: purge.forget.iter().map(AddressRecord::new).collect(),
+        batches: purge.batches.iter().map(|key| key.to_vec()).collect(),
+    }
+}
+
+pub(super) fn of_purge(record: PurgeRecord) -> Result<Purge, RestoreError> {
+    let invalid = RestoreError::Invalid("purges");
+    let key = |key: Vec<u8>| key.try_into().map_err(|_| invalid);
+    let sources = record.sources.into_iter();
+    let sources = sources.map(|(batch, bytes)| Ok((batch, key(bytes)?)));
+    let forget = record.forget.into_iter();
+    let forget = forget.map(|address| address.address().ok_or(invalid));
+    Ok(Purge {
+        samples: record.samples,
+        sources: sources.collect::<Result<_, RestoreError>>()?,
+        directories: record.directories,
+        kept: record.kept,
+        forget: forget.collect::<Result<_, _>>()?,
+        batches: record
+            .batches
+            .into_iter()
+            .map(key)
+            .collect::<Result<_, _>>()?,
+    })
+}
+
 pub(super) fn records(stores: &Stores) -> Vec<StoreRecord> {
     let record = |(key, store): (&_, &crate::state::Store)| StoreRecord {
         key: Vec::from(*key),
@@ -43,6 +79,7 @@ pub(super) fn withdrawals(stores: &Stores) -> Vec<WithdrawalRecord> {
             sample: sample.clone(),
             at_ms: withdrawal.at_ms,
             reason: withdrawal.reason.clone(),
+            purged_ms: withdrawal.purged_ms,
         })
         .collect()
 }
@@ -64,6 +101,7 @@ pub(super) fn of_records(
         let place = record.place.try_into().map_err(|_| invalid)?;
         let withdrawal = Withdrawal {
             at_ms: record.at_ms,
+            purged_ms: record.purged_ms,
             reason: record.reason,
         };
         let samples = restored.withdrawn.entry((place, record.cohort));

@@ -153,6 +153,7 @@ impl State {
                 batches.all(|batch| there.contains(&ingest.get(batch, cell.column)))
                     && cohort.included().all(|row| done(Stage::Gvcf, row))
             }
+            Stage::Purge => done(Stage::Release, 0),
             Stage::Release => {
                 let census = cohort.grid(Stage::Census).rows() == 0 || done(Stage::Census, 0);
                 census && done(Stage::Joint, 0)

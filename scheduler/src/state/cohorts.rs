@@ -14,6 +14,7 @@ use crate::plan::layout::Layout;
 use crate::plan::validate;
 use crate::ripple::Ripple;
 use crate::state::account::Counted;
+use crate::state::traces::Traces;
 use crate::state::{Answer, State};
 use crate::tallies::{Ending, UnitLabels};
 use crate::unit::Unit;
@@ -33,14 +34,26 @@ impl State {
             return Err(Rejection::RequestReused { request_id });
         }
         validate(&header, &open.samples).map_err(Rejection::InvalidCohort)?;
-        let shards = self.cut_shards(&header, &open.samples);
-        let layout = Layout::new(&header, &open.samples, &shards);
-        self.refuse_withdrawn(&layout.cohort_place(&header), &open.samples)?;
-        let batches = self.stores.batches(&header, &open.samples, &layout);
-        let plan = (shards, layout.take(batches));
+        self.enter(header, open.samples.clone(), None)
+    }
+
+    /// Takes in a cohort that is sound; `traces` are what it is to remove.
+    pub(super) fn enter(
+        &mut self,
+        header: v1::CohortHeader,
+        samples: Vec<v1::Sample>,
+        traces: Option<Traces>,
+    ) -> Result<Outcome, Rejection> {
+        let shards = self.cut_shards(&header, &samples);
+        let layout = Layout::new(&header, &samples, &shards);
+        self.refuse_withdrawn(&layout.cohort_place(&header), &samples)?;
+        let mut batches = self.stores.batches(&header, &samples, &layout);
+        let purge = traces.map(|traces| traces.purge(&mut batches));
+        let plan = (shards, layout.take(batches, purge.is_some()));
         self.last_cohort += 1;
         let id = self.last_cohort;
-        let cohort = Cohort::new(id, header, open.samples.clone(), plan, self.clock_ms);
+        let mut cohort = Cohort::new(id, header, samples, plan, self.clock_ms);
+        cohort.purge = purge;
         self.cohorts.insert(id, cohort);
         self.derive_cohort(id);
         self.count_units(id);
@@ -52,7 +65,7 @@ impl State {
         Ok(self.opened(id, false))
     }
 
-    fn opened(&self, id: u64, existed: bool) -> Outcome {
+    pub(super) fn opened(&self, id: u64, existed: bool) -> Outcome {
         let grids = self.cohorts[&id].grids.iter();
         let reused = [TaskState::Done, TaskState::Skipped];
         let reused = |grid| reused.map(|state| crate::grid::Grid::count(grid, state));
@@ -143,6 +156,9 @@ impl State {
             forgot |= self.ledger.remove(address);
         }
         self.count_rows(id, &ripple);
+        if ripple.purged {
+            self.forget_purged(id);
+        }
         let Some(cohort) = self.cohorts.get(&id) else {
             return;
         };

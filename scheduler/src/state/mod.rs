@@ -6,8 +6,10 @@ mod cohorts;
 mod costs;
 mod derived;
 mod leases;
+mod purge;
 mod requests;
 mod stores;
+mod traces;
 mod withdrawals;
 mod workers;
 
@@ -79,6 +81,7 @@ impl State {
             Some(Kind::Retry(retry)) => self.retry(retry),
             Some(Kind::Withdraw(withdraw)) => self.withdraw(withdraw),
             Some(Kind::Build(build)) => self.build(build),
+            Some(Kind::Purge(purge)) => self.purge(purge),
             Some(Kind::SetTarget(set)) => self.set_target(set),
             Some(Kind::Register(register)) => self.register(register),
             Some(Kind::Drain(drain)) => self.drain(drain),

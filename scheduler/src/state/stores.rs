@@ -22,6 +22,8 @@ pub(crate) struct Store {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Withdrawal {
     pub(crate) at_ms: u64,
+    /// When what there was of it was removed; 0: it was not.
+    pub(crate) purged_ms: u64,
     pub(crate) reason: String,
 }
 
@@ -49,6 +51,14 @@ impl Store {
                 self.batches.remove(&before);
             }
         }
+    }
+
+    /// Forgets batches, by key.
+    pub(crate) fn leave(&mut self, keys: &[Key]) {
+        self.batches.retain(|_, batch| !keys.contains(&batch.key()));
+        let batches = &self.batches;
+        self.holding
+            .retain(|_, number| batches.contains_key(number));
     }
 
     /// The batches, the oldest first.

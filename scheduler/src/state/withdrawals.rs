@@ -33,6 +33,7 @@ impl State {
         for sample in &withdraw.samples {
             let withdrawal = Withdrawal {
                 at_ms: self.clock_ms,
+                purged_ms: 0,
                 reason: withdraw.reason.clone(),
             };
             let has = withdrawn.contains_key(sample);
@@ -55,24 +56,29 @@ impl State {
 
     /// Opens a cohort again, with the samples it has and without those who have withdrawn.
     pub(super) fn build(&mut self, build: &v1::Build) -> Result<Outcome, Rejection> {
-        let place = self.cohort_place(build.cohort)?;
-        let cohort = &self.cohorts[&build.cohort];
+        let open = self.again(build.cohort, &build.request_id)?;
         let before = self.derived.opened.contains_key(&build.request_id);
-        if cohort.is_running() && !before {
+        if self.cohorts[&build.cohort].is_running() && !before {
             return Err(Rejection::CohortRuns {
                 cohort: CohortId(build.cohort),
             });
         }
+        self.open(&open)
+    }
+
+    /// A submission of a cohort as it was, without those who have withdrawn since.
+    pub(super) fn again(&self, cohort: u64, request_id: &str) -> Result<v1::Open, Rejection> {
+        let place = self.cohort_place(cohort)?;
+        let cohort = &self.cohorts[&cohort];
         let samples = cohort.samples.iter();
         let kept = samples.filter(|sample| self.stores.withdrawal(&place, &sample.name).is_none());
-        let open = v1::Open {
+        Ok(v1::Open {
             header: Some(v1::CohortHeader {
-                request_id: build.request_id.clone(),
+                request_id: request_id.to_owned(),
                 ..cohort.header.clone()
             }),
             samples: kept.cloned().collect(),
-        };
-        self.open(&open)
+        })
     }
 
     /// Refuses a submission of samples that have withdrawn: each is named.
@@ -108,7 +114,7 @@ impl State {
     }
 
     /// The cohorts that lie at a place, by number.
-    fn at_place<'a>(&'a self, place: &'a CohortPlace) -> impl Iterator<Item = u64> + 'a {
+    pub(super) fn at_place<'a>(&'a self, place: &'a CohortPlace) -> impl Iterator<Item = u64> + 'a {
         let cohorts = self.cohorts.values();
         let there = cohorts.filter(|cohort| cohort.layout.cohort_place(&cohort.header) == *place);
         there.map(|cohort| cohort.id)

@@ -316,6 +316,10 @@ fn waiting(state: &State, cohort: &Cohort, cell: Cell) -> String {
     if let Some(stage) = before_release.find(|stage| cohort.grid(*stage).open(0) > 0) {
         return missing_of_row(cohort, stage, 0, &says);
     }
+    if cell.stage == Stage::Purge {
+        return "needs all that is kept to be written and released without those who have withdrawn"
+            .to_owned();
+    }
     if is_open(index) {
         return format!("needs the reference index, which is {}", says(index));
     }

@@ -26,6 +26,7 @@ enum Step {
     Drain(u8, bool),
     Withdraw(u8, u8),
     Build(u8),
+    Purge(u8),
     Term,
     Restart,
 }
@@ -42,6 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0u8..3, any::<bool>()).prop_map(|(worker, resume)| Step::Drain(worker, resume)),
         1 => (0u8..4, any::<u8>()).prop_map(|(cohort, what)| Step::Withdraw(cohort, what)),
         1 => (0u8..4).prop_map(Step::Build),
+        1 => (0u8..4).prop_map(Step::Purge),
         1 => Just(Step::Term),
         1 => Just(Step::Restart),
     ]
@@ -137,6 +139,12 @@ impl World {
                     samples: samples.map(|(name, _)| name.to_owned()).collect(),
                     undo: what & 16 != 0,
                     ..v1::Withdraw::default()
+                }));
+            }
+            Step::Purge(cohort) => {
+                self.apply(Kind::Purge(v1::Purge {
+                    cohort: cohort.into(),
+                    ..v1::Purge::default()
                 }));
             }
             Step::Build(cohort) => {
@@ -243,10 +251,11 @@ impl World {
             (11, 0),
             (11, 1),
             (12, 0),
+            (13, 0),
         ];
         let missing = stages
             .into_iter()
-            .zip([0, 1, 2, 3, 4, 5, 6, 7, 7, 4, 5, 6])
+            .zip([0, 1, 2, 3, 4, 5, 6, 7, 7, 4, 5, 6, 7])
             .filter(|(_, bit)| what >> bit & 1 == 1);
         let missing = missing.map(|((stage, row), _)| v1::TaskId {
             cohort,

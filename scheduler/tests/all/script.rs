@@ -384,6 +384,11 @@ impl Script {
                 undo: words.at(0) == "readmit",
                 reason,
             }),
+            "purge" => Kind::Purge(v1::Purge {
+                request_id,
+                cohort,
+                samples: words.list("samples"),
+            }),
             "build" => Kind::Build(v1::Build { request_id, cohort }),
             "expire" => Kind::Expire(v1::Expire {
                 worker: self.workers[name.as_str()],
@@ -665,10 +670,22 @@ fn batches(start: &v1::Start) -> String {
             let gvcfs = ingest.gvcfs.iter().map(|gvcf| gvcf.directory.as_str());
             let samples = ingest.samples.iter().zip(gvcfs);
             let samples = samples.map(|(sample, gvcf)| format!("  {sample} {gvcf}\n"));
+            let source = ingest.source.as_ref();
+            let source = source.map_or(String::new(), |from| format!(" from {}", from.directory));
             return format!(
-                "ingests in {}\n{}",
+                "ingests in {}{source}\n{}",
                 spec(start).directory,
                 samples.collect::<String>()
+            );
+        }
+        Some(Kind::Purge(purge)) => {
+            let directories = purge.directories.iter();
+            let directories = directories.map(|directory| format!("  {directory}\n"));
+            return format!(
+                "removes {:?}, keeps {:?}\n{}",
+                purge.samples,
+                purge.kept,
+                directories.collect::<String>()
             );
         }
         Some(Kind::Census(census)) => &census.batches,

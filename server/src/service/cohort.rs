@@ -8,9 +8,10 @@ use kumi_proto::ids::CohortId;
 use kumi_proto::v1::cohort_service_server::CohortService;
 use kumi_proto::v1::{
     Cancel, CancelCohortRequest, CancelCohortResponse, CohortDetail, CohortSummary,
-    GetCohortRequest, ListCohortsRequest, ListCohortsResponse, Retry, RetryCohortRequest,
-    RetryCohortResponse, SubmitRequest, SubmitResponse, WatchCohortRequest, WatchCohortResponse,
-    WhyRequest, WhyResponse, Withdraw, WithdrawSamplesRequest, WithdrawSamplesResponse, command,
+    GetCohortRequest, ListCohortsRequest, ListCohortsResponse, Purge, PurgeSamplesRequest,
+    PurgeSamplesResponse, Retry, RetryCohortRequest, RetryCohortResponse, SubmitRequest,
+    SubmitResponse, WatchCohortRequest, WatchCohortResponse, WhyRequest, WhyResponse, Withdraw,
+    WithdrawSamplesRequest, WithdrawSamplesResponse, command,
 };
 use kumi_scheduler::{Outcome, State};
 use tonic::{Request, Response, Status, Streaming};
@@ -199,6 +200,39 @@ impl CohortService for Cohorts {
                 samples,
             })),
             other => Err(refusal::unexpected("a withdrawal", &other)),
+        }
+    }
+
+    async fn purge(
+        &self,
+        request: Request<PurgeSamplesRequest>,
+    ) -> Result<Response<PurgeSamplesResponse>, Status> {
+        let PurgeSamplesRequest {
+            request_id,
+            cohort,
+            samples,
+        } = request.into_inner();
+        check_request_id("request_id", &request_id)?;
+        let purge = command::Kind::Purge(Purge {
+            request_id,
+            cohort: self.number(&cohort).await?,
+            samples,
+        });
+        let applied = self.control.propose(purge).await?;
+        match applied.outcome {
+            Outcome::Opened {
+                cohort,
+                existed,
+                tasks,
+                tasks_reused,
+            } => Ok(Response::new(PurgeSamplesResponse {
+                cohort: cohort.0,
+                existed,
+                revision: applied.revision,
+                tasks,
+                tasks_reused,
+            })),
+            other => Err(refusal::unexpected("a purge", &other)),
         }
     }
 

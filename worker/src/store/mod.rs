@@ -8,6 +8,7 @@
 
 mod digest;
 mod error;
+mod remove;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use kumi_proto::v1;
 pub(crate) use crate::store::digest::sha256_bytes;
 pub use crate::store::digest::{hex, sha256_file};
 pub use crate::store::error::StoreError;
+pub use crate::store::remove::{contents, discard, remove};
 
 /// The outputs of one attempt at one task, until [`Publication::publish`] makes them visible.
 #[derive(Debug)]
@@ -149,22 +151,6 @@ impl Drop for Publication {
         for staged in &self.staged {
             let _ = fs::remove_file(&staged.path);
         }
-    }
-}
-
-/// Removes a directory of work that nothing needs any more: `<programme>/work/<key>` below `root`, no other. One
-/// that is not there is no error.
-pub fn discard(root: &Path, directory: &str) -> Result<(), StoreError> {
-    let path = below(root, directory)?;
-    let parts: Vec<&str> = directory.split('/').collect();
-    if !matches!(parts[..], [_, "work", _]) {
-        return Err(StoreError::Escape(directory.to_owned()));
-    }
-    match fs::remove_dir_all(&path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(StoreError::io("remove", path, source))
-        }
-        _ => Ok(()),
     }
 }
 

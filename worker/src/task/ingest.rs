@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kumi_index::mapped;
-use kumi_joint::{IngestParams, JointError, Params, Segment, census, ingest};
+use kumi_joint::{IngestParams, JointError, Params, Segment, census as count, ingest, purge};
 use kumi_proto::v1;
 use kumi_seq::interval::Interval;
 
@@ -13,9 +13,9 @@ use crate::capabilities::VERSION;
 use crate::control::Control;
 use crate::fault::Fault;
 use crate::store::{Publication, StoreError};
-use crate::task::Context;
 use crate::task::input::Reference;
 use crate::task::vcf::bases;
+use crate::task::{Context, census};
 
 /// How the names of segments and of their censuses end.
 pub(super) const SEGMENT: &str = ".segment.arrow";
@@ -31,9 +31,7 @@ pub(super) fn name(region: usize, ending: &str) -> String {
 pub(super) fn run(context: &Context<'_>, spec: &v1::IngestSpec) -> Result<v1::Manifest, Fault> {
     let reference = context.reference(spec.reference.as_ref())?;
     let regions = context.intervals(reference.contigs(), &spec.regions)?;
-    let gvcfs = spec.gvcfs.iter();
-    let gvcfs = gvcfs.map(|manifest| context.published(manifest, ".g.vcf.gz"));
-    let gvcfs = gvcfs.collect::<Result<Vec<_>, _>>()?;
+    let from = From::of(context, spec)?;
     let mut publication =
         Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
     let mut done = 0;
@@ -41,7 +39,10 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::IngestSpec) -> Result<v1::Ma
     for (at, region) in regions.iter().enumerate() {
         context.control.check()?;
         let path = publication.stage(&name(at, SEGMENT))?;
-        records += write_segment(context, &gvcfs, &reference, *region, &path)?;
+        records += match &from {
+            From::Gvcfs(gvcfs) => write_segment(context, gvcfs, &reference, *region, &path)?,
+            From::Segments(batch) => rewrite(context, batch, &spec.samples, (at, &path))?,
+        };
         let counted = publication.stage(&name(at, CENSUS))?;
         write_census(context, &spec.samples, &path, &counted)?;
         done += u64::from(region.len());
@@ -62,9 +63,59 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::IngestSpec) -> Result<v1::Ma
     })
 }
 
+/// What is read.
+enum From {
+    Gvcfs(Vec<PathBuf>),
+    /// Segments of these samples and others.
+    Segments(v1::Batch),
+}
+
+impl From {
+    /// Segments, where there are some that can be read; else gVCFs.
+    fn of(context: &Context<'_>, spec: &v1::IngestSpec) -> Result<Self, Fault> {
+        if let Some(source) = &spec.source
+            && context.published(source, SEGMENT).is_ok()
+        {
+            return Ok(Self::Segments(v1::Batch {
+                segments: Some(source.clone()),
+                excluded: Vec::new(),
+            }));
+        }
+        let gvcfs = spec.gvcfs.iter();
+        let gvcfs = gvcfs.map(|manifest| context.published(manifest, ".g.vcf.gz"));
+        gvcfs.collect::<Result<_, _>>().map(Self::Gvcfs)
+    }
+}
+
+/// Writes a segment of `samples` from one that holds others too.
+fn rewrite(
+    context: &Context<'_>,
+    batch: &v1::Batch,
+    samples: &[String],
+    (region, path): (usize, &Path),
+) -> Result<u64, Fault> {
+    let segment = census::open(context, &context.file_of(batch, &name(region, SEGMENT))?)?;
+    let held = segment.header().samples.iter();
+    let others = held
+        .filter(|name| !samples.contains(name))
+        .cloned()
+        .collect();
+    let writing = |error| Fault::from(StoreError::io("write", path, error));
+    let file = File::create(path).map_err(writing)?;
+    let output = Stoppable {
+        output: BufWriter::new(file),
+        control: context.control,
+    };
+    let written = purge(&segment, &others, output);
+    context.control.check()?;
+    let mut output = written.map_err(|error| context.kernel(&error))?;
+    output.flush().map_err(writing)?;
+    Ok(0)
+}
+
 fn write_segment(
     context: &Context<'_>,
-    gvcfs: &[std::path::PathBuf],
+    gvcfs: &[PathBuf],
     reference: &Reference,
     region: Interval,
     path: &Path,
@@ -105,7 +156,7 @@ fn write_census(
         let what = format_args!("its samples are {found:?}, not those of the batch");
         return Err(context.bad_input(what));
     }
-    let census = census(&read, &Params::default(), |_| true).map_err(unsound)?;
+    let census = count(&read, &Params::default(), |_| true).map_err(unsound)?;
     let file = File::create(path).map_err(writing)?;
     let file = census.write(BufWriter::new(file));
     let mut file = file.map_err(|error| context.kernel(&error))?;

@@ -18,7 +18,8 @@
 //! | `variants` | call, gvcf, joint, release | lines that pass, with an alternative allele that some genotype carries |
 //! | `snvs`, `indels` | call, gvcf, joint, release | such alleles of this kind |
 //! | `transitions`, `transversions` | call, gvcf, joint, release | of the SNVs |
-//! | `samples` | ingest, joint, release | of the batch; columns |
+//! | `files` | purge | that were removed |
+//! | `samples` | ingest, joint, release, purge | of the batch; columns; removed ones |
 //! | `alleles` | census | that enter the cohort |
 
 mod align;
@@ -30,6 +31,7 @@ mod ingest;
 mod input;
 mod joint;
 mod provenance;
+mod purge;
 mod release;
 #[cfg(test)]
 mod tests;
@@ -90,6 +92,7 @@ fn make(context: &Context<'_>) -> Result<Done, Fault> {
         Some(Kind::Ingest(spec)) => ingest::run(context, spec),
         Some(Kind::Census(spec)) => census::run(context, spec),
         Some(Kind::Joint(spec)) => joint::run(context, spec),
+        Some(Kind::Purge(spec)) => purge::run(context, spec),
         Some(Kind::Release(spec)) => release::run(context, spec),
         None => Err(Fault::internal(
             "the specification asks for nothing this worker knows; are worker and scheduler of the same version?",
@@ -112,6 +115,7 @@ pub(crate) fn heading(spec: &v1::Spec) -> String {
         Some(Kind::Ingest(ingest)) => format!("cohort {}", ingest.cohort),
         Some(Kind::Census(census)) => format!("cohort {}", census.cohort),
         Some(Kind::Joint(joint)) => format!("cohort {}", joint.cohort),
+        Some(Kind::Purge(purge)) => format!("cohort {}", purge.cohort),
         Some(Kind::Release(release)) => format!("cohort {}", release.cohort),
         None => "task".to_owned(),
     }

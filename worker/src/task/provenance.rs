@@ -102,7 +102,7 @@ pub(super) fn checksums(
         .collect()
 }
 
-fn software() -> Value {
+pub(super) fn software() -> Value {
     json!({ "name": "kumi", "version": VERSION, "kernel_version": KERNEL_VERSION })
 }
 

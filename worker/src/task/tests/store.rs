@@ -65,7 +65,7 @@ fn ingest(
     house: &House,
     reference: &v1::Reference,
     members: &[(String, v1::Manifest)],
-    directory: &str,
+    (directory, source): (&str, Option<v1::Manifest>),
 ) -> v1::Manifest {
     let ingest = v1::IngestSpec {
         reference: Some(reference.clone()),
@@ -73,6 +73,7 @@ fn ingest(
         samples: members.iter().map(|(sample, _)| sample.clone()).collect(),
         gvcfs: members.iter().map(|(_, gvcf)| gvcf.clone()).collect(),
         regions: regions(house),
+        source,
     };
     house.done(house.spec(directory, Kind::Ingest(ingest)))
 }
@@ -82,17 +83,24 @@ fn ingest(
 fn who_is_excluded_leaves_no_trace() {
     let (house, reference) = House::with_index(1);
     let members = gvcfs(&house, &reference);
-    let all = ingest(&house, &reference, &members, "p/work/all");
-    let others = ingest(&house, &reference, &members[1..], "p/work/others");
+    let all = ingest(&house, &reference, &members, ("p/work/all", None));
+    let others = ingest(&house, &reference, &members[1..], ("p/work/others", None));
+    let without = ("p/work/without", Some(all.clone()));
+    let without = ingest(&house, &reference, &members[1..], without);
     let gone = members[0].0.clone();
     let with = |segments: &v1::Manifest, excluded: &[String]| v1::Batch {
         segments: Some(segments.clone()),
         excluded: excluded.to_vec(),
     };
-    let batches = [with(&all, std::slice::from_ref(&gone)), with(&others, &[])];
+    let batches = [
+        with(&all, std::slice::from_ref(&gone)),
+        with(&others, &[]),
+        with(&without, &[]),
+    ];
     let samples: Vec<String> = members[1..].iter().map(|(name, _)| name.clone()).collect();
+    let mut numbers = 0..;
     let digests = batches.map(|batch| {
-        let excluded = batch.excluded.len();
+        let number = numbers.next();
         let census = v1::CensusSpec {
             reference: Some(reference.clone()),
             cohort: "trio".to_owned(),
@@ -107,11 +115,20 @@ fn who_is_excluded_leaves_no_trace() {
             regions: regions(&house),
             batches: vec![batch],
         };
-        let census = house.spec(&format!("p/work/census{excluded}"), Kind::Census(census));
-        let joint = house.spec(&format!("p/work/joint{excluded}"), Kind::Joint(joint));
+        let census = house.spec(&format!("p/work/census{number:?}"), Kind::Census(census));
+        let joint = house.spec(&format!("p/work/joint{number:?}"), Kind::Joint(joint));
         [census, joint].map(|spec| house.done(spec).files)
     });
     assert_eq!(digests[0], digests[1]);
+    assert_eq!(digests[0], digests[2]);
+    let found = house.files(&without.directory);
+    let held = found.iter().map(|path| std::fs::read(path).expect("there"));
+    let trace = |bytes: Vec<u8>| {
+        bytes
+            .windows(gone.len())
+            .any(|name| name == gone.as_bytes())
+    };
+    assert!(found.len() == 4 && !held.into_iter().any(trace));
     assert_eq!(digests[0][0].len(), regions(&house).len());
 }
 
@@ -119,7 +136,7 @@ fn who_is_excluded_leaves_no_trace() {
 fn a_damaged_segment_is_named_with_what_to_do() {
     let (house, reference) = House::with_index(1);
     let members = gvcfs(&house, &reference);
-    let segments = ingest(&house, &reference, &members, "p/work/batch");
+    let segments = ingest(&house, &reference, &members, ("p/work/batch", None));
     let file = segments
         .files
         .iter()

@@ -155,6 +155,7 @@ impl House {
                     .collect(),
                 gvcfs: members.iter().map(|(_, gvcf)| (*gvcf).clone()).collect(),
                 regions: regions.to_vec(),
+                source: None,
             };
             let directory = format!("{directory}-{number}");
             v1::Batch {

@@ -1,0 +1,93 @@
+//! Stage `purge`: what there is of samples that have withdrawn is removed, and a certificate says what that was.
+//!
+//! What is to be removed is listed, and the list is published, before anything is: an attempt after one that was
+//! killed knows from it what is gone already.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use kumi_proto::v1;
+use serde_json::{Value, json};
+
+use crate::fault::Fault;
+use crate::store::{self, Publication, StoreError};
+use crate::task::Context;
+use crate::task::provenance::software;
+
+/// Paths and sizes of what is removed, a tab between.
+const LIST: &str = "removed.tsv";
+const CERTIFICATE: &str = "certificate.json";
+/// Progress when all is removed.
+const REMOVED: f32 = 0.95;
+
+pub(super) fn run(context: &Context<'_>, spec: &v1::PurgeSpec) -> Result<v1::Manifest, Fault> {
+    let root = context.root()?;
+    let begin = || Publication::begin(root, &context.spec.directory, context.attempt);
+    let mut removed = listed(&root.join(&context.spec.directory).join(LIST))?;
+    for directory in &spec.directories {
+        removed.extend(store::contents(root, directory)?);
+    }
+    let mut publication = begin()?;
+    publication.stage_bytes(LIST, text(&removed).as_bytes())?;
+    let mut files = publication.publish()?;
+    let all = spec.directories.len() as u64;
+    for (done, directory) in (1..).zip(&spec.directories) {
+        context.control.check()?;
+        store::remove(root, directory)?;
+        context.control.advance(0.0, REMOVED, done, all);
+    }
+    for directory in &spec.directories {
+        if !store::contents(root, directory)?.is_empty() {
+            return Err(context.transient(format_args!("{directory} is there again")));
+        }
+    }
+    let mut publication = begin()?;
+    let told = certificate(spec, &removed);
+    let told = serde_json::to_vec_pretty(&told).map_err(|error| context.internal(error))?;
+    publication.stage_bytes(CERTIFICATE, &told)?;
+    files.extend(publication.publish()?);
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    let counts = [
+        ("files", removed.len() as u64),
+        ("samples", spec.samples.len() as u64),
+    ];
+    Ok(v1::Manifest {
+        directory: context.spec.directory.clone(),
+        files,
+        counts: counts.map(|(name, count)| (name.to_owned(), count)).into(),
+        ..Default::default()
+    })
+}
+
+fn certificate(spec: &v1::PurgeSpec, removed: &BTreeMap<String, u64>) -> Value {
+    let files = removed.iter();
+    let files: Vec<Value> = files
+        .map(|(path, size)| json!({ "path": path, "size": size }))
+        .collect();
+    json!({
+        "format": "kumi purge 1",
+        "cohort": spec.cohort,
+        "samples": spec.samples,
+        "software": software(),
+        "removed": files,
+        "kept_for_other_cohorts": spec.kept,
+    })
+}
+
+fn text(removed: &BTreeMap<String, u64>) -> String {
+    let lines = removed.iter();
+    lines
+        .map(|(path, size)| format!("{path}\t{size}\n"))
+        .collect()
+}
+
+/// What an earlier attempt listed.
+fn listed(path: &Path) -> Result<BTreeMap<String, u64>, Fault> {
+    let text = match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        other => other.map_err(|error| StoreError::io("read", path, error))?,
+    };
+    let lines = text.lines().filter_map(|line| line.split_once('\t'));
+    let sizes = lines.filter_map(|(path, size)| Some((path.to_owned(), size.parse().ok()?)));
+    Ok(sizes.collect())
+}
