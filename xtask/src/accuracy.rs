@@ -4,6 +4,7 @@
 //! input to them beyond reads, reference and ploidy: truth sets and regions are read by the scoring only.
 
 mod assembly;
+mod concordance;
 mod genotypes;
 mod kernels;
 mod score;

@@ -1,9 +1,9 @@
-//! Genotypes as `bcftools query` prints them: inheritance, concordance, allele fractions.
+//! Genotypes as `bcftools query` prints them: inheritance, allele fractions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 
 use crate::accuracy::tools::shell;
 
@@ -30,7 +30,7 @@ pub(super) fn records(vcf: &Path, samples: &[&str]) -> anyhow::Result<Vec<Record
     text.lines().map(|line| record(line, &columns)).collect()
 }
 
-fn record(line: &str, columns: &[usize]) -> anyhow::Result<Record> {
+pub(super) fn record(line: &str, columns: &[usize]) -> anyhow::Result<Record> {
     let fields: Vec<&str> = line.split('\t').collect();
     let [position, reference, others, genotypes @ ..] = fields.as_slice() else {
         anyhow::bail!("not a record: {line}");
@@ -79,81 +79,6 @@ pub(super) fn inheritance(records: &[Record]) -> (usize, usize) {
             _ => false,
         });
     (sites, broken.count())
-}
-
-/// How far two sets of genotypes of biallelic sites agree.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Concordance {
-    pub sites: usize,
-    /// Genotypes of the other set.
-    pub cells: usize,
-    /// Of these, the ones that were called.
-    pub called: usize,
-    /// Of these, the same.
-    pub same: usize,
-    /// Called cells of which either set says that they are not the reference.
-    pub variable: usize,
-    pub variable_same: usize,
-}
-
-/// Compares calls with other genotypes site by site. A site that was not called is the reference in every sample; a
-/// genotype that was not called is counted apart.
-pub(super) fn concordance(
-    right: &[Record],
-    calls: &[Record],
-    offset: u64,
-) -> anyhow::Result<Concordance> {
-    let mut by_position: BTreeMap<u64, Vec<&Record>> = BTreeMap::new();
-    for call in calls {
-        by_position
-            .entry(call.position + offset)
-            .or_default()
-            .push(call);
-    }
-    let mut concordance = Concordance {
-        sites: right.len(),
-        ..Concordance::default()
-    };
-    for site in right {
-        ensure!(site.alleles.len() == 2, "two alleles at {}", site.position);
-        let here = by_position
-            .get(&site.position)
-            .map_or(&[][..], Vec::as_slice);
-        for (sample, genotype) in site.genotypes.iter().enumerate() {
-            let Some(genotype) = genotype else { continue };
-            let expected = genotype.iter().filter(|&&allele| allele == 1).count();
-            concordance.cells += 1;
-            let Some(found) = dosage(here, &site.alleles, sample) else {
-                continue;
-            };
-            let (same, variable) = (found == expected, expected > 0 || found > 0);
-            concordance.called += 1;
-            concordance.same += usize::from(same);
-            concordance.variable += usize::from(variable);
-            concordance.variable_same += usize::from(variable && same);
-        }
-    }
-    Ok(concordance)
-}
-
-/// How often a sample has this substitution, of the records at its position; none when it was not called.
-fn dosage(records: &[&Record], alleles: &[String], sample: usize) -> Option<usize> {
-    let wanted = primitives(0, &alleles[0], &alleles[1]);
-    let mut sum = 0;
-    for record in records {
-        let is_wanted = |allele: usize| {
-            allele > 0
-                && primitives(0, &record.alleles[0], &record.alleles[allele]).is_superset(&wanted)
-        };
-        if (1..record.alleles.len()).any(is_wanted) {
-            sum += record.genotypes[sample]
-                .as_ref()?
-                .iter()
-                .filter(|&&allele| is_wanted(allele))
-                .count();
-        }
-    }
-    Some(sum)
 }
 
 /// A change of the reference: position, what stands there, what replaces it.
@@ -227,7 +152,7 @@ pub(super) enum Fractions {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{concordance, inheritance, primitives, record};
+    use super::{inheritance, primitives, record};
 
     #[test]
     fn what_is_not_inherited_is_seen() {
@@ -243,26 +168,6 @@ mod tests {
         .map(|line| record(line, &[0, 1, 2]).expect("a record"))
         .collect();
         assert_eq!(inheritance(&records), (5, 2));
-    }
-
-    #[test]
-    fn concordance_counts_what_was_not_called() {
-        let read = |lines: &[&str]| -> Vec<_> {
-            lines
-                .iter()
-                .map(|line| record(line, &[0, 1]).expect("a record"))
-                .collect()
-        };
-        let right = read(&[
-            "110\tA\tC\t0|1\t0|0",
-            "120\tA\tG\t0|0\t1|1",
-            "130\tT\tG\t0|1\t0|0",
-        ]);
-        let calls = read(&["10\tAT\tCT,A\t0/1\t0/2", "20\tA\tG\t./.\t1/1"]);
-        let found = concordance(&right, &calls, 100).expect("compared");
-        assert_eq!((found.sites, found.cells), (3, 6));
-        assert_eq!((found.called, found.same), (5, 4));
-        assert_eq!((found.variable, found.variable_same), (3, 2));
     }
 
     #[test]
