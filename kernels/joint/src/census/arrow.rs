@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::census::{
     ALLELE_QUALITY_BANDS, AlleleCounts, Census, CensusAllele, CensusError, CensusHeader,
-    QUALITY_BANDS, Step,
+    QUALITY_BANDS, Step, covers,
 };
 use crate::store::error::Damage;
 use crate::store::file::{Input, Output};
@@ -210,6 +210,9 @@ fn read(bytes: Bytes) -> Result<Census, Damage> {
         census
             .alleles
             .insert(allele, counts(&numbers, expected.value(row)));
+    }
+    if !covers(census.samples, &census.steps) {
+        return Err("it covers samples that it does not have".into());
     }
     Ok(census)
 }

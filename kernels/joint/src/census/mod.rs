@@ -210,7 +210,14 @@ impl Census {
             }
             changed.push((allele, sum));
         }
-        self.samples = samples;
+        let mut after = self.steps.clone();
+        for (at, step) in &other.steps {
+            add_step(&mut after, *at, sign * step.samples, sign * step.copies);
+        }
+        if !covers(samples, &after) {
+            return Err(CensusError::NeverAdded);
+        }
+        (self.samples, self.steps) = (samples, after);
         for (allele, counts) in changed {
             if counts == AlleleCounts::default() {
                 self.alleles.remove(allele);
@@ -218,19 +225,30 @@ impl Census {
                 self.alleles.insert(allele.clone(), counts);
             }
         }
-        for (at, step) in &other.steps {
-            self.step(*at, sign * step.samples, sign * step.copies);
-        }
         Ok(())
     }
 
     /// Adds a step.
     fn step(&mut self, at: u32, samples: i64, copies: i64) {
-        let step = self.steps.entry(at).or_default();
-        step.samples += samples;
-        step.copies += copies;
-        if *step == Step::default() {
-            self.steps.remove(&at);
-        }
+        add_step(&mut self.steps, at, samples, copies);
     }
+}
+
+fn add_step(steps: &mut BTreeMap<u32, Step>, at: u32, samples: i64, copies: i64) {
+    let step = steps.entry(at).or_default();
+    step.samples += samples;
+    step.copies += copies;
+    if *step == Step::default() {
+        steps.remove(&at);
+    }
+}
+
+/// Whether steps cover at most so many samples, and one or two copies of each, from every base on.
+fn covers(samples: u32, steps: &BTreeMap<u32, Step>) -> bool {
+    let (mut covered, mut copies) = (0i64, 0i64);
+    steps.values().all(|step| {
+        covered = covered.saturating_add(step.samples);
+        copies = copies.saturating_add(step.copies);
+        (0..=i64::from(samples)).contains(&covered) && (covered..=2 * covered).contains(&copies)
+    })
 }

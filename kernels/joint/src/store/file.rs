@@ -9,22 +9,19 @@ use arrow_buffer::Buffer;
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::{FileDecoder, read_footer_length};
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions};
-use arrow_ipc::{Block, CompressionType, MetadataVersion, root_as_footer, root_as_message};
+use arrow_ipc::{Block, CompressionType, MetadataVersion, root_as_footer};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::store::error::Damage;
+use crate::store::message;
 
 /// Keys of the footer: CRC-32 of every batch in hexadecimal digits, and SHA-256 of the schema's metadata and CRCs.
 const CHECKS_KEY: &str = "kumi.crc32";
 const SEAL_KEY: &str = "kumi.seal";
 /// Bytes to whose multiples buffers are padded.
 const ALIGNMENT: usize = 8;
-/// Bytes of a column of a batch, unpacked: more is a damaged file.
-const BUFFER_BYTES_MAX: i64 = 1 << 28;
-/// Bytes of all columns of a batch, unpacked.
-const BATCH_BYTES_MAX: i64 = 1 << 30;
 const MAGIC: &[u8] = b"ARROW1";
 /// What stands at the end: length of the footer and the magic bytes.
 const TAIL: usize = 10;
@@ -131,7 +128,7 @@ impl Input {
             value.unwrap_or_default().to_owned()
         };
         let checks = value(CHECKS_KEY);
-        if value(SEAL_KEY) != seal(&schema, &checks) {
+        if !cfg!(fuzzing) && value(SEAL_KEY) != seal(&schema, &checks) {
             return Err("its header does not fit its digest".into());
         }
         let checks = parse_checks(&checks)?;
@@ -156,6 +153,21 @@ impl Input {
         self.blocks.len()
     }
 
+    /// Sets bytes of a batch, counted round and round, and its CRC with them.
+    #[cfg(test)]
+    pub(crate) fn change(&mut self, at: usize, changes: &[(usize, u8)]) {
+        let block = self.blocks[at];
+        let start = block.offset() as usize;
+        let length = block.metaDataLength() as usize + block.bodyLength() as usize;
+        let mut bytes = self.bytes.to_vec();
+        let batch = &mut bytes[start..start + length];
+        for (place, byte) in changes {
+            batch[place % length] = *byte;
+        }
+        self.checks[at] = crc32fast::hash(batch);
+        self.bytes = Buffer::from(bytes);
+    }
+
     /// Reads a batch.
     pub(crate) fn read(&self, at: usize) -> Result<RecordBatch, Damage> {
         let block = &self.blocks[at];
@@ -163,10 +175,10 @@ impl Input {
         let bytes = self
             .bytes
             .slice_with_length(block.offset() as usize, length);
-        if crc32fast::hash(&bytes) != self.checks[at] {
+        if !cfg!(fuzzing) && crc32fast::hash(&bytes) != self.checks[at] {
             return Err("its bytes do not fit their CRC".into());
         }
-        check_message(&bytes, block)?;
+        message::check(&bytes, block, self.schema.fields())?;
         let decoder = FileDecoder::new(Arc::clone(&self.schema), MetadataVersion::V5);
         let batch = decoder.read_record_batch(block, &bytes)?;
         batch.ok_or_else(|| "it is no record batch".into())
@@ -204,36 +216,6 @@ fn parse_checks(text: &str) -> Result<Vec<u32>, Damage> {
     checks.ok_or_else(|| "its CRCs are no numbers".into())
 }
 
-/// Checks that the buffers of a batch lie in its body and do not unpack to more than can be.
-fn check_message(bytes: &[u8], block: &Block) -> Result<(), Damage> {
-    let (meta, body) = bytes.split_at(block.metaDataLength() as usize);
-    let skip = if meta.starts_with(&[0xff; 4]) { 8 } else { 4 };
-    let message =
-        root_as_message(&meta[skip..]).map_err(|error| Damage(format!("its header: {error}")))?;
-    let batch = message.header_as_record_batch();
-    let batch = batch.ok_or("it is no record batch")?;
-    let mut whole = 0i64;
-    for buffer in batch.buffers().iter().flatten() {
-        let (offset, length) = (buffer.offset(), buffer.length());
-        let end = offset.checked_add(length);
-        let inside = offset >= 0 && length >= 0 && end.is_some_and(|end| end <= body.len() as i64);
-        if !inside {
-            return Err("a column lies outside of it".into());
-        }
-        let bytes = &body[offset as usize..];
-        let told = bytes.first_chunk().filter(|_| length >= 8);
-        if length > 0 && told.is_none_or(|told| i64::from_le_bytes(*told) > BUFFER_BYTES_MAX) {
-            return Err("a column unpacks to too much".into());
-        }
-        let told = told.map_or(0, |told| i64::from_le_bytes(*told));
-        whole = whole.saturating_add(told.max(length));
-        if whole > BATCH_BYTES_MAX {
-            return Err("its columns unpack to too much together".into());
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -244,7 +226,8 @@ mod tests {
     use arrow_schema::{DataType, Field, Schema};
     use bytes::Bytes;
 
-    use super::{BUFFER_BYTES_MAX, Input, Output};
+    use super::{Input, Output};
+    use crate::store::message::BUFFER_BYTES_MAX;
 
     /// Five columns, each of which is said to unpack to as many bytes as one may.
     #[test]

@@ -10,8 +10,11 @@ pub(crate) mod error;
 mod expect;
 pub(crate) mod file;
 pub(crate) mod header;
+#[cfg(test)]
+mod hostile;
 mod ingest;
 pub(crate) mod intern;
+mod message;
 mod pack;
 mod purge;
 mod row;

@@ -124,6 +124,12 @@ impl Segment {
         (0..self.windows()).try_for_each(|at| self.tracks(at, &keep).map(|_| ()))
     }
 
+    /// Damages a window so that its CRC does not tell.
+    #[cfg(test)]
+    pub(crate) fn change(&mut self, window: usize, changes: &[(usize, u8)]) {
+        self.file.change(window, changes);
+    }
+
     /// Number of windows.
     pub(crate) fn windows(&self) -> usize {
         self.file.batches()
