@@ -210,5 +210,7 @@ fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("vcf", gvcf_text().into_bytes()),
         ("tbi", unpacked(&tbi)),
         ("kidx", std::fs::read(&path).expect("read")),
+        ("segment", crate::store::segment()),
+        ("census", crate::store::census()),
     ]
 }

@@ -2,6 +2,7 @@
 
 mod files;
 pub mod good;
+pub mod store;
 
 pub use files::{REFERENCE, bgzip, file};
 

@@ -168,6 +168,24 @@ impl Census {
     }
 }
 
+impl Census {
+    /// Adds what comes behind all that is there; false when it does not, or counts nothing.
+    fn add_last_allele(&mut self, allele: CensusAllele, counts: AlleleCounts) -> bool {
+        let last = self.alleles.last_key_value();
+        let rises = last.is_none_or(|(last, _)| *last < allele) && self.steps.is_empty();
+        self.alleles.insert(allele, counts);
+        rises && counts != AlleleCounts::default()
+    }
+
+    /// As above, of a step.
+    fn add_last_step(&mut self, at: u32, step: Step) -> bool {
+        let last = self.steps.last_key_value();
+        let rises = last.is_none_or(|(last, _)| *last < at);
+        self.steps.insert(at, step);
+        rises && step != Step::default()
+    }
+}
+
 /// So many values that are not there.
 fn missing<T>(count: usize) -> impl Iterator<Item = Option<T>> {
     std::iter::repeat_with(|| None).take(count)
@@ -193,23 +211,24 @@ fn read(bytes: Bytes) -> Result<Census, Damage> {
     }
     for row in 0..batch.num_rows() {
         let position = positions.value(row);
-        if kinds.value(row) == STEP {
+        let rises = if kinds.value(row) == STEP {
             let (samples, copies) = (samples.value(row), copies.value(row));
-            census.steps.insert(position, Step { samples, copies });
-            continue;
-        }
-        let mut numbers = [0; COUNTS];
-        for (number, column) in numbers.iter_mut().zip(&all) {
-            *number = column.value(row);
-        }
-        let allele = CensusAllele {
-            position,
-            reference: references.value(row).to_owned(),
-            alternative: alternatives.value(row).to_owned(),
+            census.add_last_step(position, Step { samples, copies })
+        } else {
+            let mut numbers = [0; COUNTS];
+            for (number, column) in numbers.iter_mut().zip(&all) {
+                *number = column.value(row);
+            }
+            let allele = CensusAllele {
+                position,
+                reference: references.value(row).to_owned(),
+                alternative: alternatives.value(row).to_owned(),
+            };
+            census.add_last_allele(allele, counts(&numbers, expected.value(row)))
         };
-        census
-            .alleles
-            .insert(allele, counts(&numbers, expected.value(row)));
+        if !rises {
+            return Err("a row is out of order or counts nothing".into());
+        }
     }
     if !covers(census.samples, &census.steps) {
         return Err("it covers samples that it does not have".into());
@@ -245,3 +264,6 @@ fn header(metadata: &Metadata) -> Result<Census, Damage> {
     };
     census().ok_or_else(|| "its header is not complete".into())
 }
+
+#[cfg(test)]
+mod tests;
