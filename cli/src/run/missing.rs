@@ -32,7 +32,16 @@ pub(super) fn look(detail: &v1::CohortDetail) -> Found {
             tasks.push((v1::Stage::Gvcf, sample.row, 0));
         }
     }
-    if !found.all_there(root, detail.release.as_ref()) {
+    let released = found.all_there(root, detail.release.as_ref());
+    if !released || detail.release.is_none() {
+        // Genotyping reads it.
+        for ingested in &detail.store {
+            if !found.all_there(root, ingested.segments.as_ref()) {
+                tasks.push((v1::Stage::Ingest, ingested.batch, ingested.shard));
+            }
+        }
+    }
+    if !released {
         let shards = 0..joint_shards(&summary);
         tasks.extend(shards.map(|column| (v1::Stage::Joint, 0, column)));
         tasks.push((v1::Stage::Release, 0, 0));
@@ -129,6 +138,11 @@ mod tests {
             release: manifest("c", &["c.vcf.gz"]),
             root: root.to_string_lossy().into_owned(),
             reference: manifest("r", &["r.kidx"]),
+            store: vec![v1::IngestedShard {
+                batch: 0,
+                shard: 4,
+                segments: manifest("b", &["b.segment.arrow"]),
+            }],
         };
         std::fs::create_dir_all(root.join("s/qc")).expect("created");
         std::fs::create_dir_all(root.join("c")).expect("created");
@@ -165,7 +179,7 @@ mod tests {
         std::fs::write(root.path().join("s/qc/s.txt"), "data").expect("written");
         std::fs::remove_file(root.path().join("s/s.g.vcf.gz")).expect("removed");
         std::fs::remove_dir_all(root.path().join("c")).expect("removed");
-        let expected = ["index0", "gvcf0", "joint0", "release0"];
+        let expected = ["index0", "gvcf0", "ingest4", "joint0", "release0"];
         assert_eq!(stages(), (2, expected.map(String::from).to_vec()));
     }
 }

@@ -146,7 +146,15 @@ fn is_used_elsewhere(state: &State, place: &CohortPlace, (cohort, row): (&Cohort
             at.0 == place.0 && at.1 != place.1 && state.stores.withdrawal(&at, name).is_none()
         })
         .any(|other| {
-            let same = |at: u32| other.layout.gvcf[at as usize] == cohort.layout.gvcf[row as usize];
+            let keys = |cohort: &Cohort, row: u32| {
+                let layout = &cohort.layout;
+                (layout.align[row as usize], layout.gvcf[row as usize])
+            };
+            let (align, gvcf) = keys(cohort, row);
+            let same = |at: u32| {
+                let (other_align, other_gvcf) = keys(other, at);
+                gvcf == other_gvcf || align.is_some() && align == other_align
+            };
             other.row_of(name).is_some_and(same)
         })
 }

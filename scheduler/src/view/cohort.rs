@@ -39,7 +39,28 @@ impl State {
                 .flatten(),
             root: cohort.header.root.clone(),
             reference: self.manifest(cohort, Stage::Index, 0),
+            store: self.store(cohort),
         })
+    }
+
+    fn store(&self, cohort: &Cohort) -> Vec<v1::IngestedShard> {
+        let ingest = cohort.grid(Stage::Ingest);
+        let columns = ingest.columns();
+        let cells = (0..ingest.rows()).flat_map(|row| (0..columns).map(move |at| (row, at)));
+        let done = cells.filter(|(row, column)| ingest.get(*row, *column) == TaskState::Done);
+        let shard = |(batch, shard): (u32, u32)| {
+            let cell = Cell {
+                stage: Stage::Ingest,
+                row: batch,
+                column: shard,
+            };
+            Some(v1::IngestedShard {
+                batch,
+                shard,
+                segments: Some(self.ledger.get(&cohort.address(cell))?),
+            })
+        };
+        done.filter_map(shard).collect()
     }
 
     fn manifest(&self, cohort: &Cohort, stage: Stage, row: u32) -> Option<Manifest> {

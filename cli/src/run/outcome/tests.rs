@@ -62,6 +62,7 @@ fn outcome() -> Outcome {
             release: manifest("p/cohorts/trio/releases/1", "trio.vcf.gz", &called),
             root: "/data/out".to_owned(),
             reference: None,
+            store: Vec::new(),
         },
         computed: 7,
         existed: false,

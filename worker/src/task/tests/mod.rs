@@ -6,5 +6,6 @@ mod gvcf;
 mod house;
 mod indexed;
 mod latency;
+mod purge;
 mod store;
 mod way;

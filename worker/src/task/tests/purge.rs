@@ -1,0 +1,80 @@
+//! What there is of samples is removed, however often the task is interrupted.
+
+use kumi_proto::v1;
+use kumi_proto::v1::FailureClass;
+use kumi_proto::v1::spec::Kind;
+
+use super::house::House;
+use crate::agent::TaskResult;
+use crate::control::Control;
+
+const DIRECTORIES: [&str; 4] = [
+    "p/work/aa",
+    "p/samples/S1/run",
+    "p/cohorts/c/store/bb",
+    "p/cohorts/c/releases/cc",
+];
+const FILES: [&str; 6] = [
+    "p/work/aa/shard.vcf.gz",
+    "p/work/aa-4096/shard.vcf.gz",
+    "p/samples/S1/run/S1.cram",
+    "p/samples/S1/run/qc/S1.stats",
+    "p/cohorts/c/store/bb/00001.segment.arrow",
+    "p/cohorts/c/releases/cc/c.vcf.gz",
+];
+
+fn purge(house: &House, directories: &[&str]) -> v1::Spec {
+    let purge = v1::PurgeSpec {
+        cohort: "c".to_owned(),
+        samples: vec!["S1".to_owned()],
+        directories: directories.iter().map(|path| (*path).to_owned()).collect(),
+        kept: vec!["p/samples/S1/other".to_owned()],
+    };
+    house.spec("p/cohorts/c/purges/dd", Kind::Purge(purge))
+}
+
+fn furnish(house: &House) {
+    for path in FILES.iter().chain(&["p/samples/S2/run/S2.cram"]) {
+        let path = house.root.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+        std::fs::write(path, "data").expect("written");
+    }
+}
+
+#[test]
+fn every_file_is_in_the_certificate_wherever_attempts_end() {
+    for checks in 0..6 {
+        let house = House::new(1);
+        furnish(&house);
+        // The first attempt stops somewhere, the second does the rest.
+        let stopped = house.run(
+            purge(&house, &DIRECTORIES),
+            &Control::stopping_after(checks),
+        );
+        let manifest = match stopped {
+            TaskResult::Done(done) => done.manifest,
+            TaskResult::Failed(_) => house.done(purge(&house, &DIRECTORIES)),
+        };
+        assert_eq!(manifest.counts["files"], FILES.len() as u64, "{checks}");
+        let folder = house.root.path().join(&manifest.directory);
+        let told = std::fs::read_to_string(folder.join("certificate.json")).expect("there");
+        for path in FILES {
+            assert!(told.contains(path), "{checks}: {path} in {told}");
+            assert!(!house.root.path().join(path).exists(), "{checks}: {path}");
+        }
+        assert!(told.contains("p/samples/S1/other"), "{told}");
+        let left = house.files("p/samples");
+        assert_eq!(left, [house.root.path().join("p/samples/S2/run/S2.cram")]);
+    }
+}
+
+#[test]
+fn what_is_no_result_is_not_removed() {
+    let house = House::new(1);
+    furnish(&house);
+    for path in ["p/samples/S2", "p/cohorts/c", "p", "p/samples/../../x/y"] {
+        let failure = house.fails(purge(&house, &[path]));
+        assert_eq!(failure.class(), FailureClass::Internal, "{failure:?}");
+    }
+    assert_eq!(house.files("p/samples/S2").len(), 1);
+}
