@@ -9,11 +9,15 @@ use kumi_seq::contig::Contigs;
 use crate::fault::Fault;
 use crate::store::Publication;
 use crate::task::Context;
+use crate::task::ingest::{self, Stoppable};
+use crate::task::input::Reference;
 use crate::task::provenance;
 use crate::task::vcf::{self, Expected, Staged};
 
 /// Progress when the file is written.
 const WRITTEN: f32 = 0.6;
+/// Progress when it is read back.
+const READ: f32 = 0.7;
 
 pub(super) fn run(context: &Context<'_>, spec: &v1::GvcfSpec) -> Result<v1::Manifest, Fault> {
     let reference = context.reference(spec.reference.as_ref())?;
@@ -36,6 +40,10 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::GvcfSpec) -> Result<v1::Mani
             records,
         },
     )?;
+    if let Some(given) = &spec.gvcf {
+        context.control.advance(0.0, READ, 1, 1);
+        fits_the_store(context, given, &staged, &reference)?;
+    }
     let counts = tally.counts();
     let sealed = publication.seal()?;
     let told = provenance::sample(context, spec, &reference, &sealed, &counts)?;
@@ -51,6 +59,28 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::GvcfSpec) -> Result<v1::Mani
         counts,
         ..Default::default()
     })
+}
+
+/// What cannot be ingested is refused here, where it is told of one sample, and not when its batch is.
+fn fits_the_store(
+    context: &Context<'_>,
+    given: &v1::ReadFile,
+    staged: &Staged,
+    reference: &Reference,
+) -> Result<(), Fault> {
+    let gvcf = [staged.path().to_owned()];
+    let params = ingest::params();
+    for region in reference.contigs().whole() {
+        let nowhere = Stoppable::new(std::io::sink(), context.control);
+        let read = kumi_joint::ingest(&gvcf, &reference.indexed, region, &params, nowhere);
+        context.control.check()?;
+        read.map_err(|error| {
+            let fault = context.kernel(&error);
+            let path = staged.path().to_string_lossy();
+            Fault::new(fault.class, fault.message.replace(&*path, &given.path))
+        })?;
+    }
+    Ok(())
 }
 
 /// The files to put together, and whose fault it is when they cannot be.

@@ -63,6 +63,14 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::IngestSpec) -> Result<v1::Ma
     })
 }
 
+/// How everything is ingested.
+pub(super) fn params() -> IngestParams {
+    IngestParams {
+        made_by: format!("kumi {VERSION}"),
+        window: None,
+    }
+}
+
 /// What is read.
 enum From {
     Gvcfs(Vec<PathBuf>),
@@ -102,10 +110,7 @@ fn rewrite(
         .collect();
     let writing = |error| Fault::from(StoreError::io("write", path, error));
     let file = File::create(path).map_err(writing)?;
-    let output = Stoppable {
-        output: BufWriter::new(file),
-        control: context.control,
-    };
+    let output = Stoppable::new(BufWriter::new(file), context.control);
     let written = purge(&segment, &others, output);
     context.control.check()?;
     let mut output = written.map_err(|error| context.kernel(&error))?;
@@ -120,17 +125,10 @@ fn write_segment(
     region: Interval,
     path: &Path,
 ) -> Result<u64, Fault> {
-    let params = IngestParams {
-        made_by: format!("kumi {VERSION}"),
-        window: None,
-    };
     let writing = |error| Fault::from(StoreError::io("write", path, error));
     let file = File::create(path).map_err(writing)?;
-    let output = Stoppable {
-        output: BufWriter::new(file),
-        control: context.control,
-    };
-    let written = ingest(gvcfs, &reference.indexed, region, &params, output);
+    let output = Stoppable::new(BufWriter::new(file), context.control);
+    let written = ingest(gvcfs, &reference.indexed, region, &params(), output);
     context.control.check()?;
     let (mut output, stats) = written.map_err(|error| match error {
         JointError::Sink(error) => writing(error),
@@ -164,9 +162,15 @@ fn write_census(
 }
 
 /// Stops a kernel that writes, when the task is to stop.
-struct Stoppable<'a, W> {
+pub(super) struct Stoppable<'a, W> {
     output: W,
     control: &'a Control,
+}
+
+impl<'a, W> Stoppable<'a, W> {
+    pub(super) fn new(output: W, control: &'a Control) -> Self {
+        Self { output, control }
+    }
 }
 
 impl<W: Write> Write for Stoppable<'_, W> {

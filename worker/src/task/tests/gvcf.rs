@@ -42,7 +42,7 @@ pub(super) fn carry(
 }
 
 const LINES: &str = "c 100 . A <NON_REF> . . END=199 GT:DP:GQ 0/0:30:90\n\
-    c 200 . C T,<NON_REF> 50 . . GT:DP:GQ 0/1:30:90\n";
+    c 200 . T C,<NON_REF> 50 . . GT:DP:GQ 0/1:30:90\n";
 
 #[test]
 fn a_given_gvcf_is_carried_through_with_an_index_and_provenance() {
@@ -68,6 +68,8 @@ fn a_given_gvcf_is_carried_through_with_an_index_and_provenance() {
     assert!(!told.contains(&private), "no path of a person: {told}");
 }
 
+const TRIPLOID: &str = "c 100 . A <NON_REF> . . END=199 GT:DP:GQ 0/0/0:30:90\n";
+
 #[test]
 fn a_gvcf_that_does_not_fit_is_refused_and_nothing_is_published() {
     let (house, reference) = House::with_index(1);
@@ -76,6 +78,8 @@ fn a_gvcf_that_does_not_fit_is_refused_and_nothing_is_published() {
         (LINES, "S2", "it is of sample S1, the sheet says S2"),
         (backwards, "S1", "given.g.vcf:6"),
         ("d 1 . A T 50 . . GT 0/1\n", "S1", "no contig of that name"),
+        // A VCF may say so, the store cannot.
+        (TRIPLOID, "S1", "given.g.vcf"),
     ];
     for (lines, sample, told) in cases {
         let path = given(&house, "S1", lines);
