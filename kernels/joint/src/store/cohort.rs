@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use crate::store::error::SegmentError;
 use crate::store::segment::Segment;
+use crate::store::unpack::Unpacker;
 use crate::track::Track;
 
 /// Segments as one cohort.
@@ -26,9 +27,8 @@ struct Shelf<'a> {
     keep: Vec<bool>,
     /// The column in the cohort of each sample that is kept.
     columns: Vec<Option<usize>>,
-    /// The window that `tracks` are of.
-    window: Option<usize>,
-    tracks: Vec<Track>,
+    /// The window that is unpacked, and its number.
+    window: Option<(usize, Unpacker)>,
 }
 
 impl Shelf<'_> {
@@ -36,19 +36,27 @@ impl Shelf<'_> {
         self.segment.header().interval(self.contig)
     }
 
-    fn advance(&mut self, window: Interval) -> Result<(), SegmentError> {
-        if !self.region().overlaps(&window) {
+    fn advance(&mut self, part: Interval) -> Result<(), SegmentError> {
+        if !self.region().overlaps(&part) {
             self.window = None;
-            self.tracks = Vec::new();
             return Ok(());
         }
-        let at = self.segment.window_at(window.start);
-        if self.window != Some(at) {
-            self.tracks = Vec::new();
-            self.tracks = self.segment.tracks(at, &self.keep)?;
-            self.window = Some(at);
-        }
-        Ok(())
+        let at = self.segment.window_at(part.start);
+        let (_, unpacker) = match self.window.take().filter(|window| window.0 == at) {
+            Some(window) => self.window.insert(window),
+            None => {
+                let unpacker = self.segment.unpacker(at, &self.keep)?;
+                self.window.insert((at, unpacker))
+            }
+        };
+        let done = unpacker.go(part.start, part.end);
+        done.map_err(|damage| self.segment.damaged(at, damage))
+    }
+
+    /// What is known of the samples in the part gone to last.
+    fn tracks(&self) -> &[Track] {
+        let window = self.window.as_ref();
+        window.map_or(&[], |(_, unpacker)| unpacker.tracks())
     }
 }
 
@@ -75,7 +83,6 @@ impl<'a> Store<'a> {
                 keep: columns.iter().map(Option::is_some).collect(),
                 columns,
                 window: None,
-                tracks: Vec::new(),
             })
         };
         let shelves = segments.iter().map(shelf);
@@ -181,7 +188,7 @@ impl<'a> Store<'a> {
 
     /// What is known of each sample.
     pub(crate) fn tracks(&self) -> Vec<&Track> {
-        let track = |(shelf, sample): &(usize, usize)| &self.shelves[*shelf].tracks[*sample];
+        let track = |(shelf, sample): &(usize, usize)| &self.shelves[*shelf].tracks()[*sample];
         self.places.iter().map(track).collect()
     }
 }

@@ -18,6 +18,7 @@ mod message;
 mod pack;
 mod purge;
 mod row;
+mod sample;
 mod schema;
 mod segment;
 mod tiles;

@@ -15,8 +15,9 @@ use crate::store::file::{Input, Output};
 use crate::store::header::{SegmentHeader, VERSION};
 use crate::store::row;
 use crate::store::schema::FIELDS;
+use crate::store::tiles;
+use crate::store::unpack::{self, Unpacker};
 use crate::store::window::Window;
-use crate::store::{tiles, unpack};
 use crate::track::Track;
 
 /// Writes a segment.
@@ -157,10 +158,17 @@ impl Segment {
     /// What is known of the samples that are kept.
     pub(crate) fn tracks(&self, at: usize, keep: &[bool]) -> Result<Vec<Track>, SegmentError> {
         let window = self.window(at)?;
-        unpack::tracks(&window, keep).map_err(|damage| self.damaged(at, damage))
+        unpack::tracks(window, keep).map_err(|damage| self.damaged(at, damage))
     }
 
-    fn damaged(&self, at: usize, damage: Damage) -> SegmentError {
+    /// A window of which what is known of the samples that are kept is unpacked part by part.
+    pub(crate) fn unpacker(&self, at: usize, keep: &[bool]) -> Result<Unpacker, SegmentError> {
+        let window = self.window(at)?;
+        Unpacker::new(window, keep).map_err(|damage| self.damaged(at, damage))
+    }
+
+    /// What is wrong with a window.
+    pub(crate) fn damaged(&self, at: usize, damage: Damage) -> SegmentError {
         SegmentError::Damaged {
             name: self.name.clone(),
             what: format!("window {at}: {}", damage.0),
