@@ -43,7 +43,13 @@ fn allowed() -> BTreeMap<String, BTreeSet<String>> {
             .chain(all_kernels())
             .collect(),
     );
-    allow("benches", all_kernels().collect());
+    allow(
+        "benches",
+        set(&["proto", "scheduler"])
+            .into_iter()
+            .chain(all_kernels())
+            .collect(),
+    );
     allow(
         "sim",
         set(&["proto", "scheduler", "cluster", "server", "worker"]),
