@@ -8,6 +8,8 @@ use crate::client::Client;
 
 /// Samples in one message of the submission stream.
 const SAMPLES_PER_MESSAGE: usize = 256;
+/// Bytes of an answer: a large cohort has many files.
+pub const ANSWER_BYTES_MAX: usize = 1 << 30;
 /// Cohorts on one page of the list.
 const PAGE_SIZE: u32 = 500;
 
@@ -48,12 +50,29 @@ pub async fn submit(
 /// # Errors
 /// What the scheduler answers.
 pub async fn get(client: &Client, cohort: String) -> anyhow::Result<v1::CohortDetail> {
+    get_more(client, cohort, false).await
+}
+
+/// As [`get`], and with what of it is stored if that is asked for.
+///
+/// # Errors
+/// What the scheduler answers.
+pub async fn get_more(
+    client: &Client,
+    cohort: String,
+    store: bool,
+) -> anyhow::Result<v1::CohortDetail> {
     let asked = v1::GetCohortRequest {
         cohort,
         stale: false,
+        store,
     };
     let answer = client
-        .call(async |channel| CohortServiceClient::new(channel).get(asked.clone()).await)
+        .call(async |channel| {
+            let client = CohortServiceClient::new(channel);
+            let mut client = client.max_decoding_message_size(ANSWER_BYTES_MAX);
+            client.get(asked.clone()).await
+        })
         .await?;
     Ok(answer.into_inner())
 }

@@ -139,6 +139,12 @@ pub enum Rejection {
         /// The cohort.
         cohort: CohortId,
     },
+    /// All samples have withdrawn.
+    #[error("everybody has withdrawn from cohort {cohort}: there is nothing to release")]
+    NobodyLeft {
+        /// The cohort.
+        cohort: CohortId,
+    },
     /// A sample has not withdrawn, or what there was of it is removed.
     #[error("there is nothing to purge from cohort {cohort}: {why}")]
     NothingToPurge {
@@ -189,6 +195,7 @@ impl Rejection {
             Self::NoSuchTask { .. } => "NO_SUCH_TASK",
             Self::CohortEnded { .. } => "COHORT_ENDED",
             Self::CohortRuns { .. } => "COHORT_RUNS",
+            Self::NobodyLeft { .. } => "NOBODY_LEFT",
             Self::NothingToPurge { .. } => "NOTHING_TO_PURGE",
             Self::NoSuchWorker { .. } => "NO_SUCH_WORKER",
             Self::InvalidWorker { .. } => "INVALID_WORKER",
@@ -210,9 +217,10 @@ impl Rejection {
             | Self::NoSuchSample { .. }
             | Self::NoSuchTask { .. }
             | Self::NoSuchWorker { .. } => Code::NotFound,
-            Self::CohortEnded { .. } | Self::CohortRuns { .. } | Self::NothingToPurge { .. } => {
-                Code::FailedPrecondition
-            }
+            Self::CohortEnded { .. }
+            | Self::NobodyLeft { .. }
+            | Self::CohortRuns { .. }
+            | Self::NothingToPurge { .. } => Code::FailedPrecondition,
             Self::RequestReused { .. } => Code::AlreadyExists,
         }
     }

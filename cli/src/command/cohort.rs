@@ -1,5 +1,7 @@
 //! `kumi cohort`: submit cohorts and follow them.
 
+mod consent;
+
 use kumi_proto::v1;
 use kumi_proto::v1::cohort_service_client::CohortServiceClient;
 use serde_json::json;
@@ -8,6 +10,7 @@ use crate::args::{CohortCommand, OutputFormat, Remote, SubmitArgs};
 use crate::check::{self, Facts};
 use crate::client::Client;
 use crate::cohort_file::OnBadSampleSetting;
+pub(crate) use crate::command::cohort::consent::opened;
 use crate::exit::{Code, Exit};
 use crate::follow::{ended, follow, state_label, verdict};
 use crate::print;
@@ -15,7 +18,7 @@ use crate::progress::Progress;
 use crate::report;
 use crate::request;
 use crate::submit;
-use crate::table::{Table, count, counted, timestamp};
+use crate::table::{Table, count, timestamp};
 
 /// Runs the command.
 ///
@@ -69,7 +72,7 @@ pub async fn run(command: CohortCommand) -> anyhow::Result<()> {
                 undo,
                 reason,
             };
-            withdraw(asked, &remote).await
+            consent::withdraw(asked, &remote).await
         }
         CohortCommand::Purge {
             cohort,
@@ -87,7 +90,7 @@ pub async fn run(command: CohortCommand) -> anyhow::Result<()> {
                 cohort,
                 samples,
             };
-            purge(asked, wait, &remote).await
+            consent::purge(asked, wait, &remote).await
         }
         CohortCommand::Why {
             cohort,
@@ -233,70 +236,6 @@ async fn retry(cohort: String, samples: Vec<String>, remote: &Remote) -> anyhow:
         format!("{} tasks run again\n", count(tasks))
     });
     Ok(())
-}
-
-async fn withdraw(asked: v1::WithdrawSamplesRequest, remote: &Remote) -> anyhow::Result<()> {
-    let changed = Client::new(remote.endpoint.clone())
-        .call(async |channel| {
-            CohortServiceClient::new(channel)
-                .withdraw(asked.clone())
-                .await
-        })
-        .await?
-        .into_inner()
-        .samples;
-    print::one(remote.output, &json!({ "samples": changed }), || {
-        let samples = counted(changed, "sample");
-        match (asked.undo, changed) {
-            (_, 0) => "that was so before\n".to_owned(),
-            (true, _) => format!("{samples} may be in releases again\n"),
-            (false, _) => format!(
-                "{samples} will be in no new release; make one with: kumi release build {}\n",
-                asked.cohort
-            ),
-        }
-    });
-    Ok(())
-}
-
-async fn purge(asked: v1::PurgeSamplesRequest, wait: bool, remote: &Remote) -> anyhow::Result<()> {
-    let client = Client::new(remote.endpoint.clone());
-    let answer = client
-        .call(async |channel| CohortServiceClient::new(channel).purge(asked.clone()).await)
-        .await?
-        .into_inner();
-    opened(
-        &client,
-        (answer.cohort, answer.tasks, answer.tasks_reused),
-        wait,
-        remote,
-    )
-    .await
-}
-
-/// Tells of a cohort that was opened again, and perhaps follows it to its end.
-///
-/// # Errors
-/// 1 when it ended with failures, else what the scheduler answers.
-pub(crate) async fn opened(
-    client: &Client,
-    (cohort, tasks, reused): (u64, u64, u64),
-    wait: bool,
-    remote: &Remote,
-) -> anyhow::Result<()> {
-    let value = json!({ "cohort": cohort, "tasks": tasks, "tasks_reused": reused });
-    print::one(remote.output, &value, || {
-        let (tasks, reused) = (count(tasks), count(reused));
-        format!("cohort {cohort}: {tasks} tasks, {reused} of them done before\n")
-    });
-    if !wait {
-        return Ok(());
-    }
-    let mut progress = Progress::new();
-    let id = cohort.to_string();
-    let summary = follow(client, &id, None, |summary| progress.show(summary)).await?;
-    progress.finish(&summary);
-    Ok(verdict(&summary)?)
 }
 
 async fn why(cohort: String, sample: String, remote: &Remote) -> anyhow::Result<()> {

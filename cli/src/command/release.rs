@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use kumi_proto::v1;
 use kumi_proto::v1::release_service_client::ReleaseServiceClient;
 use serde_json::{Value, json};
+use tonic::transport::Channel;
 
 use crate::args::{ReleaseCommand, Remote};
 use crate::client::Client;
 use crate::command::cohort::opened;
 use crate::print;
 use crate::request;
+use crate::submit::ANSWER_BYTES_MAX;
 use crate::table::{Table, bytes, count, timestamp};
 
 /// Runs the command.
@@ -37,14 +39,24 @@ pub async fn run(command: ReleaseCommand) -> anyhow::Result<()> {
     }
 }
 
-async fn get(release: String, remote: &Remote) -> anyhow::Result<v1::GetReleaseResponse> {
+fn releases(channel: Channel) -> ReleaseServiceClient<Channel> {
+    ReleaseServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX)
+}
+
+/// A release, and what it was made from if that is asked for.
+async fn get(
+    release: String,
+    source: bool,
+    remote: &Remote,
+) -> anyhow::Result<v1::GetReleaseResponse> {
     let client = Client::new(remote.endpoint.clone());
     let asked = v1::GetReleaseRequest {
         release,
         stale: false,
+        source,
     };
     let answer = client
-        .call(async |channel| ReleaseServiceClient::new(channel).get(asked.clone()).await)
+        .call(async |channel| releases(channel).get(asked.clone()).await)
         .await?;
     Ok(answer.into_inner())
 }
@@ -55,7 +67,10 @@ async fn folder(release: String, remote: &Remote) -> anyhow::Result<PathBuf> {
     if path.join(verify::MANIFEST).is_file() {
         return Ok(path);
     }
-    let found = get(release, remote).await?.release.unwrap_or_default();
+    let found = get(release, false, remote)
+        .await?
+        .release
+        .unwrap_or_default();
     let manifest = found.manifest.unwrap_or_default();
     Ok(Path::new(&found.root).join(manifest.directory))
 }
@@ -67,7 +82,7 @@ async fn list(cohort: String, remote: &Remote) -> anyhow::Result<()> {
         stale: false,
     };
     let answer = client
-        .call(async |channel| ReleaseServiceClient::new(channel).list(asked.clone()).await)
+        .call(async |channel| releases(channel).list(asked.clone()).await)
         .await?;
     let releases = answer.into_inner().releases;
     let values: Vec<_> = releases.iter().map(value).collect();
@@ -111,7 +126,10 @@ fn value(release: &v1::Release) -> Value {
 }
 
 async fn show(release: String, remote: &Remote) -> anyhow::Result<()> {
-    let release = get(release, remote).await?.release.unwrap_or_default();
+    let release = get(release, false, remote)
+        .await?
+        .release
+        .unwrap_or_default();
     print::one(remote.output, &value(&release), || {
         let manifest = release.manifest.clone().unwrap_or_default();
         let mut table = Table::new(&["file", "size", "sha256"]);
@@ -151,11 +169,7 @@ async fn build(cohort: String, wait: bool, remote: &Remote) -> anyhow::Result<()
         cohort,
     };
     let answer = client
-        .call(async |channel| {
-            ReleaseServiceClient::new(channel)
-                .build(asked.clone())
-                .await
-        })
+        .call(async |channel| releases(channel).build(asked.clone()).await)
         .await?
         .into_inner();
     let tasks = (answer.cohort, answer.tasks, answer.tasks_reused);

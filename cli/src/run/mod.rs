@@ -121,7 +121,7 @@ async fn stand_alone(client: &Client, ours: u64) -> anyhow::Result<()> {
 
 /// Where the cohort stands, after everything that failed or whose files are gone was set to run again.
 async fn take_up(client: &Client, id: &str) -> anyhow::Result<(v1::CohortDetail, Found)> {
-    let detail = submit::get(client, id.to_owned()).await?;
+    let detail = submit::get_more(client, id.to_owned(), true).await?;
     let found = missing::look(&detail);
     let state = detail.summary.clone().unwrap_or_default().state();
     let unfinished = matches!(

@@ -66,12 +66,7 @@ impl Cohort {
                 self.advance(Extent::Row(cell.row), ledger, ripple);
             }
             Stage::Call => self.advance_gvcf(cell.row, ledger, ripple),
-            Stage::Ingest => {
-                if self.grid(Stage::Ingest).open(cell.row) == 0 {
-                    ripple.ingested.extend(self.ingested(cell.row));
-                }
-                self.advance(Extent::Tail, ledger, ripple);
-            }
+            Stage::Ingest => self.advance(Extent::Batch(cell.row), ledger, ripple),
             Stage::Census | Stage::Joint | Stage::Release => {
                 self.advance(Extent::Tail, ledger, ripple);
             }
@@ -113,7 +108,7 @@ impl Cohort {
 
     fn advance_row(&mut self, row: u32, ledger: &Ledger, ripple: &mut Ripple) {
         if self.aside.contains_key(&row) {
-            self.set_row_aside(row, ripple);
+            self.set_row_aside(row, ledger, ripple);
             return;
         }
         if let Some(key) = self.layout.align[row as usize] {
@@ -174,10 +169,14 @@ impl Cohort {
         }
     }
 
-    fn set_row_aside(&mut self, row: u32, ripple: &mut Ripple) {
+    fn set_row_aside(&mut self, row: u32, ledger: &Ledger, ripple: &mut Ripple) {
         for stage in BY_SAMPLE {
             for cell in self.row_cells(stage, row) {
-                if is_unfinished(self.get(cell)) {
+                let lasting = matches!(stage, Stage::Align | Stage::Gvcf);
+                let lost = lasting
+                    && self.get(cell) == TaskState::Done
+                    && !ledger.has(&self.address(cell));
+                if lost || is_unfinished(self.get(cell)) {
                     self.place(cell, TaskState::Quarantined, ripple);
                 }
             }

@@ -83,12 +83,20 @@ impl Cohort {
             };
             self.place(cell, to, ripple);
         }
+        let ingest = self.grid(Stage::Ingest);
+        let mut columns = 0..ingest.columns();
+        if columns.all(|column| ingest.get(batch, column) == TaskState::Done) {
+            ripple.ingested.extend(self.ingested(batch));
+        }
     }
 
-    /// A batch of the store that must be ingested again, as its files are gone, is so without the samples of others.
+    /// A batch of the store that must be ingested again, as its files are gone, is so without the samples of others
+    /// when their gVCFs are gone too.
     fn let_others_go(&mut self, batch: u32, ledger: &Ledger) {
         let rows = &self.layout.batch_rows[batch as usize];
-        if rows.iter().all(Option::is_some) {
+        let members = self.layout.batches[batch as usize].0.iter().zip(rows);
+        let mut others = members.filter(|(_, row)| row.is_none());
+        if others.all(|(member, _)| ledger.has(&self.layout.address(member.gvcf))) {
             return;
         }
         let key = self.batch_key(batch);

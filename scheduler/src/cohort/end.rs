@@ -97,6 +97,16 @@ impl Cohort {
         true
     }
 
+    /// Marks a row whose sample has withdrawn, before the cohort is opened again.
+    pub(super) fn leave_out(&mut self, row: u32) {
+        let aside = Aside {
+            reason: Reason::Withdrawn,
+            message: "the sample has withdrawn".to_owned(),
+        };
+        self.aside.insert(row, aside);
+        self.release = None;
+    }
+
     /// Rows that were set aside because something was wrong with them.
     pub(crate) fn failed_rows(&self) -> usize {
         let failed = self.aside.values();
@@ -148,6 +158,13 @@ impl Cohort {
         self.reason = shortened(text);
         self.finished_ms = ripple.now_ms;
         stopped
+    }
+
+    /// Keeps the keys of a release that is there.
+    pub(crate) fn remember_release(&mut self) {
+        if self.has_release() {
+            self.release = Some(self.release_keys());
+        }
     }
 
     /// Where the release stands: done cohorts have one.

@@ -16,6 +16,7 @@ use kumi_proto::v1::{CohortState, Stage, TaskState};
 use crate::grid::{Cell, Grid};
 use crate::plan::bins::Bins;
 use crate::plan::key::{Address, Key};
+use crate::plan::keys;
 use crate::plan::layout::{self, Layout, ReleaseKeys};
 use crate::plan::need::Need;
 use crate::plan::region::Starts;
@@ -221,7 +222,7 @@ impl Cohort {
             Stage::Gvcf => layout.address(layout.gvcf[row]),
             Stage::Call => {
                 let align = layout.align[row].unwrap_or_default();
-                let what = (layout::sex(&self.samples[row]), self.regions_digest(cell));
+                let what = (keys::sex(&self.samples[row]), self.regions_digest(cell));
                 layout.address(layout.call_key(&self.header, &align, what))
             }
             Stage::Ingest => self.ingest_address(cell.row, cell.column),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kumi_proto::STAGES;
 use kumi_proto::v1::{CohortState, Stage, TaskState};
 
-use crate::cohort::{BEFORE_ALIGN, BY_SAMPLE, Cohort, Extent};
+use crate::cohort::{BEFORE_ALIGN, BY_SAMPLE, Cohort, Extent, slot};
 use crate::grid::Cell;
 use crate::ledger::Ledger;
 use crate::ripple::Ripple;
@@ -16,16 +16,17 @@ impl Cohort {
     /// beside them, and `missing` tasks, whose results the ledger has forgotten already. Answers
     /// how many tasks came back.
     ///
-    /// Where one bad sample fails the cohort, all failed rows come back: the cohort cannot go on
+    /// Those who have withdrawn since are left out. Where one bad sample fails the cohort, all failed rows come back: the cohort cannot go on
     /// without them.
     pub(crate) fn retry(
         &mut self,
-        rows: Option<&BTreeSet<u32>>,
+        (rows, withdrawn): (Option<&BTreeSet<u32>>, &BTreeSet<u32>),
         missing: &[Cell],
         ledger: &Ledger,
         ripple: &mut Ripple,
     ) -> u64 {
-        let rows = self.retried(rows);
+        let mut rows = self.retried(rows);
+        rows.retain(|row| !withdrawn.contains(row));
         let stopped = [CohortState::Failed, CohortState::Cancelled].contains(&self.state);
         if rows.is_empty() && missing.is_empty() && !stopped {
             return 0;
@@ -37,6 +38,9 @@ impl Cohort {
         self.release = None;
         for row in &rows {
             self.aside.remove(row);
+        }
+        for row in withdrawn {
+            self.leave_out(*row);
         }
         self.reopen_stopped(ripple);
         if !rows.is_empty() {
@@ -123,6 +127,14 @@ impl Cohort {
                     continue;
                 }
                 for cell in self.row_cells(stage, row) {
+                    if let (Some(purge), TaskState::Failed) = (
+                        &mut self.purge,
+                        self.grids[slot(stage)].get(row, cell.column),
+                    ) && stage == Stage::Ingest
+                    {
+                        // What it was to be written from may be at fault: gVCFs are read instead.
+                        purge.sources.remove(&row);
+                    }
                     if stopped.contains(&self.get(cell)) {
                         self.troubles.remove(&cell);
                         self.set(cell, TaskState::Waiting, ripple);

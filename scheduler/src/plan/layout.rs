@@ -10,6 +10,7 @@ use crate::limits::SPARE_SHARDS;
 use crate::plan::batch::Batch;
 use crate::plan::contig;
 use crate::plan::key::{Address, Chain, CohortPlace, Key, hex};
+use crate::plan::keys::{STANDARD, SampleKeys, Sex, filters, ploidy, reference_key};
 use crate::plan::need::{self, Need};
 use crate::plan::region::{self, Even, Starts};
 
@@ -177,14 +178,14 @@ impl Layout {
     /// With the batches that the cohort is genotyped from. Cohorts that were opened before there was a store have none.
     pub(crate) fn take(mut self, batches: Vec<Arc<Batch>>, purges: bool) -> Self {
         self.purges = purges;
-        let rows: BTreeMap<&Key, u32> = self.gvcf.iter().zip(0..).collect();
+        // A gVCF that is in several counts in the latest alone.
+        let mut rows: BTreeMap<Key, u32> = self.gvcf.iter().copied().zip(0..).collect();
         let of = |batch: &Arc<Batch>| -> Vec<Option<u32>> {
             let members = batch.0.iter();
-            members
-                .map(|member| rows.get(&member.gvcf).copied())
-                .collect()
+            members.map(|member| rows.remove(&member.gvcf)).collect()
         };
-        self.batch_rows = batches.iter().map(of).collect();
+        self.batch_rows = batches.iter().rev().map(of).collect();
+        self.batch_rows.reverse();
         for (number, rows) in (0..).zip(&self.batch_rows) {
             for row in rows.iter().flatten() {
                 self.batch_of[*row as usize] = Some(number);
@@ -192,6 +193,12 @@ impl Layout {
         }
         self.batches = batches;
         self
+    }
+
+    /// Where results of single samples are known that others build on.
+    pub(crate) fn lasting(&self) -> Vec<Address> {
+        let keys = self.align.iter().flatten().chain(&self.gvcf);
+        keys.map(|key| self.address(*key)).collect()
     }
 
     /// Leaves the samples of a batch out that are not of this cohort.
@@ -398,109 +405,6 @@ impl Layout {
     pub(crate) fn sample_directory(&self, programme: &str, sample: &str, row: u32) -> String {
         let run = hex(&self.gvcf[row as usize], 12);
         format!("{programme}/samples/{sample}/{run}")
-    }
-}
-
-/// A [`v1::Sex`] as stored.
-pub(crate) type Sex = u64;
-
-pub(crate) fn sex(sample: &v1::Sample) -> Sex {
-    u64::try_from(sample.sex).unwrap_or(0)
-}
-
-fn ploidy(params: &v1::CohortParams) -> u64 {
-    match params.genome_ploidy {
-        0 => 2,
-        given => given.into(),
-    }
-}
-
-const STANDARD: u64 = v1::Filters::Standard as u64;
-
-/// The preset of a cohort's filters as it is in keys.
-fn filters(params: &v1::CohortParams) -> u64 {
-    match params.filters() {
-        v1::Filters::Unspecified => STANDARD,
-        given => given as u64,
-    }
-}
-
-fn reference_key(version: &str, facts: &v1::ReferenceFacts) -> Key {
-    let mut chain = Chain::new("index").text(version).text(&facts.name);
-    chain = chain.number(facts.contigs.len() as u64);
-    for contig in &facts.contigs {
-        chain = chain
-            .text(&contig.name)
-            .number(contig.length)
-            .text(&contig.md5);
-        if contig.alternate {
-            chain = chain.text("alternate");
-        }
-    }
-    let (kind, file) = match &facts.source {
-        None => ("", ""),
-        Some(v1::reference_facts::Source::Fasta(file)) => ("fasta", file.fingerprint.as_str()),
-        Some(v1::reference_facts::Source::Index(file)) => ("kidx", file.fingerprint.as_str()),
-    };
-    chain.text(kind).text(file).finish()
-}
-
-struct SampleKeys<'a> {
-    version: &'a str,
-    reference: Key,
-    ploidy: u64,
-    targets: Key,
-    filters: u64,
-}
-
-impl SampleKeys<'_> {
-    fn align(&self, sample: &v1::Sample) -> Option<Key> {
-        if sample.gvcf.is_some() {
-            return None;
-        }
-        let mut chain = Chain::new("align")
-            .text(self.version)
-            .key(&self.reference)
-            .key(&self.targets)
-            .text(&sample.name)
-            .number(sample.read_groups.len() as u64);
-        for group in &sample.read_groups {
-            chain = chain.text(&group.id).text(&group.library);
-            chain = chain.text(&group.platform).text(&group.platform_unit);
-            chain = match &group.source {
-                None => chain.text("none"),
-                Some(v1::read_group::Source::Alignment(file)) => {
-                    chain.text("alignment").text(&file.fingerprint)
-                }
-                Some(v1::read_group::Source::Fastq(pair)) => {
-                    let print = |file: &Option<v1::ReadFile>| {
-                        file.as_ref()
-                            .map_or(String::new(), |f| f.fingerprint.clone())
-                    };
-                    let chain = chain.text("fastq").text(&print(&pair.first));
-                    chain.text(&print(&pair.second))
-                }
-            };
-        }
-        Some(chain.finish())
-    }
-
-    fn gvcf(&self, sample: &v1::Sample, align: Option<&Key>) -> Key {
-        let chain = Chain::new("gvcf")
-            .text(self.version)
-            .key(&self.reference)
-            .key(&self.targets)
-            .number(self.ploidy)
-            .number(sex(sample))
-            .text(&sample.name);
-        let given = sample.gvcf.as_ref().map_or("", |file| &file.fingerprint);
-        match align {
-            Some(align) => {
-                let chain = chain.text("called").number(self.filters);
-                chain.key(align).finish()
-            }
-            None => chain.text("given").text(given).finish(),
-        }
     }
 }
 

@@ -4,7 +4,9 @@
 pub(crate) mod batch;
 pub(crate) mod bins;
 mod contig;
+pub(crate) mod directory;
 pub(crate) mod key;
+pub(crate) mod keys;
 pub(crate) mod layout;
 pub(crate) mod need;
 #[cfg(test)]

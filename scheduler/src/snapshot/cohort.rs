@@ -139,6 +139,7 @@ pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
         };
         cohort.troubles.insert(cell, trouble);
     }
+    cohort.remember_release();
     Ok(cohort)
 }
 

@@ -48,6 +48,13 @@ impl State {
         let layout = Layout::new(&header, &samples, &shards);
         self.refuse_withdrawn(&layout.cohort_place(&header), &samples)?;
         let mut batches = self.stores.batches(&header, &samples, &layout);
+        let used = layout.lasting();
+        let place = layout.cohort_place(&header);
+        if let Some(purging) = self.purging(&place, &used) {
+            return Err(Rejection::CohortRuns {
+                cohort: CohortId(purging),
+            });
+        }
         let purge = traces.map(|traces| traces.purge(&mut batches));
         let plan = (shards, layout.take(batches, purge.is_some()));
         self.last_cohort += 1;
@@ -103,6 +110,7 @@ impl State {
             return Ok(before);
         }
         let id = retry.cohort;
+        self.refuse_beside_purge(id)?;
         let cohort = self.cohort_mut(id)?;
         let rows = rows_of(cohort, &retry.samples)?;
         let mut missing = missing_cells(cohort, &retry.missing)?;
@@ -114,9 +122,11 @@ impl State {
             self.ledger.remove(address);
         }
         let mut ripple = Ripple::new(self.clock_ms);
+        let withdrawn = self.withdrawn_rows(id);
         let cohort = self.cohorts.get_mut(&id);
         let tasks = cohort.map_or(0, |cohort| {
-            cohort.retry(rows.as_ref(), &missing, &self.ledger, &mut ripple)
+            let rows = (rows.as_ref(), &withdrawn);
+            cohort.retry(rows, &missing, &self.ledger, &mut ripple)
         });
         self.derive_cohort(id);
         self.absorb(id, ripple, None);

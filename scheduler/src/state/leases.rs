@@ -9,6 +9,7 @@ use kumi_proto::v1::{FailureClass, Manifest, Stage, TaskState};
 use crate::cohort::{Cohort, Extent, Mishap, Unsplit, is_by_sample};
 use crate::grid::Cell;
 use crate::outcome::{Outcome, Rejection, Settlement, Verdict};
+use crate::plan::directory;
 use crate::plan::key::Address;
 use crate::plan::need::Need;
 use crate::plan::spec;
@@ -159,8 +160,8 @@ impl State {
             return Verdict::Refused;
         }
         let directory = match finished.part_bases {
-            0 => spec::directory(cohort, lease.cell),
-            bases => spec::part_directory(cohort, lease.cell, bases),
+            0 => directory::directory(cohort, lease.cell),
+            bases => directory::part_directory(cohort, lease.cell, bases),
         };
         let failed = |reason, message: &str| (reason, message.to_owned());
         let (reason, message) = match &finished.result {

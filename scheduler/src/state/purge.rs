@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use kumi_proto::ids::CohortId;
 use kumi_proto::v1;
 
+use crate::cohort::{Cohort, Purge};
 use crate::outcome::{Outcome, Rejection};
-use crate::plan::key::CohortPlace;
+use crate::plan::key::{Address, CohortPlace};
 use crate::plan::validate;
 use crate::state::State;
 use crate::state::traces::Traces;
@@ -17,7 +18,17 @@ impl State {
     pub(super) fn purge(&mut self, purge: &v1::Purge) -> Result<Outcome, Rejection> {
         let place = self.cohort_place(purge.cohort)?;
         if let Some(before) = self.derived.opened.get(&purge.request_id) {
-            return Ok(self.opened(*before, true));
+            return match self.cohorts[before].purge {
+                Some(_) => Ok(self.opened(*before, true)),
+                None => Err(Rejection::RequestReused {
+                    request_id: purge.request_id.clone(),
+                }),
+            };
+        }
+        if self.requests.knows(&purge.request_id) {
+            return Err(Rejection::RequestReused {
+                request_id: purge.request_id.clone(),
+            });
         }
         let running = self
             .at_place(&place)
@@ -33,6 +44,30 @@ impl State {
         let header = open.header.unwrap_or_default();
         validate(&header, &open.samples).map_err(Rejection::InvalidCohort)?;
         self.enter(header, open.samples, Some(traces))
+    }
+
+    /// The cohort that removes what another at this place, or one that uses these results, would build on.
+    pub(super) fn purging(&self, place: &CohortPlace, used: &[Address]) -> Option<u64> {
+        let running = self.derived.queue.iter().map(|(_, id)| &self.cohorts[id]);
+        let mut purges = running.filter_map(|cohort| Some((cohort, cohort.purge.as_ref()?)));
+        let uses = |(cohort, purge): &(&Cohort, &Purge)| {
+            cohort.layout.cohort_place(&cohort.header) == *place
+                || used
+                    .iter()
+                    .any(|address| purge.forget.binary_search(address).is_ok())
+        };
+        purges.find(uses).map(|(cohort, _)| cohort.id)
+    }
+
+    /// Refuses to change a cohort while another removes what it builds on.
+    pub(super) fn refuse_beside_purge(&self, id: u64) -> Result<(), Rejection> {
+        let place = self.cohort_place(id)?;
+        match self.purging(&place, &self.cohorts[&id].layout.lasting()) {
+            Some(purging) if purging != id => Err(Rejection::CohortRuns {
+                cohort: CohortId(purging),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn to_purge(

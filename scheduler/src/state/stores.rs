@@ -38,6 +38,9 @@ pub(crate) struct Stores {
 impl Store {
     /// Enters a batch of which every shard was ingested. Batches of which other ones hold every gVCF are forgotten.
     pub(crate) fn enter(&mut self, batch: &Arc<Batch>) {
+        if self.batches.values().any(|known| known == batch) {
+            return;
+        }
         let last = self.batches.last_key_value();
         let number = last.map_or(1, |(number, _)| number + 1);
         let members = batch.0.iter();
@@ -55,10 +58,10 @@ impl Store {
 
     /// Forgets batches, by key.
     pub(crate) fn leave(&mut self, keys: &[Key]) {
-        self.batches.retain(|_, batch| !keys.contains(&batch.key()));
-        let batches = &self.batches;
-        self.holding
-            .retain(|_, number| batches.contains_key(number));
+        let batches = std::mem::take(self).batches.into_values();
+        for batch in batches.filter(|batch| !keys.contains(&batch.key())) {
+            self.enter(&batch);
+        }
     }
 
     /// The batches, the oldest first.

@@ -8,8 +8,8 @@ use kumi_proto::v1::Stage;
 use crate::cohort::{BY_SAMPLE, Cohort, Purge};
 use crate::grid::Cell;
 use crate::plan::batch::Batch;
+use crate::plan::directory;
 use crate::plan::key::{Address, CohortPlace, Key};
-use crate::plan::spec;
 use crate::state::State;
 
 /// Collected over all cohorts of a place, whatever became of them.
@@ -61,12 +61,13 @@ impl Traces {
             }
         }
         // Where shards were before they were split: parts lie beside.
-        self.directories.extend(spec::whole_shards(cohort, row));
+        self.directories
+            .extend(directory::whole_shards(cohort, row));
     }
 
     fn add(&mut self, cohort: &Cohort, cell: Cell) {
         self.forget.insert(cohort.address(cell));
-        self.directories.insert(spec::directory(cohort, cell));
+        self.directories.insert(directory::directory(cohort, cell));
     }
 
     /// What was ingested of batches with one of the samples.
@@ -85,7 +86,7 @@ impl Traces {
             for column in 0..cohort.grid(Stage::Ingest).columns() {
                 let address = cohort.ingest_address_of(&key, column);
                 self.forget.insert(address);
-                let directory = spec::store_directory(&cohort.header, &address.key);
+                let directory = directory::store_directory(&cohort.header, &address.key);
                 self.directories.insert(directory);
             }
         }
@@ -135,15 +136,16 @@ impl Traces {
     }
 }
 
-/// Whether a cohort of another name and the same programme uses what was made of a sample, from which it has not
-/// withdrawn there.
+/// Whether a cohort of another name and the same programme uses what was made of a sample: one that runs, or from which
+/// the sample has not withdrawn.
 fn is_used_elsewhere(state: &State, place: &CohortPlace, (cohort, row): (&Cohort, u32)) -> bool {
     let name = &cohort.samples[row as usize].name;
     let others = state.cohorts.values();
     others
         .filter(|other| {
             let at = other.layout.cohort_place(&other.header);
-            at.0 == place.0 && at.1 != place.1 && state.stores.withdrawal(&at, name).is_none()
+            let uses = || other.is_running() || state.stores.withdrawal(&at, name).is_none();
+            at.0 == place.0 && at.1 != place.1 && uses()
         })
         .any(|other| {
             let keys = |cohort: &Cohort, row: u32| {

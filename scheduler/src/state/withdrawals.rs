@@ -1,5 +1,7 @@
 //! Samples withdraw from a cohort, and the cohort is released without them.
 
+use std::collections::BTreeSet;
+
 use kumi_proto::ids::CohortId;
 use kumi_proto::v1;
 
@@ -18,6 +20,9 @@ impl State {
             return Ok(before);
         }
         let place = self.cohort_place(withdraw.cohort)?;
+        if withdraw.undo {
+            self.refuse_beside_purge(withdraw.cohort)?;
+        }
         for sample in &withdraw.samples {
             let known =
                 self.stores.withdrawal(&place, sample).is_some() || self.is_of(&place, sample);
@@ -72,13 +77,28 @@ impl State {
         let cohort = &self.cohorts[&cohort];
         let samples = cohort.samples.iter();
         let kept = samples.filter(|sample| self.stores.withdrawal(&place, &sample.name).is_none());
+        let kept: Vec<v1::Sample> = kept.cloned().collect();
+        if kept.is_empty() {
+            return Err(Rejection::NobodyLeft {
+                cohort: CohortId(cohort.id),
+            });
+        }
         Ok(v1::Open {
             header: Some(v1::CohortHeader {
                 request_id: request_id.to_owned(),
                 ..cohort.header.clone()
             }),
-            samples: kept.cloned().collect(),
+            samples: kept,
         })
+    }
+
+    /// The rows of a cohort whose samples have withdrawn.
+    pub(super) fn withdrawn_rows(&self, id: u64) -> BTreeSet<u32> {
+        let cohort = &self.cohorts[&id];
+        let place = cohort.layout.cohort_place(&cohort.header);
+        let withdrawn = self.stores.withdrawn.get(&place);
+        let samples = withdrawn.into_iter().flat_map(|samples| samples.keys());
+        samples.filter_map(|sample| cohort.row_of(sample)).collect()
     }
 
     /// Refuses a submission of samples that have withdrawn: each is named.

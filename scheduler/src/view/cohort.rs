@@ -25,9 +25,9 @@ impl State {
         cohorts.map(|(_, cohort)| summary(cohort)).collect()
     }
 
-    /// A cohort with its samples and manifests.
+    /// A cohort with its samples and manifests, and with what of it is stored if that is asked for.
     #[must_use]
-    pub fn detail(&self, id: CohortId) -> Option<v1::CohortDetail> {
+    pub fn detail(&self, id: CohortId, store: bool) -> Option<v1::CohortDetail> {
         let cohort = self.cohorts.get(&id.0)?;
         let samples = (0..cohort.rows()).map(|row| self.sample(cohort, row));
         let release = cohort.has_release();
@@ -39,7 +39,11 @@ impl State {
                 .flatten(),
             root: cohort.header.root.clone(),
             reference: self.manifest(cohort, Stage::Index, 0),
-            store: self.store(cohort),
+            store: if store {
+                self.store(cohort)
+            } else {
+                Vec::new()
+            },
         })
     }
 

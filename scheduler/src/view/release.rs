@@ -61,11 +61,11 @@ impl State {
     /// What the release of a cohort was genotyped from; none when that is not known any more.
     #[must_use]
     pub fn release_source(&self, id: CohortId) -> Option<v1::ReleaseSource> {
-        let cohort = self
-            .cohorts
-            .get(&id.0)
-            .filter(|cohort| cohort.has_release())?;
-        spec::source(cohort, &self.ledger)
+        let address = self.cohorts.get(&id.0)?.address(RELEASE);
+        let cohorts = self.cohorts.values().rev();
+        let mut same =
+            cohorts.filter(|cohort| cohort.has_release() && cohort.address(RELEASE) == address);
+        same.find_map(|cohort| spec::source(cohort, &self.ledger))
     }
 
     fn release(&self, cohort: &Cohort) -> Option<v1::Release> {

@@ -470,7 +470,10 @@ impl Script {
 
     fn detail(&self, words: &Words<'_>) -> String {
         let state = &self.checked.state;
-        let Some(detail) = state.find(words.at(1)).and_then(|id| state.detail(id)) else {
+        let Some(detail) = state
+            .find(words.at(1))
+            .and_then(|id| state.detail(id, false))
+        else {
             return format!("there is no cohort {}\n", words.at(1));
         };
         let place = |manifest: Option<&v1::Manifest>| {

@@ -101,13 +101,17 @@ impl CohortService for Cohorts {
         &self,
         request: Request<GetCohortRequest>,
     ) -> Result<Response<CohortDetail>, Status> {
-        let GetCohortRequest { cohort, stale } = request.into_inner();
+        let GetCohortRequest {
+            cohort,
+            stale,
+            store,
+        } = request.into_inner();
         let detail = self
             .control
             .read(stale, |state, _| {
                 let id = find(state, &cohort)?;
                 state
-                    .detail(id)
+                    .detail(id, store)
                     .ok_or_else(|| refusal::not_found("cohort", &cohort))
             })
             .await?;

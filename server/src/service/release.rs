@@ -44,12 +44,16 @@ impl ReleaseService for Releases {
         &self,
         request: Request<GetReleaseRequest>,
     ) -> Result<Response<GetReleaseResponse>, Status> {
-        let GetReleaseRequest { release, stale } = request.into_inner();
+        let GetReleaseRequest {
+            release,
+            stale,
+            source,
+        } = request.into_inner();
         let found = self.control.read(stale, |state, _| {
             let found = state.find_release(&release);
             let (id, release) = found.ok_or_else(|| refusal::not_found("release", &release))?;
             Ok::<_, Status>(GetReleaseResponse {
-                source: state.release_source(id),
+                source: source.then(|| state.release_source(id)).flatten(),
                 release: Some(release),
             })
         });

@@ -203,6 +203,7 @@ async fn when_the_leader_dies_work_goes_on_and_nothing_is_lost() {
         let asked = v1::GetCohortRequest {
             cohort: "survivor".to_owned(),
             stale: false,
+            store: false,
         };
         revived.get(asked).await.ok()
     })

@@ -144,6 +144,7 @@ async fn what_does_not_exist_is_not_found() {
     let asked = v1::GetCohortRequest {
         cohort: "nobody".to_owned(),
         stale: false,
+        store: false,
     };
     let status = client.get(asked).await.unwrap_err();
     assert_eq!(

@@ -188,6 +188,7 @@ pub(crate) async fn detail(
     let asked = v1::GetCohortRequest {
         cohort: cohort.to_owned(),
         stale: false,
+        store: false,
     };
     client.get(asked).await.unwrap().into_inner()
 }

@@ -44,6 +44,7 @@ pub async fn submitter(size: Size, seed: u64, history: History) -> turmoil::Resu
         let asked = v1::GetCohortRequest {
             cohort: cohort.to_string(),
             stale: false,
+            store: false,
         };
         let answer = cluster
             .call(async |channel| CohortServiceClient::new(channel).get(asked.clone()).await)

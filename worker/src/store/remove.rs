@@ -68,10 +68,19 @@ fn places(root: &Path, directory: &str) -> Result<Vec<PathBuf>, StoreError> {
         [_, "work", _] => {
             let (parent, name) = split(&path);
             let part = format!("{name}-");
-            let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-            let beside = entries.map(|entry| entry.path());
-            let beside = beside.filter(|path| split(path).1.starts_with(&part));
-            Ok(beside.chain([path.clone()]).collect())
+            let failed = |error| StoreError::io("look into", parent, error);
+            let mut places = vec![path.clone()];
+            let entries = match fs::read_dir(parent) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(places),
+                other => other.map_err(failed)?,
+            };
+            for entry in entries {
+                let beside = entry.map_err(failed)?.path();
+                if split(&beside).1.starts_with(&part) {
+                    places.push(beside);
+                }
+            }
+            Ok(places)
         }
         _ => Err(StoreError::Escape(directory.to_owned())),
     }

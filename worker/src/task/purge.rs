@@ -3,6 +3,8 @@
 //! What is to be removed is listed, and the list is published, before anything is: an attempt after one that was
 //! killed knows from it what is gone already.
 
+mod held;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -24,19 +26,21 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::PurgeSpec) -> Result<v1::Man
     let root = context.root()?;
     let begin = || Publication::begin(root, &context.spec.directory, context.attempt);
     let mut removed = listed(&root.join(&context.spec.directory).join(LIST))?;
-    for directory in &spec.directories {
+    let mut directories = held::directories(context, spec)?;
+    directories.extend(spec.directories.iter().cloned());
+    for directory in &directories {
         removed.extend(store::contents(root, directory)?);
     }
     let mut publication = begin()?;
     publication.stage_bytes(LIST, text(&removed).as_bytes())?;
     let mut files = publication.publish()?;
-    let all = spec.directories.len() as u64;
-    for (done, directory) in (1..).zip(&spec.directories) {
+    let all = directories.len() as u64;
+    for (done, directory) in (1..).zip(&directories) {
         context.control.check()?;
         store::remove(root, directory)?;
         context.control.advance(0.0, REMOVED, done, all);
     }
-    for directory in &spec.directories {
+    for directory in &directories {
         if !store::contents(root, directory)?.is_empty() {
             return Err(context.transient(format_args!("{directory} is there again")));
         }

@@ -14,7 +14,7 @@ use crate::command::release::get;
 use crate::exit::{Code, Exit};
 
 pub(super) async fn run(args: ExportArgs) -> anyhow::Result<()> {
-    let found = get(args.release.clone(), &args.remote).await?;
+    let found = get(args.release.clone(), true, &args.remote).await?;
     let release = found.release.unwrap_or_default();
     let Some(source) = found.source else {
         let message = format!(

@@ -35,7 +35,10 @@ pub(super) async fn run(release: String, remote: &Remote) -> anyhow::Result<()> 
         let files = listed(&folder)?;
         (folder, files)
     } else {
-        let found = get(release, remote).await?.release.unwrap_or_default();
+        let found = get(release, false, remote)
+            .await?
+            .release
+            .unwrap_or_default();
         let manifest = found.manifest.unwrap_or_default();
         (
             Path::new(&found.root).join(manifest.directory),

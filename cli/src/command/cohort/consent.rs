@@ -1,0 +1,83 @@
+//! Samples that withdraw from a cohort, and what there is of them.
+
+use kumi_proto::v1;
+use kumi_proto::v1::cohort_service_client::CohortServiceClient;
+use serde_json::json;
+
+use crate::args::Remote;
+use crate::client::Client;
+use crate::follow::{follow, verdict};
+use crate::print;
+use crate::progress::Progress;
+use crate::table::{count, counted};
+
+pub(super) async fn withdraw(
+    asked: v1::WithdrawSamplesRequest,
+    remote: &Remote,
+) -> anyhow::Result<()> {
+    let changed = Client::new(remote.endpoint.clone())
+        .call(async |channel| {
+            CohortServiceClient::new(channel)
+                .withdraw(asked.clone())
+                .await
+        })
+        .await?
+        .into_inner()
+        .samples;
+    print::one(remote.output, &json!({ "samples": changed }), || {
+        let samples = counted(changed, "sample");
+        match (asked.undo, changed) {
+            (_, 0) => "that was so before\n".to_owned(),
+            (true, _) => format!("{samples} may be in releases again\n"),
+            (false, _) => format!(
+                "{samples} will be in no new release; make one with: kumi release build {}\n",
+                asked.cohort
+            ),
+        }
+    });
+    Ok(())
+}
+
+pub(super) async fn purge(
+    asked: v1::PurgeSamplesRequest,
+    wait: bool,
+    remote: &Remote,
+) -> anyhow::Result<()> {
+    let client = Client::new(remote.endpoint.clone());
+    let answer = client
+        .call(async |channel| CohortServiceClient::new(channel).purge(asked.clone()).await)
+        .await?
+        .into_inner();
+    opened(
+        &client,
+        (answer.cohort, answer.tasks, answer.tasks_reused),
+        wait,
+        remote,
+    )
+    .await
+}
+
+/// Tells of a cohort that was opened again, and perhaps follows it to its end.
+///
+/// # Errors
+/// 1 when it ended with failures, else what the scheduler answers.
+pub(crate) async fn opened(
+    client: &Client,
+    (cohort, tasks, reused): (u64, u64, u64),
+    wait: bool,
+    remote: &Remote,
+) -> anyhow::Result<()> {
+    let value = json!({ "cohort": cohort, "tasks": tasks, "tasks_reused": reused });
+    print::one(remote.output, &value, || {
+        let (tasks, reused) = (count(tasks), count(reused));
+        format!("cohort {cohort}: {tasks} tasks, {reused} of them done before\n")
+    });
+    if !wait {
+        return Ok(());
+    }
+    let mut progress = Progress::new();
+    let id = cohort.to_string();
+    let summary = follow(client, &id, None, |summary| progress.show(summary)).await?;
+    progress.finish(&summary);
+    Ok(verdict(&summary)?)
+}

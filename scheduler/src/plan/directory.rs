@@ -1,0 +1,59 @@
+//! Where results are published, below the cohort's root.
+
+use kumi_proto::v1;
+use kumi_proto::v1::Stage;
+
+use crate::cohort::Cohort;
+use crate::grid::Cell;
+use crate::plan::key::{Key, hex};
+use crate::plan::keys;
+
+/// Where a task publishes, below the cohort's root.
+pub(crate) fn directory(cohort: &Cohort, cell: Cell) -> String {
+    let header = &cohort.header;
+    let programme = &header.programme;
+    let key = cohort.address(cell).key;
+    match cell.stage {
+        Stage::Unspecified | Stage::Index => format!("reference/{}", hex(&key, 16)),
+        Stage::Align | Stage::Gvcf => {
+            let sample = &cohort.samples[cell.row as usize].name;
+            cohort.layout.sample_directory(programme, sample, cell.row)
+        }
+        Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge | Stage::Call | Stage::Joint => {
+            format!("{programme}/work/{}", hex(&key, 16))
+        }
+        Stage::Ingest => store_directory(header, &key),
+        Stage::Census => of_cohort(header, "census", &hex(&key, 16)),
+        Stage::Release => of_cohort(header, "releases", &hex(&key, 12)),
+        Stage::Purge => of_cohort(header, "purges", &hex(&key, 12)),
+    }
+}
+
+/// Where what is ingested of a batch in a shard is published, by its key, below the cohort's root.
+pub(crate) fn store_directory(header: &v1::CohortHeader, key: &Key) -> String {
+    of_cohort(header, "store", &hex(key, 16))
+}
+
+fn of_cohort(header: &v1::CohortHeader, what: &str, name: &str) -> String {
+    let (programme, cohort) = (&header.programme, &header.name);
+    format!("{programme}/cohorts/{cohort}/{what}/{name}")
+}
+
+/// Where the planned call shards of a row were published; parts of them lie beside: [`part_directory`].
+pub(crate) fn whole_shards(cohort: &Cohort, row: u32) -> Vec<String> {
+    let (header, layout) = (&cohort.header, &cohort.layout);
+    let Some(align) = layout.align[row as usize] else {
+        return Vec::new();
+    };
+    let sex = keys::sex(&cohort.samples[row as usize]);
+    let shards = (0..).take(layout.call.len());
+    let key = |column| layout.call_key(header, &align, (sex, layout.call_digest(column)));
+    let programme = &header.programme;
+    let directory = |column| format!("{programme}/work/{}", hex(&key(column), 16));
+    shards.map(directory).collect()
+}
+
+/// Where a call task that ended with its first `bases` publishes, below the cohort's root: never where the whole shard is.
+pub(crate) fn part_directory(cohort: &Cohort, cell: Cell, bases: u64) -> String {
+    format!("{}-{bases}", directory(cohort, cell))
+}

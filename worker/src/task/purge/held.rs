@@ -1,0 +1,116 @@
+//! Results that say themselves that they hold a sample, known to the scheduler or not: what an attempt left that nobody
+//! took, or an earlier composition of a batch or of a release.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use kumi_formats::vcf::Reader;
+use kumi_index::mapped;
+use kumi_joint::Segment;
+use kumi_proto::v1;
+
+use crate::fault::{Fault, chain};
+use crate::store::StoreError;
+use crate::task::Context;
+use crate::task::ingest::SEGMENT;
+
+/// Directories below the root, of the cohort and of work of its programme, with a file that holds one of the samples.
+pub(super) fn directories(
+    context: &Context<'_>,
+    spec: &v1::PurgeSpec,
+) -> Result<BTreeSet<String>, Fault> {
+    let mut parts = context.spec.directory.split('/');
+    let (Some(programme), Some("cohorts"), Some(cohort)) =
+        (parts.next(), parts.next(), parts.next())
+    else {
+        return Err(context.internal("a purge publishes in the folder of its cohort"));
+    };
+    let mut found = BTreeSet::new();
+    for place in [
+        format!("{programme}/cohorts/{cohort}/store"),
+        format!("{programme}/cohorts/{cohort}/releases"),
+        format!("{programme}/work"),
+    ] {
+        for name in names(&context.root()?.join(&place))? {
+            context.control.check()?;
+            let directory = format!("{place}/{name}");
+            if holds(context, spec, &directory)? {
+                found.insert(directory);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The entries of a folder, in order; none when it is not there.
+fn names(folder: &Path) -> Result<BTreeSet<String>, Fault> {
+    let failed = |error| StoreError::io("look into", folder, error);
+    let entries = match fs::read_dir(folder) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(BTreeSet::new());
+        }
+        other => other.map_err(failed)?,
+    };
+    let name = |entry: io::Result<fs::DirEntry>| {
+        let name = entry.map_err(failed)?.file_name();
+        Ok(name.to_string_lossy().into_owned())
+    };
+    entries.map(name).collect()
+}
+
+/// Whether a file of a directory holds one of the samples: by its name, or by the samples it lists.
+fn holds(context: &Context<'_>, spec: &v1::PurgeSpec, directory: &str) -> Result<bool, Fault> {
+    let folder = context.root()?.join(directory);
+    let cohort = format!("{}.vcf.gz", spec.cohort);
+    for name in names(&folder)? {
+        let path = folder.join(&name);
+        let held = if name.ends_with(SEGMENT) {
+            let bytes = mapped(&path).map_err(|error| StoreError::io("read", &path, error))?;
+            let segment = Segment::open(&path.to_string_lossy(), bytes);
+            let segment = segment.map_err(|error| unknown(context, &error))?;
+            any_of(spec, &segment.header().samples)
+        } else if name == cohort {
+            let reader = Reader::open(&path).map_err(|error| unknown(context, &error))?;
+            any_of(spec, reader.header().samples())
+        } else {
+            spec.samples
+                .iter()
+                .any(|sample| is_of(&name, sample) && !is_kept(spec, sample))
+        };
+        if held {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn any_of(spec: &v1::PurgeSpec, samples: &[String]) -> bool {
+    samples.iter().any(|name| spec.samples.contains(name))
+}
+
+/// Whether a file is named after a sample, staged or published.
+fn is_of(file: &str, sample: &str) -> bool {
+    let file = file.strip_prefix('.').unwrap_or(file);
+    file.strip_prefix(sample)
+        .is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// Whether some of what is of a sample alone stays.
+fn is_kept(spec: &v1::PurgeSpec, sample: &str) -> bool {
+    let folder = format!("/samples/{sample}/");
+    spec.kept.iter().any(|kept| kept.contains(&folder))
+}
+
+fn unknown(context: &Context<'_>, error: &(dyn std::error::Error + 'static)) -> Fault {
+    context.transient(format_args!(
+        "{}; whose data that is cannot be told: remove it, then run `kumi cohort retry`",
+        chain(error)
+    ))
+}
