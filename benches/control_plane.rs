@@ -2,6 +2,7 @@
 //! commit a task, to be written down and restored. Prints a table; each size runs in a process of its own.
 //!
 //! `cargo bench -p kumi-benches --bench control_plane`; a sample here has 40 tasks.
+#![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
 use std::process::Command;
 use std::time::Instant;
