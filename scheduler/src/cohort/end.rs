@@ -55,7 +55,13 @@ impl Cohort {
         let message = shortened(mishap.message);
         ripple.reason = Reason::Failed;
         if !is_by_sample(cell.stage) {
-            let text = format!("{} {}: {message}", cell.stage.label(), cell.column);
+            let text = match cell.stage {
+                Stage::Ingest => format!(
+                    "ingest of batch {} in shard {}: {message}",
+                    cell.row, cell.column
+                ),
+                stage => format!("{} {}: {message}", stage.label(), cell.column),
+            };
             self.fail(&text, mishap.reason, ripple);
             return;
         }
@@ -75,25 +81,32 @@ impl Cohort {
         }
     }
 
-    /// Sets a row aside whose sample has withdrawn; true when it was not aside already.
+    /// Sets rows aside whose samples have withdrawn; true when one was not aside already.
     pub(crate) fn withdraw(
         &mut self,
-        row: u32,
+        mut rows: Vec<u32>,
         why: &str,
         ledger: &Ledger,
         ripple: &mut Ripple,
     ) -> bool {
-        if !self.is_running() || self.aside.contains_key(&row) {
+        rows.retain(|row| !self.aside.contains_key(row));
+        if !self.is_running() || rows.is_empty() {
             return false;
         }
-        let aside = Aside {
-            reason: Reason::Withdrawn,
-            message: shortened(why),
-        };
-        self.aside.insert(row, aside);
+        for row in &rows {
+            let aside = Aside {
+                reason: Reason::Withdrawn,
+                message: shortened(why),
+            };
+            self.aside.insert(*row, aside);
+        }
         self.release = None;
         self.hold_tail(ripple);
-        self.advance(Extent::Row(row), ledger, ripple);
+        let extent = match rows[..] {
+            [row] => Extent::Row(row),
+            _ => Extent::Whole,
+        };
+        self.advance(extent, ledger, ripple);
         true
     }
 

@@ -153,16 +153,15 @@ impl State {
         };
         let cohorts: Vec<u64> = self.at_place(place).collect();
         for id in cohorts {
-            for sample in &withdraw.samples {
-                let mut ripple = Ripple::new(self.clock_ms);
-                ripple.reason = Reason::Withdrawn;
-                let row = self.cohorts[&id].row_of(sample);
-                let cohort = self.cohorts.get_mut(&id);
-                if let (Some(row), Some(cohort)) = (row, cohort)
-                    && cohort.withdraw(row, &why, &self.ledger, &mut ripple)
-                {
-                    self.absorb(id, ripple, None);
-                }
+            let mut ripple = Ripple::new(self.clock_ms);
+            ripple.reason = Reason::Withdrawn;
+            let Some(cohort) = self.cohorts.get_mut(&id) else {
+                continue;
+            };
+            let samples = withdraw.samples.iter();
+            let rows = samples.filter_map(|sample| cohort.row_of(sample)).collect();
+            if cohort.withdraw(rows, &why, &self.ledger, &mut ripple) {
+                self.absorb(id, ripple, None);
             }
         }
     }

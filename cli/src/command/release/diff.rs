@@ -152,6 +152,10 @@ impl Site {
 /// Compares two folders; `list` is where every difference is written.
 fn compare(before: &Path, after: &Path, list: Option<PathBuf>) -> anyhow::Result<Summary> {
     let (mut before, mut after) = (Side::open(before)?, Side::open(after)?);
+    if before.reader.header().contigs() != after.reader.header().contigs() {
+        let message = "the releases were made with other references: their contigs differ";
+        return Err(Exit::new(Code::BadInput, message.to_owned()).into());
+    }
     let (old, new) = (before.samples(), after.samples());
     let common = old
         .iter()
