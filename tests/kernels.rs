@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::tools::{have, shell};
 use crate::support::trio::{EMBEDDED, SAMPLES, targets};
-use crate::support::{files, kumi, ok, sha256, text};
+use crate::support::{files, kumi, ok, refuses, sha256};
 
 fn call(cram: &Path, output: &Path, more: &[&str]) -> Command {
     let mut command = kumi();
@@ -231,10 +231,7 @@ fn what_cannot_be_called_says_why() {
         ),
     ];
     for (mut command, code, says) in cases {
-        let output = command.output().expect("kumi runs");
-        let stderr = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{command:?}\n{stderr}");
-        assert!(stderr.contains(says), "{command:?}\n{stderr}");
+        refuses(&mut command, code, says);
         let left = files(dir.path(), &|name| {
             name.contains("x.") || name.contains("partial")
         });

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use crate::support::trio::{EMBEDDED, SAMPLES};
-use crate::support::{files, kumi, ok, text};
+use crate::support::{files, kumi, ok, refuses, text};
 
 const SEGMENT: &str = "00001.segment.arrow";
 
@@ -181,10 +181,7 @@ fn what_cannot_be_counted_or_purged_says_why() {
         ),
     ];
     for (mut command, code, says) in cases {
-        let output = command.output().expect("kumi runs");
-        let stderr = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{command:?}\n{stderr}");
-        assert!(stderr.contains(says), "{command:?}\n{stderr}");
+        refuses(&mut command, code, says);
         let left = files(dir.path(), &|name| {
             name.starts_with("out") || name.contains("partial")
         });

@@ -59,6 +59,14 @@ pub(crate) fn ok(command: &mut Command) -> Output {
     output
 }
 
+/// Runs a command that must end with this code and say this.
+pub(crate) fn refuses(command: &mut Command, code: i32, says: &str) {
+    let output = command.output().expect("kumi runs");
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{command:?}\n{stderr}");
+    assert!(stderr.contains(says), "{command:?}\n{stderr}");
+}
+
 /// Bytes as text.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()

@@ -10,7 +10,6 @@ use crate::args::{CohortCommand, OutputFormat, Remote, SubmitArgs};
 use crate::check::{self, Facts};
 use crate::client::Client;
 use crate::cohort_file::OnBadSampleSetting;
-pub(crate) use crate::command::cohort::consent::opened;
 use crate::exit::{Code, Exit};
 use crate::follow::{ended, follow, state_label, verdict};
 use crate::print;

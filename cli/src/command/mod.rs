@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod cohort;
 pub mod kernel;
+mod opened;
 pub mod reference;
 pub mod release;
 pub mod scheduler;

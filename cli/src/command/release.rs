@@ -13,7 +13,7 @@ use tonic::transport::Channel;
 
 use crate::args::{ReleaseCommand, Remote};
 use crate::client::Client;
-use crate::command::cohort::opened;
+use crate::command::opened::opened;
 use crate::print;
 use crate::request;
 use crate::submit::ANSWER_BYTES_MAX;
@@ -172,6 +172,5 @@ async fn build(cohort: String, wait: bool, remote: &Remote) -> anyhow::Result<()
         .call(async |channel| releases(channel).build(asked.clone()).await)
         .await?
         .into_inner();
-    let tasks = (answer.cohort, answer.tasks, answer.tasks_reused);
-    opened(&client, tasks, wait, remote).await
+    opened(&client, &answer, wait, remote).await
 }

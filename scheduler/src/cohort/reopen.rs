@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use kumi_proto::STAGES;
 use kumi_proto::v1::{CohortState, Stage, TaskState};
 
-use crate::cohort::{BEFORE_ALIGN, BY_SAMPLE, Cohort, Extent, slot};
+use crate::cohort::{BEFORE_ALIGN, BY_SAMPLE, Cohort, Extent};
 use crate::grid::Cell;
 use crate::ledger::Ledger;
 use crate::ripple::Ripple;
@@ -16,8 +16,8 @@ impl Cohort {
     /// beside them, and `missing` tasks, whose results the ledger has forgotten already. Answers
     /// how many tasks came back.
     ///
-    /// Those who have withdrawn since are left out. Where one bad sample fails the cohort, all failed rows come back: the cohort cannot go on
-    /// without them.
+    /// Those who have withdrawn since are left out. Where one bad sample fails the cohort, all failed
+    /// rows come back: the cohort cannot go on without them.
     pub(crate) fn retry(
         &mut self,
         (rows, withdrawn): (Option<&BTreeSet<u32>>, &BTreeSet<u32>),
@@ -127,11 +127,8 @@ impl Cohort {
                     continue;
                 }
                 for cell in self.row_cells(stage, row) {
-                    if let (Some(purge), TaskState::Failed) = (
-                        &mut self.purge,
-                        self.grids[slot(stage)].get(row, cell.column),
-                    ) && stage == Stage::Ingest
-                    {
+                    let failed = self.get(cell) == TaskState::Failed;
+                    if let (Stage::Ingest, true, Some(purge)) = (stage, failed, &mut self.purge) {
                         // What it was to be written from may be at fault: gVCFs are read instead.
                         purge.sources.remove(&row);
                     }

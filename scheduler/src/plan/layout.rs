@@ -50,7 +50,7 @@ pub(crate) struct Layout {
     pub(crate) cases: Vec<Case>,
     /// The rows of the ingest grid: [`Layout::take`].
     pub(crate) batches: Vec<Arc<Batch>>,
-    /// The row of each sample of each batch: none where it is not of this cohort.
+    /// The row of each sample of each batch: none where it is not of this cohort, or a later batch has it too.
     pub(crate) batch_rows: Vec<Vec<Option<u32>>>,
     /// Whether it removes what there is of samples that have withdrawn.
     pub(crate) purges: bool,

@@ -8,10 +8,10 @@ use kumi_proto::ids::CohortId;
 use kumi_proto::v1::cohort_service_server::CohortService;
 use kumi_proto::v1::{
     Cancel, CancelCohortRequest, CancelCohortResponse, CohortDetail, CohortSummary,
-    GetCohortRequest, ListCohortsRequest, ListCohortsResponse, Purge, PurgeSamplesRequest,
-    PurgeSamplesResponse, Retry, RetryCohortRequest, RetryCohortResponse, SubmitRequest,
-    SubmitResponse, WatchCohortRequest, WatchCohortResponse, WhyRequest, WhyResponse, Withdraw,
-    WithdrawSamplesRequest, WithdrawSamplesResponse, command,
+    GetCohortRequest, ListCohortsRequest, ListCohortsResponse, Purge, PurgeSamplesRequest, Retry,
+    RetryCohortRequest, RetryCohortResponse, SubmitRequest, SubmitResponse, WatchCohortRequest,
+    WatchCohortResponse, WhyRequest, WhyResponse, Withdraw, WithdrawSamplesRequest,
+    WithdrawSamplesResponse, command,
 };
 use kumi_scheduler::{Outcome, State};
 use tonic::{Request, Response, Status, Streaming};
@@ -19,6 +19,7 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::control::Control;
 use crate::limits;
 use crate::refusal;
+use crate::service::submit::opened;
 use crate::service::{check_request_id, submit, watch};
 
 /// Cohorts: submitted, listed, followed, changed.
@@ -210,7 +211,7 @@ impl CohortService for Cohorts {
     async fn purge(
         &self,
         request: Request<PurgeSamplesRequest>,
-    ) -> Result<Response<PurgeSamplesResponse>, Status> {
+    ) -> Result<Response<SubmitResponse>, Status> {
         let PurgeSamplesRequest {
             request_id,
             cohort,
@@ -223,21 +224,7 @@ impl CohortService for Cohorts {
             samples,
         });
         let applied = self.control.propose(purge).await?;
-        match applied.outcome {
-            Outcome::Opened {
-                cohort,
-                existed,
-                tasks,
-                tasks_reused,
-            } => Ok(Response::new(PurgeSamplesResponse {
-                cohort: cohort.0,
-                existed,
-                revision: applied.revision,
-                tasks,
-                tasks_reused,
-            })),
-            other => Err(refusal::unexpected("a purge", &other)),
-        }
+        opened(applied, "a purge").map(Response::new)
     }
 
     async fn why(&self, request: Request<WhyRequest>) -> Result<Response<WhyResponse>, Status> {

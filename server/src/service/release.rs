@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use kumi_proto::v1::release_service_server::ReleaseService;
 use kumi_proto::v1::{
-    Build, BuildReleaseRequest, BuildReleaseResponse, GetReleaseRequest, GetReleaseResponse,
-    ListReleasesRequest, ListReleasesResponse, command,
+    Build, BuildReleaseRequest, GetReleaseRequest, GetReleaseResponse, ListReleasesRequest,
+    ListReleasesResponse, SubmitResponse, command,
 };
-use kumi_scheduler::Outcome;
 use tonic::{Request, Response, Status};
 
 use crate::control::Control;
 use crate::refusal;
 use crate::service::check_request_id;
 use crate::service::cohort::find;
+use crate::service::submit::opened;
 
 /// Releases: listed, looked at, built.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ impl ReleaseService for Releases {
     async fn build(
         &self,
         request: Request<BuildReleaseRequest>,
-    ) -> Result<Response<BuildReleaseResponse>, Status> {
+    ) -> Result<Response<SubmitResponse>, Status> {
         let BuildReleaseRequest { request_id, cohort } = request.into_inner();
         check_request_id("request_id", &request_id)?;
         self.control.require_leader()?;
@@ -71,20 +71,6 @@ impl ReleaseService for Releases {
         let cohort = id.await??.0;
         let build = command::Kind::Build(Build { request_id, cohort });
         let applied = self.control.propose(build).await?;
-        match applied.outcome {
-            Outcome::Opened {
-                cohort,
-                existed,
-                tasks,
-                tasks_reused,
-            } => Ok(Response::new(BuildReleaseResponse {
-                cohort: cohort.0,
-                existed,
-                revision: applied.revision,
-                tasks,
-                tasks_reused,
-            })),
-            other => Err(refusal::unexpected("a release", &other)),
-        }
+        opened(applied, "a release").map(Response::new)
     }
 }

@@ -7,6 +7,7 @@ use tonic::{Code, Status, Streaming};
 
 use crate::control::Control;
 use crate::limits;
+use crate::machine::Applied;
 use crate::refusal;
 use crate::service::{check_request_id, deadline};
 
@@ -23,6 +24,11 @@ pub(super) async fn submit(
         samples,
     });
     let applied = control.propose(open).await?;
+    opened(applied, "a submission")
+}
+
+/// What is told of a cohort that a request opened; `what` is the request, in words.
+pub(super) fn opened(applied: Applied, what: &str) -> Result<SubmitResponse, Status> {
     match applied.outcome {
         Outcome::Opened {
             cohort,
@@ -36,7 +42,7 @@ pub(super) async fn submit(
             tasks,
             tasks_reused,
         }),
-        other => Err(refusal::unexpected("a submission", &other)),
+        other => Err(refusal::unexpected(what, &other)),
     }
 }
 

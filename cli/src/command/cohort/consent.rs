@@ -6,10 +6,9 @@ use serde_json::json;
 
 use crate::args::Remote;
 use crate::client::Client;
-use crate::follow::{follow, verdict};
+use crate::command::opened::opened;
 use crate::print;
-use crate::progress::Progress;
-use crate::table::{count, counted};
+use crate::table::counted;
 
 pub(super) async fn withdraw(
     asked: v1::WithdrawSamplesRequest,
@@ -48,36 +47,5 @@ pub(super) async fn purge(
         .call(async |channel| CohortServiceClient::new(channel).purge(asked.clone()).await)
         .await?
         .into_inner();
-    opened(
-        &client,
-        (answer.cohort, answer.tasks, answer.tasks_reused),
-        wait,
-        remote,
-    )
-    .await
-}
-
-/// Tells of a cohort that was opened again, and perhaps follows it to its end.
-///
-/// # Errors
-/// 1 when it ended with failures, else what the scheduler answers.
-pub(crate) async fn opened(
-    client: &Client,
-    (cohort, tasks, reused): (u64, u64, u64),
-    wait: bool,
-    remote: &Remote,
-) -> anyhow::Result<()> {
-    let value = json!({ "cohort": cohort, "tasks": tasks, "tasks_reused": reused });
-    print::one(remote.output, &value, || {
-        let (tasks, reused) = (count(tasks), count(reused));
-        format!("cohort {cohort}: {tasks} tasks, {reused} of them done before\n")
-    });
-    if !wait {
-        return Ok(());
-    }
-    let mut progress = Progress::new();
-    let id = cohort.to_string();
-    let summary = follow(client, &id, None, |summary| progress.show(summary)).await?;
-    progress.finish(&summary);
-    Ok(verdict(&summary)?)
+    opened(&client, &answer, wait, remote).await
 }

@@ -10,7 +10,8 @@ use kumi_joint::Segment;
 use kumi_seq::interval::Interval;
 use serde::Deserialize;
 
-use crate::{cohort, store};
+use crate::cohort;
+use crate::store;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

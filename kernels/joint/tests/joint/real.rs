@@ -11,8 +11,9 @@ use kumi_joint::{Segment, header};
 use kumi_seq::contig::Contig;
 use kumi_seq::interval::Interval;
 
+use crate::cohort;
 use crate::output::tool;
-use crate::{cohort, store};
+use crate::store;
 
 fn data(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
