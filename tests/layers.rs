@@ -24,7 +24,8 @@ fn allowed() -> BTreeMap<String, BTreeSet<String>> {
     }
     allow("scheduler", set(&["proto"]));
     allow("cluster", set(&["proto"]));
-    allow("server", set(&["proto", "scheduler", "cluster"]));
+    allow("tls", set(&["proto"]));
+    allow("server", set(&["proto", "scheduler", "cluster", "tls"]));
     allow("formats", set(&["seq"]));
     allow("index", set(&["seq"]));
     allow("align", set(&["seq", "simd", "formats", "index"]));
@@ -34,11 +35,14 @@ fn allowed() -> BTreeMap<String, BTreeSet<String>> {
     allow("call", set(&["seq", "simd", "formats"]));
     allow(
         "worker",
-        set(&["proto"]).into_iter().chain(all_kernels()).collect(),
+        set(&["proto", "tls"])
+            .into_iter()
+            .chain(all_kernels())
+            .collect(),
     );
     allow(
         "cli",
-        set(&["proto", "server", "worker"])
+        set(&["proto", "server", "worker", "tls"])
             .into_iter()
             .chain(all_kernels())
             .collect(),
@@ -66,6 +70,7 @@ fn manifests() -> Vec<(PathBuf, toml::Table)> {
         "proto",
         "scheduler",
         "cluster",
+        "tls",
         "server",
         "worker",
         "cli",
