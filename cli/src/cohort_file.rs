@@ -44,6 +44,8 @@ pub struct CohortSection {
     /// urgent, high, normal or bulk.
     #[serde(default)]
     pub priority: PrioritySetting,
+    /// Wanted until the end of this day, UTC: YYYY-MM-DD. Among cohorts of a centre and priority the earliest comes first.
+    pub deadline: Option<String>,
     /// Sample sheet.
     pub sheet: Option<PathBuf>,
 }

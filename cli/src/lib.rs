@@ -12,6 +12,7 @@ pub mod exit;
 pub mod follow;
 pub mod logging;
 pub mod paint;
+pub mod policy_file;
 pub mod print;
 pub mod problem;
 pub mod progress;
@@ -38,6 +39,8 @@ pub async fn main(cli: args::Cli) -> anyhow::Result<()> {
         Command::Worker(command) => command::worker::run(command).await,
         Command::Cluster(command) => command::cluster::run(command).await,
         Command::Release(command) => command::release::run(command).await,
+        Command::Queue(command) => command::queue::run(command).await,
+        Command::Policy(command) => command::queue::policy(command).await,
         Command::Target(command) => command::target::run(command).await,
         Command::Reference(command) => blocking(|| command::reference::run(command)).await,
         Command::Kernel(command) => blocking(|| command::kernel::run(command)).await,

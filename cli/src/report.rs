@@ -1,9 +1,9 @@
 //! What a cohort's state looks like on a terminal and in JSON.
 
-use kumi_proto::v1;
+use kumi_proto::{STAGES, v1};
 use serde_json::{Value, json};
 
-use crate::table::{Table, count, percent};
+use crate::table::{Table, bytes, count, percent, timestamp};
 
 /// A count of a manifest that the tables show.
 pub(crate) fn counted(manifest: Option<&v1::Manifest>, name: &str) -> Option<u64> {
@@ -140,7 +140,120 @@ pub fn explanation_value(why: &v1::TaskExplanation) -> Value {
     json!({
         "task": task_name(&task), "sample": why.sample, "state": task_state(why.state()), "reason": why.reason,
         "failures": why.failures, "worker": why.worker, "attempt": why.attempt,
-        "expected_ms": why.expected_ms,
+        "expected_ms": why.expected_ms, "priority": why.priority().label(), "deadline": timestamp(why.deadline_ms),
+        "place": why.place, "cores": why.cores, "memory_bytes": why.memory_bytes,
+        "accounts": why.accounts.iter().map(account_value).collect::<Vec<_>>(),
+        "workers": why.workers.iter().map(worker_value).collect::<Vec<_>>(),
+    })
+}
+
+fn worker_value(fit: &v1::WorkerFit) -> Value {
+    json!({
+        "name": fit.name, "fits": fit.fits, "free_cores": fit.free_cores,
+        "free_memory_bytes": fit.free_memory_bytes, "reason": fit.reason,
+    })
+}
+
+/// An account as JSON.
+#[must_use]
+pub fn account_value(account: &v1::AccountStatus) -> Value {
+    json!({
+        "programme": account.programme, "centre": account.centre, "share": account.share,
+        "core_hours": core_hours(account), "core_hours_per_share": account.level, "cores": account.cores,
+        "cores_max": account.cores_max, "genomes_today": account.genomes,
+        "genomes_per_day_max": account.genomes_max, "ready": account.ready, "waiting": account.waiting,
+    })
+}
+
+/// Accounts as a table.
+#[must_use]
+pub fn accounts(accounts: &[v1::AccountStatus]) -> String {
+    if accounts.is_empty() {
+        return "no account has used anything\n".to_owned();
+    }
+    let mut table = Table::new(&[
+        "programme",
+        "centre",
+        "share",
+        "core-hours",
+        "per share",
+        "cores",
+        "genomes today",
+        "ready",
+        "waiting",
+    ]);
+    let of = |value: u64, most: Option<u32>| match most {
+        Some(most) => format!("{value} of {most}"),
+        None => value.to_string(),
+    };
+    for account in accounts {
+        table.row(vec![
+            account.programme.clone(),
+            match account.centre.as_str() {
+                "" => "(all)".to_owned(),
+                centre => centre.to_owned(),
+            },
+            account.share.to_string(),
+            format!("{:.1}", core_hours(account)),
+            format!("{:.1}", account.level),
+            of(account.cores, account.cores_max),
+            of(account.genomes.into(), account.genomes_max),
+            account.ready.to_string(),
+            account.waiting.to_string(),
+        ]);
+    }
+    table.render()
+}
+
+fn core_hours(account: &v1::AccountStatus) -> f64 {
+    account.core_milliseconds as f64 / 3_600_000.0
+}
+
+/// The numbers behind a ready task's place: priority, deadline, accounts, and which worker fits.
+fn arithmetic(why: &v1::TaskExplanation) -> String {
+    let deadline = match why.deadline_ms {
+        0 => "no deadline".to_owned(),
+        given => format!("deadline {}", timestamp(given)),
+    };
+    let asked = format!(
+        "\nits cohort is number {} in the queue: priority {}, {deadline}; it asks for {} cores and {}\n\n",
+        why.place,
+        why.priority().label(),
+        why.cores,
+        bytes(why.memory_bytes),
+    );
+    let mut workers = Table::new(&["worker", "free cores", "free memory", "fits"]);
+    for fit in &why.workers {
+        workers.row(vec![
+            fit.name.clone(),
+            fit.free_cores.to_string(),
+            bytes(fit.free_memory_bytes),
+            if fit.fits {
+                "yes".to_owned()
+            } else {
+                format!("no: {}", fit.reason)
+            },
+        ]);
+    }
+    let workers = if why.workers.is_empty() {
+        "no worker is connected\n".to_owned()
+    } else {
+        workers.render()
+    };
+    format!("{asked}{}\n{workers}", accounts(&why.accounts))
+}
+
+/// The task of a name as [`task_name`] writes it.
+#[must_use]
+pub fn parse_task(name: &str) -> Option<v1::TaskId> {
+    let (stage, rest) = name.split_once('[')?;
+    let (row, column) = rest.strip_suffix(']')?.split_once(',')?;
+    let stage = STAGES.into_iter().find(|known| known.label() == stage)?;
+    Some(v1::TaskId {
+        cohort: 0,
+        stage: stage.into(),
+        row: row.trim().parse().ok()?,
+        column: column.trim().parse().ok()?,
     })
 }
 
@@ -164,5 +277,6 @@ pub fn explanations(tasks: &[v1::TaskExplanation]) -> String {
             why.reason.clone(),
         ]);
     }
-    table.render()
+    let numbers = tasks.iter().filter(|why| why.place > 0).map(arithmetic);
+    format!("{}{}", table.render(), numbers.collect::<String>())
 }

@@ -16,10 +16,12 @@ pub mod plan;
 pub mod policy;
 mod profile;
 mod ripple;
+mod rules;
 mod snapshot;
 mod state;
 pub mod tallies;
 mod unit;
+mod usage;
 mod view;
 mod worker;
 

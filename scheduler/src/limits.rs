@@ -33,6 +33,19 @@ pub(crate) const FAILURES_MAX: u32 = 3;
 /// Workers a task may lose before it is given up: it may be what kills them.
 pub(crate) const LOSSES_MAX: u32 = 10;
 
+/// Half-life of what accounts have used, milliseconds, unless the policy says otherwise: seven days.
+pub(crate) const HALF_LIFE_MS: u64 = 7 * 24 * 3_600_000;
+/// Half-lives that a policy may ask for, milliseconds: an hour to ten years.
+pub(crate) const HALF_LIFE_MS_MIN: u64 = 3_600_000;
+pub(crate) const HALF_LIFE_MS_MAX: u64 = 10 * 365 * 24 * 3_600_000;
+/// Accounts that a policy may name.
+pub(crate) const ACCOUNTS_MAX: usize = 10_000;
+/// Largest share.
+pub(crate) const SHARE_MAX: u32 = 1_000_000;
+/// What a task counts for beyond what it has used so far, milliseconds of each of its cores: accounts take turns even
+/// before anything has run.
+pub(crate) const TURN_MS: u64 = 60_000;
+
 /// Characters of a name that is part of paths.
 pub(crate) const NAME_CHARS_MAX: usize = 128;
 /// Characters of any other text of a submission.
@@ -58,11 +71,14 @@ pub(crate) const REQUESTS_KEPT_MAX: usize = 10_000;
 pub(crate) const LOST_WORKERS_KEPT_MAX: usize = 1_000;
 /// Explanations given at once.
 pub(crate) const EXPLANATIONS_MAX: usize = 1_000;
+/// Workers that are listed of an explanation.
+pub(crate) const WORKERS_EXPLAINED_MAX: usize = 100;
 /// Hours of completions that are kept: seven days and the current hour.
 pub(crate) const RATE_HOURS: u64 = 7 * 24 + 1;
 
 const _: () = assert!(FAILURES_MAX >= 1 && LOSSES_MAX > FAILURES_MAX);
 const _: () = assert!(SPLIT_PIECES_MAX >= 2 && SPARE_SHARDS >= SPLIT_PIECES_MAX);
+const _: () = assert!(HALF_LIFE_MS_MIN <= HALF_LIFE_MS && HALF_LIFE_MS <= HALF_LIFE_MS_MAX);
 const _: () = assert!(SHARD_BASES > BLOCK_EDGE_BASES);
 const _: () =
     assert!(BIN_BASES_MIN.is_multiple_of(BLOCK_EDGE_BASES) && BIN_BASES_MIN.is_power_of_two());

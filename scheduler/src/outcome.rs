@@ -42,6 +42,8 @@ pub enum Outcome {
     },
     /// A target was set.
     TargetSet,
+    /// A policy is in force.
+    PolicySet,
     /// A worker was registered, or was known already.
     Registered(WorkerId),
     /// A worker drains, or takes tasks again.
@@ -173,6 +175,14 @@ pub enum Rejection {
         /// What is wrong with it.
         problem: String,
     },
+    /// A policy that means nothing.
+    #[error("the policy's {field} is wrong: {problem}")]
+    InvalidPolicy {
+        /// The field.
+        field: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The request id was used for something else.
     #[error("the request id `{request_id}` was used for another request before")]
     RequestReused {
@@ -200,6 +210,7 @@ impl Rejection {
             Self::NoSuchWorker { .. } => "NO_SUCH_WORKER",
             Self::InvalidWorker { .. } => "INVALID_WORKER",
             Self::InvalidTarget { .. } => "INVALID_TARGET",
+            Self::InvalidPolicy { .. } => "INVALID_POLICY",
             Self::RequestReused { .. } => "REQUEST_ID_REUSED",
             Self::UnknownCommand => "UNKNOWN_COMMAND",
         }
@@ -212,6 +223,7 @@ impl Rejection {
             Self::InvalidCohort(_)
             | Self::InvalidWorker { .. }
             | Self::InvalidTarget { .. }
+            | Self::InvalidPolicy { .. }
             | Self::UnknownCommand => Code::InvalidArgument,
             Self::NoSuchCohort { .. }
             | Self::NoSuchSample { .. }

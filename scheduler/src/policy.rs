@@ -1,17 +1,21 @@
 //! Which tasks an idle worker gets. Looks at the state and changes nothing: what is picked becomes
 //! a `Grant` in the log, which is checked again when it applies.
 
+mod fair;
 mod split;
+mod walk;
 
 use std::collections::BTreeSet;
 
 use kumi_proto::ids::WorkerId;
 use kumi_proto::v1;
-use kumi_proto::v1::Stage;
 
 use crate::cohort::Cohort;
 use crate::grid::Cell;
+pub(crate) use crate::policy::fair::Level;
+use crate::policy::fair::Tree;
 pub use crate::policy::split::{Watch, running_calls, split};
+use crate::policy::walk::{Left, Taken, Walk};
 use crate::state::{State, Worker};
 
 /// What a worker has free.
@@ -25,8 +29,9 @@ pub struct Offer {
     pub free_memory_bytes: u64,
 }
 
-/// At most `max` ready tasks that fit the offer together: by priority, then by cohort, and within a
-/// cohort later stages first, so that genomes finish. Nothing for a worker that drains or is lost.
+/// At most `max` ready tasks that fit the offer together: by priority, then by whose turn it is if there is a policy,
+/// then by deadline and cohort, and within a cohort later stages first, so that genomes finish. Nothing for a worker
+/// that drains or is lost, and nothing of an account beyond its quotas.
 ///
 /// A task that asks for more cores than the worker has gets all of them. When a task must wait for
 /// this worker to become free enough, tasks of a lower priority do not take its place.
@@ -45,35 +50,17 @@ pub fn pick(state: &State, offer: &Offer, max: usize) -> Vec<v1::TaskId> {
         room: max,
         picked: Vec::new(),
     };
-    let mut waiting_class = None;
-    for (class, id) in &state.derived.queue {
-        let cohort = &state.cohorts[id];
-        if waiting_class.is_some_and(|waiting| waiting < *class) || picker.is_full() {
-            break;
+    if state.rules.is_some() {
+        for programmes in state.derived.lines.values() {
+            if picker.is_full() || Tree::new(state, programmes).serve(&mut picker) {
+                break;
+            }
         }
-        if worker.computes(cohort.kernel_version()) && picker.take_from(cohort) {
-            waiting_class = Some(*class);
-        }
+    } else {
+        picker.serve_in_order();
     }
     picker.picked
 }
-
-/// The stages in the order in which their tasks are taken.
-const LAST_FIRST: [Stage; 13] = [
-    Stage::Purge,
-    Stage::Release,
-    Stage::Census,
-    Stage::Joint,
-    Stage::Ingest,
-    Stage::Gvcf,
-    Stage::Call,
-    Stage::Align,
-    Stage::Merge,
-    Stage::Mark,
-    Stage::Chunk,
-    Stage::Cut,
-    Stage::Index,
-];
 
 struct Picker<'a> {
     state: &'a State,
@@ -85,67 +72,62 @@ struct Picker<'a> {
     picked: Vec<v1::TaskId>,
 }
 
-impl Picker<'_> {
+impl<'a> Picker<'a> {
+    /// Without a policy: by priority, deadline and number.
+    fn serve_in_order(&mut self) {
+        let state = self.state;
+        let mut waiting_class = None;
+        for (class, _, id) in &state.derived.queue {
+            let cohort = &state.cohorts[id];
+            if waiting_class.is_some_and(|waiting| waiting < *class) || self.is_full() {
+                break;
+            }
+            if self.may_take(cohort) {
+                let mut walk = Walk::new(cohort);
+                while walk.next(self, Left::default()).is_some() {}
+                if walk.keeps_free {
+                    waiting_class = Some(*class);
+                }
+            }
+        }
+    }
+
     fn is_full(&self) -> bool {
         self.room == 0 || self.free_cores == 0
     }
 
-    /// Takes what fits of a cohort's ready tasks. True when one is left that this worker should keep
-    /// itself free for.
-    fn take_from(&mut self, cohort: &Cohort) -> bool {
-        let mut keep_free = false;
-        for stage in LAST_FIRST {
-            let grid = cohort.grid(stage);
-            if grid.count(v1::TaskState::Ready) == 0 {
-                continue;
-            }
-            let (least, most) = cohort.layout.needs(stage);
-            let cores = least.cores.min(self.worker.hello.cores);
-            let mut taken = 0;
-            if self.fits(cores, least.memory_bytes) {
-                for (row, column) in grid.ready() {
-                    let cell = Cell { stage, row, column };
-                    if self.take(cohort, cell) {
-                        taken += 1;
-                    }
-                    if self.is_full() || !self.fits(cores, least.memory_bytes) {
-                        break;
-                    }
-                }
-            }
-            let left = grid.count(v1::TaskState::Ready) - taken;
-            let cores = most.cores.min(self.worker.hello.cores);
-            let possible = most.memory_bytes <= self.worker.hello.memory_bytes;
-            keep_free |= left > 0
-                && possible
-                && !self.fits(cores, most.memory_bytes)
-                && self.is_among_freest(left, cores, most.memory_bytes);
-            if self.is_full() {
-                break;
-            }
-        }
-        keep_free
+    /// Whether the worker may compute a cohort's tasks.
+    fn may_take(&self, cohort: &Cohort) -> bool {
+        self.worker.computes(cohort.kernel_version())
+    }
+
+    /// As many of these cores as the worker has.
+    fn capped(&self, cores: u32) -> u32 {
+        cores.min(self.worker.hello.cores)
     }
 
     fn fits(&self, cores: u32, memory_bytes: u64) -> bool {
         cores <= self.free_cores && memory_bytes <= self.free_memory_bytes
     }
 
-    fn take(&mut self, cohort: &Cohort, cell: Cell) -> bool {
+    /// Takes a ready task if it fits and its account's quotas leave room.
+    fn take(&mut self, cohort: &Cohort, cell: Cell, left: Left) -> Option<Taken> {
         let need = cohort.need(cell);
-        let cores = need.cores.min(self.worker.hello.cores);
-        if !self.fits(cores, need.memory_bytes) || self.should_avoid(cohort, cell) {
-            return false;
+        let cores = self.capped(need.cores);
+        let allowed = left.allows(cores) && self.fits(cores, need.memory_bytes);
+        if !allowed || self.should_avoid(cohort, cell) {
+            return None;
         }
+        let begins = left.counts_genomes() && self.state.would_begin(cohort, cell);
         let address = cohort.address(cell);
-        if self.state.derived.in_flight.contains_key(&address) {
-            return false;
+        if !left.lets_begin(begins) || self.state.derived.in_flight.contains_key(&address) {
+            return None;
         }
         self.free_cores -= cores;
         self.free_memory_bytes -= need.memory_bytes;
         self.room -= 1;
         self.picked.push(cohort.task(cell));
-        true
+        Some(Taken { cores, begins })
     }
 
     /// What failed here is tried elsewhere, if there is an elsewhere.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kumi_proto::v1::cluster_service_server::{ClusterServiceServer, SERVICE_NAME as CLUSTER};
 use kumi_proto::v1::cohort_service_server::{CohortServiceServer, SERVICE_NAME as COHORT};
+use kumi_proto::v1::queue_service_server::{QueueServiceServer, SERVICE_NAME as QUEUE};
 use kumi_proto::v1::release_service_server::{ReleaseServiceServer, SERVICE_NAME as RELEASE};
 use kumi_proto::v1::target_service_server::{SERVICE_NAME as TARGET, TargetServiceServer};
 use kumi_proto::v1::worker_service_server::{SERVICE_NAME as WORKER, WorkerServiceServer};
@@ -18,6 +19,7 @@ use crate::limits;
 use crate::metrics::rpc::RpcMetrics;
 use crate::service::cluster::Cluster;
 use crate::service::cohort::Cohorts;
+use crate::service::queue::Queue;
 use crate::service::release::Releases;
 use crate::service::target::Targets;
 use crate::service::worker::Workers;
@@ -30,7 +32,7 @@ pub(crate) const DESCRIPTORS: [&[u8]; 3] = [
 ];
 
 /// Names in the health service; the empty one stands for all.
-pub(crate) const SERVICES: [&str; 6] = ["", COHORT, RELEASE, WORKER, TARGET, CLUSTER];
+pub(crate) const SERVICES: [&str; 7] = ["", COHORT, RELEASE, WORKER, TARGET, QUEUE, CLUSTER];
 
 /// Why the endpoint ended.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +73,9 @@ where
     let targets = TargetServiceServer::new(Targets {
         control: Arc::clone(&control),
     });
+    let queue = QueueServiceServer::new(Queue {
+        control: Arc::clone(&control),
+    });
     let cluster = ClusterServiceServer::new(Cluster {
         control: Arc::clone(&control),
     });
@@ -85,6 +90,7 @@ where
         .add_service(releases)
         .add_service(workers.max_decoding_message_size(most))
         .add_service(targets)
+        .add_service(queue)
         .add_service(cluster)
         .add_service(raft)
         .add_service(health)

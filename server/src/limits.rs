@@ -35,6 +35,8 @@ pub const KEEP_ALIVE_TIMEOUT_MS: u64 = 5_000;
 pub const CONNECTION_STREAMS_MAX: u32 = 1_024;
 /// How long a shutdown waits for calls under way.
 pub const SHUTDOWN_MS_MAX: u64 = 2_000;
+/// Programmes and centres in the metrics, those that use the most.
+pub const ACCOUNTS_SHOWN_MAX: usize = 200;
 /// Workers that are lost stay in the metrics for this long.
 pub const WORKER_SHOWN_MS: u64 = 24 * 3_600_000;
 /// What a client is told to wait when there is no leader or a proposal was lost.

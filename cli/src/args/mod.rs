@@ -2,6 +2,7 @@
 
 mod daemon;
 mod kernel;
+mod queue;
 mod release;
 mod run;
 pub(crate) mod units;
@@ -16,6 +17,7 @@ pub use crate::args::kernel::{
     AlignArgs, CallArgs, CensusArgs, FiltersArg, IngestArgs, JointArgs, JointFormat, KernelCommand,
     PurgeArgs, SamplesArgs, SexArg,
 };
+pub use crate::args::queue::{PolicyCommand, QueueCommand};
 pub use crate::args::release::{DiffArgs, ExportArgs, ReleaseCommand};
 pub use crate::args::run::RunArgs;
 use crate::args::units::parse_duration;
@@ -61,6 +63,12 @@ pub enum Command {
     /// What was released of cohorts: build, check, compare, write in other forms
     #[command(subcommand)]
     Release(ReleaseCommand),
+    /// See who is served next and why
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Set how programmes and centres share the cores, and their quotas
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Set and follow throughput targets
     #[command(subcommand)]
     Target(TargetCommand),
@@ -205,6 +213,9 @@ pub enum CohortCommand {
     Why {
         /// Number or name
         cohort: String,
+        /// Only this task, with the arithmetic behind its place: stage[row,column], as the tables show it
+        #[arg(conflicts_with = "sample")]
+        task: Option<String>,
         /// Only this sample
         #[arg(long)]
         sample: Option<String>,

@@ -21,6 +21,9 @@ use sha2::{Digest as _, Sha256};
 use crate::cohort_file::{self, Loaded, OnBadSampleSetting};
 use crate::exit::{Code, Exit};
 use crate::problem::{Place, Problem, Problems};
+use crate::table::parse_date;
+
+const DAY_MS: u64 = 86_400_000;
 
 /// A checked cohort, as it is submitted.
 #[derive(Clone, Debug)]
@@ -95,6 +98,11 @@ pub fn cohort(
     }
     drop(source);
     let params = params(&loaded, &whole, &contigs, on_bad_sample, &mut problems);
+    let deadline_ms = deadline_ms(
+        loaded.file.cohort.deadline.as_deref(),
+        &whole,
+        &mut problems,
+    );
     let quarantine = params.on_bad_sample() == v1::OnBadSample::Quarantine;
     let set_aside = problems.finish(quarantine.then_some(samples.len()))?;
     let root = output_dir.map_or_else(|| loaded.base.join("kumi-out"), PathBuf::from);
@@ -106,7 +114,7 @@ pub fn cohort(
         programme: loaded.file.cohort.programme.clone(),
         centre: loaded.file.cohort.centre.clone(),
         priority: loaded.file.cohort.priority.to_proto().into(),
-        deadline_ms: 0,
+        deadline_ms,
         root: root.to_string_lossy().into_owned(),
         reference: facts,
         params: Some(params),
@@ -117,6 +125,19 @@ pub fn cohort(
         set_aside,
         notes,
     })
+}
+
+/// The end of the day that is wanted, Unix milliseconds; 0: none is.
+fn deadline_ms(day: Option<&str>, whole: &Place, problems: &mut Problems) -> u64 {
+    let Some(day) = day else { return 0 };
+    parse_date(day).map_or_else(
+        || {
+            let what = format!("`{day}` is not a date; write YYYY-MM-DD");
+            problems.push(whole.wrong("deadline", what));
+            0
+        },
+        |start| start + DAY_MS,
+    )
 }
 
 fn reference(

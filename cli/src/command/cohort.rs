@@ -93,9 +93,13 @@ pub async fn run(command: CohortCommand) -> anyhow::Result<()> {
         }
         CohortCommand::Why {
             cohort,
+            task,
             sample,
             remote,
-        } => why(cohort, sample.unwrap_or_default(), &remote).await,
+        } => {
+            let sample = sample.unwrap_or_default();
+            why(cohort, sample, task.as_deref(), &remote).await
+        }
     }
 }
 
@@ -237,13 +241,31 @@ async fn retry(cohort: String, samples: Vec<String>, remote: &Remote) -> anyhow:
     Ok(())
 }
 
-async fn why(cohort: String, sample: String, remote: &Remote) -> anyhow::Result<()> {
+async fn why(
+    cohort: String,
+    sample: String,
+    task: Option<&str>,
+    remote: &Remote,
+) -> anyhow::Result<()> {
+    let client = Client::new(remote.endpoint.clone());
+    let task = match task {
+        None => None,
+        Some(name) => {
+            let unknown = || {
+                let message = format!("`{name}` is not a task; write it as call[1,3]");
+                Exit::new(Code::Usage, message)
+            };
+            let task = report::parse_task(name).ok_or_else(unknown)?;
+            let cohort = number(&client, cohort.clone()).await?;
+            Some(v1::TaskId { cohort, ..task })
+        }
+    };
     let asked = v1::WhyRequest {
         cohort,
         sample,
-        task: None,
+        task,
     };
-    let answer = Client::new(remote.endpoint.clone())
+    let answer = client
         .call(async |channel| CohortServiceClient::new(channel).why(asked.clone()).await)
         .await?
         .into_inner();

@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod cohort;
 pub mod kernel;
 mod opened;
+pub mod queue;
 pub mod reference;
 pub mod release;
 pub mod scheduler;

@@ -178,6 +178,11 @@ impl Cohort {
         }
     }
 
+    /// To whom its tasks are charged: programme and centre.
+    pub(crate) fn account(&self) -> (&str, &str) {
+        (&self.header.programme, &self.header.centre)
+    }
+
     pub(crate) fn kernel_version(&self) -> &str {
         self.header
             .params

@@ -90,6 +90,7 @@ pub(super) fn requests(requests: &Requests) -> Vec<RequestRecord> {
             Answer::TargetSet => (3, 0),
             Answer::Drained => (4, 0),
             Answer::Withdrawn(samples) => (5, samples),
+            Answer::PolicySet => (6, 0),
         };
         let id = id.to_owned();
         RequestRecord {
@@ -111,6 +112,7 @@ pub(super) fn of_requests(records: Vec<RequestRecord>) -> Result<Requests, Resto
             3 => Answer::TargetSet,
             4 => Answer::Drained,
             5 => Answer::Withdrawn(record.tasks),
+            6 => Answer::PolicySet,
             _ => return Err(RestoreError::Invalid("requests")),
         };
         requests.restore(record.number, record.id, answer);

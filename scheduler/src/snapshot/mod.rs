@@ -7,6 +7,7 @@ mod books;
 mod cohort;
 mod profile;
 mod record;
+mod shares;
 mod stores;
 
 use prost::Message as _;
@@ -20,7 +21,7 @@ use crate::snapshot::record::{
 use crate::state::{Lease, State, Term, Worker};
 
 const MAGIC: [u8; 8] = *b"KUMISCHD";
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 /// The oldest version that is read.
 const VERSION_MIN: u32 = 1;
 /// Magic, version, length, digest.
@@ -87,6 +88,8 @@ impl State {
             profiles: profile::record(&self.profiles),
             stores: stores::records(&self.stores),
             withdrawals: stores::withdrawals(&self.stores),
+            policy: self.policy(),
+            usage: Some(shares::record(&self.usage)),
         }
     }
 
@@ -107,6 +110,8 @@ impl State {
             tallies: books::of_tallies(record.tallies.unwrap_or_default())?,
             profiles: profile::of_record(record.profiles)?,
             stores: stores::of_records(record.stores, record.withdrawals)?,
+            rules: shares::of_policy(record.policy)?,
+            usage: shares::of_record(record.usage.unwrap_or_default()),
             ..Self::default()
         };
         for entry in record.ledger {
@@ -138,7 +143,7 @@ impl State {
         let cohort = self.cohorts.get_mut(&lease.cohort);
         let cohort = cohort.ok_or(RestoreError::Invalid("leases"))?;
         cohort.running.insert(lease.cell, attempt);
-        self.derived.add_lease(attempt, &lease);
+        self.derived.add_lease(attempt, &lease, cohort.account());
         self.leases.insert(attempt, lease);
         Ok(())
     }

@@ -45,6 +45,33 @@ pub(super) struct StateRecord {
     pub(super) stores: Vec<StoreRecord>,
     #[prost(message, repeated, tag = "18")]
     pub(super) withdrawals: Vec<WithdrawalRecord>,
+    /// None was ever set, or the version is before 6.
+    #[prost(message, optional, tag = "19")]
+    pub(super) policy: Option<v1::Policy>,
+    #[prost(message, optional, tag = "20")]
+    pub(super) usage: Option<UsageRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct UsageRecord {
+    #[prost(uint64, tag = "1")]
+    pub(super) step: u64,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) accounts: Vec<UsedRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct UsedRecord {
+    #[prost(string, tag = "1")]
+    pub(super) programme: String,
+    #[prost(string, tag = "2")]
+    pub(super) centre: String,
+    #[prost(uint64, tag = "3")]
+    pub(super) core_milliseconds: u64,
+    #[prost(uint64, tag = "4")]
+    pub(super) day: u64,
+    #[prost(uint32, tag = "5")]
+    pub(super) genomes: u32,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -296,7 +323,7 @@ pub(super) struct RequestRecord {
     pub(super) number: u64,
     #[prost(string, tag = "2")]
     pub(super) id: String,
-    /// 1 cancelled, 2 retried, 3 target set, 4 drained, 5 withdrawn.
+    /// 1 cancelled, 2 retried, 3 target set, 4 drained, 5 withdrawn, 6 policy set.
     #[prost(uint32, tag = "3")]
     pub(super) answer: u32,
     #[prost(uint64, tag = "4")]

@@ -54,13 +54,38 @@ impl Account {
 pub(crate) struct Accounts {
     pub(crate) targets: BTreeMap<(String, Unit), Target>,
     pub(crate) accounts: BTreeMap<(String, Unit), Account>,
-    /// What happened to each unit: [`RECEIVED`], [`COMPLETED`], [`FAILED`].
+    /// What happened to each unit: [`RECEIVED`], [`COMPLETED`], [`FAILED`], [`BEGUN`].
     pub(crate) marks: BTreeMap<[u8; 16], u8>,
 }
 
 const RECEIVED: u8 = 1;
 const COMPLETED: u8 = 2;
 const FAILED: u8 = 4;
+const BEGUN: u8 = 8;
+
+impl Accounts {
+    /// Whether a genome has begun, ever.
+    pub(crate) fn has_begun(&self, unit: &Counted) -> bool {
+        let marks = self.marks.get(&unit.mark_key());
+        marks.is_some_and(|marks| marks & BEGUN != 0)
+    }
+
+    /// Notes that a genome begins; false when it has before.
+    pub(super) fn begin(&mut self, unit: &Counted) -> bool {
+        let marks = self.marks.entry(unit.mark_key()).or_default();
+        let first = *marks & BEGUN == 0;
+        *marks |= BEGUN;
+        first
+    }
+
+    /// Notes that a genome has not begun; false when that was known.
+    pub(super) fn take_back(&mut self, unit: &Counted) -> bool {
+        let marks = self.marks.entry(unit.mark_key()).or_default();
+        let had = *marks & BEGUN != 0;
+        *marks &= !BEGUN;
+        had
+    }
+}
 
 /// A case or a sample of a programme.
 #[derive(Clone, Debug)]

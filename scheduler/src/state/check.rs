@@ -49,7 +49,7 @@ impl State {
             again.add_cohort(cohort);
         }
         for (attempt, lease) in &self.leases {
-            again.add_lease(*attempt, lease);
+            again.add_lease(*attempt, lease, self.cohorts[&lease.cohort].account());
         }
         assert_eq!(again, self.derived);
         assert_eq!(again.in_flight.len(), self.leases.len(), "each result once");

@@ -202,7 +202,7 @@ impl State {
     /// Segments or shards of a release were forgotten: another cohort of that name may have used them.
     fn touch_namesakes(&mut self, id: u64) {
         let name = &self.cohorts[&id].header.name;
-        let others = self.derived.queue.iter().map(|(_, other)| *other);
+        let others = self.derived.queue.iter().map(|(_, _, other)| *other);
         let same = |other: &u64| *other != id && self.cohorts[other].header.name == *name;
         let others: Vec<u64> = others.filter(same).collect();
         for other in others {
@@ -343,7 +343,7 @@ fn counted(cohort: &Cohort, row: u32, unit: Unit) -> Counted {
     }
 }
 
-fn genome(cohort: &Cohort, row: u32) -> Counted {
+pub(super) fn genome(cohort: &Cohort, row: u32) -> Counted {
     counted(cohort, row, Unit::Genome)
 }
 

@@ -65,6 +65,9 @@ impl State {
             return None;
         }
         let need = cohort.need(cell);
+        if !self.quotas_allow(cohort, cell, need.cores.min(worker.hello.cores)) {
+            return None;
+        }
         let lease = Lease {
             cohort: task.cohort,
             cell,
@@ -100,8 +103,10 @@ impl State {
             wait.observe(self.clock_ms.saturating_sub(since_ms));
             cohort.start(cell, attempt, &mut Ripple::new(self.clock_ms));
         }
+        self.note_beginning(lease.cohort, cell);
         let start = self.start_of(attempt, &lease);
-        self.derived.add_lease(attempt, &lease);
+        let account = self.cohorts[&lease.cohort].account();
+        self.derived.add_lease(attempt, &lease, account);
         self.leases.insert(attempt, lease);
         start
     }
@@ -123,7 +128,8 @@ impl State {
         let Some(lease) = self.leases.remove(&attempt) else {
             return;
         };
-        if self.derived.remove_lease(attempt, &lease)
+        let account = self.cohorts[&lease.cohort].account();
+        if self.derived.remove_lease(attempt, &lease, account)
             && let Some(worker) = self.workers.get_mut(&lease.worker)
         {
             worker.idle_ms = self.clock_ms;
@@ -132,6 +138,7 @@ impl State {
         let finished = self.tallies.finished.entry((stage, ending, reason));
         *finished.or_default() += 1;
         let lasted_ms = self.clock_ms.saturating_sub(lease.started_ms);
+        self.charge(&lease, lasted_ms);
         if ending == Ending::Done {
             let durations = self.tallies.stage_duration.entry(stage).or_default();
             durations.observe(lasted_ms);
@@ -250,6 +257,9 @@ impl State {
             _ => Ending::Failed,
         };
         self.end_lease(attempt, ending, reason);
+        if ending == Ending::Stopped {
+            self.note_stop(lease);
+        }
         let worker = self.workers.get(&lease.worker);
         let name = worker.map_or_else(String::new, |worker| worker.hello.name.clone());
         let mishap = Mishap {

@@ -8,6 +8,7 @@ mod derived;
 mod leases;
 mod purge;
 mod requests;
+mod shares;
 mod stores;
 mod traces;
 mod withdrawals;
@@ -23,12 +24,15 @@ use crate::cohort::Cohort;
 use crate::ledger::Ledger;
 use crate::outcome::{Outcome, Rejection};
 use crate::profile::Profiles;
+use crate::rules::Rules;
 use crate::tallies::Tallies;
+use crate::usage::Usage;
 
 pub(crate) use account::{Account, Accounts, Target};
-pub(crate) use derived::Derived;
+pub(crate) use derived::{Derived, Line, due_ms};
 pub(crate) use leases::Lease;
 pub(crate) use requests::{Answer, Requests};
+pub(crate) use shares::{Standing, is_entry};
 pub(crate) use stores::{Store, Stores, Withdrawal};
 pub(crate) use workers::Worker;
 
@@ -52,6 +56,9 @@ pub struct State {
     /// Names of workers that an operator drained, and why. They stay drained when they restart.
     pub(crate) drained: BTreeMap<String, String>,
     pub(crate) accounts: Accounts,
+    /// How cores are shared; none: in the order of submission.
+    pub(crate) rules: Option<Rules>,
+    pub(crate) usage: Usage,
     pub(crate) requests: Requests,
     pub(crate) tallies: Tallies,
     pub(crate) derived: Derived,
@@ -71,6 +78,7 @@ impl State {
     pub fn apply(&mut self, index: u64, command: &v1::Command) -> Outcome {
         self.clock_ms = self.clock_ms.max(command.at_ms);
         self.revision = self.revision.max(index);
+        self.usage.decay(self.clock_ms, self.half_life_ms());
         let outcome = match &command.kind {
             None => Err(Rejection::UnknownCommand),
             Some(Kind::Open(open)) => self.open(open),
@@ -83,6 +91,7 @@ impl State {
             Some(Kind::Build(build)) => self.build(build),
             Some(Kind::Purge(purge)) => self.purge(purge),
             Some(Kind::SetTarget(set)) => self.set_target(set),
+            Some(Kind::SetPolicy(set)) => self.set_policy(set),
             Some(Kind::Register(register)) => self.register(register),
             Some(Kind::Drain(drain)) => self.drain(drain),
             Some(Kind::NewTerm(term)) => {

@@ -48,7 +48,11 @@ impl State {
 
     /// The cohort that removes what another at this place, or one that uses these results, would build on.
     pub(super) fn purging(&self, place: &CohortPlace, used: &[Address]) -> Option<u64> {
-        let running = self.derived.queue.iter().map(|(_, id)| &self.cohorts[id]);
+        let running = self
+            .derived
+            .queue
+            .iter()
+            .map(|(_, _, id)| &self.cohorts[id]);
         let mut purges = running.filter_map(|cohort| Some((cohort, cohort.purge.as_ref()?)));
         let uses = |(cohort, purge): &(&Cohort, &Purge)| {
             cohort.layout.cohort_place(&cohort.header) == *place

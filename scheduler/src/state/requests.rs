@@ -13,6 +13,7 @@ pub(crate) enum Answer {
     TargetSet,
     Drained,
     Withdrawn(u64),
+    PolicySet,
 }
 
 impl Answer {
@@ -23,6 +24,7 @@ impl Answer {
             Self::TargetSet => Outcome::TargetSet,
             Self::Drained => Outcome::Drained,
             Self::Withdrawn(samples) => Outcome::Withdrawn { samples },
+            Self::PolicySet => Outcome::PolicySet,
         }
     }
 

@@ -23,7 +23,7 @@ impl State {
     #[must_use]
     pub fn backlog(&self) -> Backlog {
         let mut backlog = Backlog::default();
-        for (_, id) in &self.derived.queue {
+        for (_, _, id) in &self.derived.queue {
             let cohort = &self.cohorts[id];
             let priority = cohort.priority();
             let owner = (cohort.header.programme.clone(), priority);

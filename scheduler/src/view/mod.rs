@@ -2,8 +2,10 @@
 
 mod backlog;
 mod cohort;
+mod queue;
 mod release;
 mod target;
+mod wait;
 mod why;
 
 pub(crate) use cohort::cohort_state;

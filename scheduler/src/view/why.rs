@@ -8,8 +8,7 @@ use kumi_proto::v1::{Stage, TaskState};
 use crate::cohort::{BY_SAMPLE, Cohort, Trouble};
 use crate::grid::Cell;
 use crate::limits::{EXPLANATIONS_MAX, FAILURES_MAX};
-use crate::plan::need::Need;
-use crate::state::{State, Worker};
+use crate::state::State;
 
 impl State {
     /// Why tasks are in their state: of the cohort, of a sample (`sample` not empty), or of one
@@ -35,7 +34,15 @@ impl State {
             row.map_or_else(Vec::new, |row| cells_of(cohort, &BY_SAMPLE, Some(row)))
         };
         let cells = cells.into_iter();
-        let explain = |cell| self.explain(cohort, cell, now_ms);
+        let explain = |cell| {
+            let short = self.explain(cohort, cell, now_ms);
+            match task {
+                Some(_) if cohort.get(cell) == TaskState::Ready => {
+                    self.with_arithmetic(short, cohort, cell)
+                }
+                _ => short,
+            }
+        };
         cells.map(explain).collect()
     }
 
@@ -74,6 +81,7 @@ impl State {
             attempt,
             since_ms,
             expected_ms: expected_ms.unwrap_or(0),
+            ..v1::TaskExplanation::default()
         }
     }
 
@@ -110,91 +118,12 @@ impl State {
     }
 
     /// Where a running task runs.
-    fn place_of(&self, cohort: &Cohort, cell: Cell) -> String {
+    pub(super) fn place_of(&self, cohort: &Cohort, cell: Cell) -> String {
         let attempt = cohort.running.get(&cell).copied().unwrap_or(0);
         let lease = self.leases.get(&attempt);
         let worker = lease.and_then(|lease| self.workers.get(&lease.worker));
         let name = worker.map_or("?", |worker| &worker.hello.name);
         format!("running on {name} as attempt {attempt}")
-    }
-
-    /// What keeps a ready task from running.
-    fn ready(&self, cohort: &Cohort, cell: Cell) -> String {
-        let address = cohort.address(cell);
-        if let Some(attempt) = self.derived.in_flight.get(&address)
-            && let Some(lease) = self.leases.get(attempt)
-        {
-            let other = &self.cohorts[&lease.cohort];
-            let place = self.place_of(other, lease.cell);
-            return format!(
-                "the same work for cohort {} is {place}; its result will be used",
-                other.id
-            );
-        }
-        if let Some(problem) = self.no_worker(cohort, cohort.need(cell)) {
-            return problem;
-        }
-        let ahead = self.ahead_of(cohort);
-        match ahead {
-            Some((first, tasks)) => format!(
-                "ready, behind {tasks} ready tasks of cohort {} ({}, priority {}); every worker that could take it is busy",
-                first.id,
-                first.header.name,
-                first.priority().label(),
-            ),
-            None => {
-                "ready; it starts as soon as a worker has enough cores and memory free".to_owned()
-            }
-        }
-    }
-
-    /// Why no worker will ever take such a task as things are, if so.
-    fn no_worker(&self, cohort: &Cohort, need: Need) -> Option<String> {
-        let present: Vec<&Worker> = self.workers.values().filter(|w| !w.lost).collect();
-        if present.is_empty() {
-            return Some("no worker is connected; start one with: kumi worker start".to_owned());
-        }
-        let version = cohort.kernel_version();
-        let able: Vec<&Worker> = present
-            .iter()
-            .copied()
-            .filter(|w| w.computes(version))
-            .collect();
-        if able.is_empty() {
-            let other = &present[0].hello;
-            return Some(format!(
-                "no worker computes kernel version {version} ({} computes {}); start workers of that version or submit the cohort with the new one",
-                other.name, other.kernel_version
-            ));
-        }
-        let large = |worker: &&&Worker| worker.hello.memory_bytes >= need.memory_bytes;
-        if !able.iter().any(|worker| large(&worker)) {
-            let largest = able.iter().max_by_key(|worker| worker.hello.memory_bytes);
-            let largest = &largest?.hello;
-            return Some(format!(
-                "asks for {} of memory; the largest worker, {}, has {}; start a larger one",
-                gib(need.memory_bytes),
-                largest.name,
-                gib(largest.memory_bytes)
-            ));
-        }
-        let draining = able.iter().filter(large).find(|worker| worker.draining)?;
-        let open = able.iter().filter(large).any(|worker| !worker.draining);
-        (!open).then(|| {
-            let name = &draining.hello.name;
-            format!("every worker that could take it is draining; resume one with: kumi worker resume {name}")
-        })
-    }
-
-    /// The first cohort with ready tasks that is served before this one, and how many those are.
-    fn ahead_of(&self, cohort: &Cohort) -> Option<(&Cohort, u64)> {
-        let own = (cohort.priority() as i32, cohort.id);
-        let before = self.derived.queue.range(..own);
-        let before = before.map(|(_, id)| &self.cohorts[id]);
-        let ready = |cohort: &Cohort| cohort.grids.iter().map(|g| g.count(TaskState::Ready)).sum();
-        before
-            .map(|cohort| (cohort, ready(cohort)))
-            .find(|(_, ready)| *ready > 0)
     }
 }
 
@@ -395,8 +324,4 @@ fn parted(cohort: &Cohort, cell: Cell) -> String {
 /// With one digit behind the point.
 fn seconds(ms: u64) -> String {
     format!("{}.{}", ms / 1_000, ms % 1_000 / 100)
-}
-
-fn gib(bytes: u64) -> String {
-    format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64)
 }

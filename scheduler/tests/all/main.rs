@@ -3,4 +3,5 @@
 mod random;
 mod scale;
 mod script;
+mod shares;
 mod support;

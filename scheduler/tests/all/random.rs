@@ -20,6 +20,8 @@ enum Step {
     Grant(u8, u8),
     /// A granted attempt, counted from the latest; 0 is done, 6 a part if it is a call, others are failures.
     Settle(u8, u8),
+    /// Tasks that nobody picked, for a worker: of a cohort.
+    Force(u8, u8),
     Expire(u8),
     Cancel(u8),
     Retry(u8, u8),
@@ -27,6 +29,8 @@ enum Step {
     Withdraw(u8, u8),
     Build(u8),
     Purge(u8),
+    /// Shares and quotas, by bits.
+    Policy(u8),
     Term,
     Restart,
 }
@@ -37,6 +41,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0u8..3, 0u8..2).prop_map(|(name, run)| Step::Register(name, run)),
         12 => (0u8..3, 1u8..9).prop_map(|(worker, max)| Step::Grant(worker, max)),
         16 => (0u8..12, prop_oneof![6 => Just(0u8), 3 => Just(6), 2 => 1u8..6]).prop_map(|(a, r)| Step::Settle(a, r)),
+        2 => (0u8..3, 0u8..4).prop_map(|(worker, cohort)| Step::Force(worker, cohort)),
         1 => (0u8..6).prop_map(Step::Expire),
         1 => (0u8..4).prop_map(Step::Cancel),
         2 => (0u8..4, any::<u8>()).prop_map(|(cohort, what)| Step::Retry(cohort, what)),
@@ -44,6 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0u8..4, any::<u8>()).prop_map(|(cohort, what)| Step::Withdraw(cohort, what)),
         1 => (0u8..4).prop_map(Step::Build),
         1 => (0u8..4).prop_map(Step::Purge),
+        1 => any::<u8>().prop_map(Step::Policy),
         1 => Just(Step::Term),
         1 => Just(Step::Restart),
     ]
@@ -57,6 +63,7 @@ fn shape(bits: u8) -> Shape {
     Shape {
         request_id: format!("open-{bits}"),
         name: if bits & 16 == 0 { "x" } else { "y" }.to_owned(),
+        programme: if bits & 128 == 0 { "p" } else { "q" }.to_owned(),
         samples: samples.map(|(name, _)| name.to_owned()).collect(),
         from_gvcf: if bits & 8 == 0 {
             Vec::new()
@@ -111,6 +118,7 @@ impl World {
             }
             Step::Grant(worker, max) => self.grant(worker.into(), max.into()),
             Step::Settle(back, result) => self.settle(back.into(), result),
+            Step::Force(worker, cohort) => self.force(worker.into(), cohort.into()),
             Step::Expire(worker) => {
                 let reason = "silent".to_owned();
                 let worker = worker.into();
@@ -153,6 +161,7 @@ impl World {
                     ..v1::Build::default()
                 }));
             }
+            Step::Policy(bits) => self.policy(bits),
             Step::Term => {
                 self.apply(Kind::NewTerm(v1::NewTerm::default()));
             }
@@ -172,18 +181,85 @@ impl World {
         };
         let tasks = policy::pick(&self.checked.state, &offer, max);
         assert!(tasks.is_empty() || view.state == WorkerState::Up);
+        self.grant_tasks(view.id, tasks);
+    }
+
+    fn force(&mut self, place: usize, cohort: u64) {
+        let workers = self.checked.state.workers();
+        let Some(view) = workers.get(place) else {
+            return;
+        };
+        let tasks = [v1::Stage::Cut, v1::Stage::Align, v1::Stage::Call];
+        let tasks = tasks.into_iter().flat_map(|stage| {
+            (0..4).map(move |row| v1::TaskId {
+                cohort,
+                stage: stage.into(),
+                row,
+                column: 0,
+            })
+        });
+        self.grant_tasks(view.id, tasks.collect());
+    }
+
+    fn grant_tasks(&mut self, worker: WorkerId, tasks: Vec<v1::TaskId>) {
+        let before = self.checked.state.account_list();
         let grant = v1::Grant {
-            worker: view.id.0,
+            worker: worker.0,
             tasks,
             lease_ms: 1_000,
         };
         let Outcome::Granted(starts) = self.apply(Kind::Grant(grant)) else {
             panic!("the worker is known");
         };
+        if !starts.is_empty() {
+            self.check_quotas(&before);
+        }
         for start in starts {
             let last = self.starts.last().map_or(0, |(_, start)| start.attempt);
             assert!(start.attempt > last, "attempts only grow");
-            self.starts.push((view.id.0, start));
+            self.starts.push((worker.0, start));
+        }
+    }
+
+    fn policy(&mut self, bits: u8) {
+        let cores = u32::from(bits & 3) * 4;
+        let account = |programme: &str, centre: &str, share, cores, genomes| v1::AccountPolicy {
+            programme: programme.to_owned(),
+            centre: centre.to_owned(),
+            share,
+            cores,
+            genomes_per_day: genomes,
+        };
+        let policy = v1::Policy {
+            half_life_ms: 0,
+            accounts: vec![
+                account("p", "", 2, (bits & 4 == 0).then_some(cores), None),
+                account(
+                    "q",
+                    "centre",
+                    0,
+                    (bits & 8 == 0).then_some(8),
+                    Some(u32::from(bits >> 6)),
+                ),
+            ],
+        };
+        self.apply(Kind::SetPolicy(v1::SetPolicy {
+            request_id: format!("policy-{}", self.commands.len()),
+            policy: Some(policy),
+        }));
+    }
+
+    /// No grant takes an account beyond its quotas: what is beyond them was so when they were set.
+    fn check_quotas(&self, before: &[v1::AccountStatus]) {
+        for now in self.checked.state.account_list() {
+            let same = |was: &&v1::AccountStatus| {
+                (&was.programme, &was.centre) == (&now.programme, &now.centre)
+            };
+            let was = before.iter().find(same).cloned().unwrap_or_default();
+            let cores = now.cores_max.is_none_or(|most| now.cores <= most.into());
+            assert!(cores || now.cores <= was.cores, "{was:?} {now:?}");
+            let genomes = now.genomes_max.is_none_or(|most| now.genomes <= most);
+            assert!(genomes || now.genomes <= was.genomes, "{was:?} {now:?}");
         }
     }
 
@@ -278,6 +354,7 @@ impl World {
 
     /// With a good worker everything ends.
     fn finish(&mut self) {
+        self.apply(Kind::SetPolicy(v1::SetPolicy::default()));
         for name in 0..3 {
             self.take(&Step::Drain(name, true));
         }

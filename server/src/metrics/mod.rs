@@ -3,6 +3,7 @@
 //! Business metrics are derived from the applied state at scrape time: every replica shows the same
 //! values and a restart resets none. Only raft's, RPC's and the process's own counters start at zero.
 
+mod accounts;
 mod backlog;
 mod family;
 pub(crate) mod http;
@@ -74,18 +75,20 @@ impl Exposition {
             &control.node.status().borrow(),
             &control.node.metrics(),
         ));
-        let (tallies, backlog, targets, workers) = control.local(|state, _| {
+        let (tallies, backlog, targets, workers, accounts) = control.local(|state, _| {
             let targets = state.targets(None, now_ms);
             (
                 state.tallies().clone(),
                 state.backlog(),
                 targets,
                 state.workers(),
+                state.account_list(),
             )
         });
         families.extend(units::families(&tallies));
         families.extend(targets::families(&targets));
         families.extend(backlog::families(&backlog, now_ms));
+        families.extend(accounts::families(&accounts));
         families.extend(tasks::families(&tallies));
         families.extend(kernels::families(&tallies));
         families.extend(workers::families(

@@ -2,6 +2,7 @@
 
 pub(crate) mod cluster;
 pub(crate) mod cohort;
+pub(crate) mod queue;
 pub(crate) mod release;
 mod submit;
 pub(crate) mod target;

@@ -1,0 +1,269 @@
+//! What keeps ready tasks from running, in words and numbers.
+
+use kumi_proto::ids::WorkerId;
+use kumi_proto::v1;
+use kumi_proto::v1::TaskState;
+
+use crate::cohort::Cohort;
+use crate::grid::Cell;
+use crate::limits::WORKERS_EXPLAINED_MAX;
+use crate::plan::need::Need;
+use crate::policy::Level;
+use crate::state::{Standing, State, Worker, due_ms};
+
+impl State {
+    /// What keeps a ready task from running.
+    pub(super) fn ready(&self, cohort: &Cohort, cell: Cell) -> String {
+        let address = cohort.address(cell);
+        if let Some(attempt) = self.derived.in_flight.get(&address)
+            && let Some(lease) = self.leases.get(attempt)
+        {
+            let other = &self.cohorts[&lease.cohort];
+            let place = self.place_of(other, lease.cell);
+            return format!(
+                "the same work for cohort {} is {place}; its result will be used",
+                other.id
+            );
+        }
+        if let Some(problem) = self.no_worker(cohort, cohort.need(cell)) {
+            return problem;
+        }
+        if let Some(problem) = self.over_quota(cohort, cell) {
+            return problem;
+        }
+        match self.ahead_of(cohort) {
+            Some((first, tasks)) => format!(
+                "ready, behind {tasks} ready tasks of cohort {} ({}, priority {}){}; every worker that could take it is busy",
+                first.id,
+                first.header.name,
+                first.priority().label(),
+                self.turn(cohort, first),
+            ),
+            None => {
+                "ready; it starts as soon as a worker has enough cores and memory free".to_owned()
+            }
+        }
+    }
+
+    /// Why no worker will ever take such a task as things are, if so.
+    fn no_worker(&self, cohort: &Cohort, need: Need) -> Option<String> {
+        let present: Vec<&Worker> = self.workers.values().filter(|w| !w.lost).collect();
+        if present.is_empty() {
+            return Some("no worker is connected; start one with: kumi worker start".to_owned());
+        }
+        let version = cohort.kernel_version();
+        let able: Vec<&Worker> = present
+            .iter()
+            .copied()
+            .filter(|w| w.computes(version))
+            .collect();
+        if able.is_empty() {
+            let other = &present[0].hello;
+            return Some(format!(
+                "no worker computes kernel version {version} ({} computes {}); start workers of that version or submit the cohort with the new one",
+                other.name, other.kernel_version
+            ));
+        }
+        let large = |worker: &&&Worker| worker.hello.memory_bytes >= need.memory_bytes;
+        if !able.iter().any(|worker| large(&worker)) {
+            let largest = able.iter().max_by_key(|worker| worker.hello.memory_bytes);
+            let largest = &largest?.hello;
+            return Some(format!(
+                "asks for {} of memory; the largest worker, {}, has {}; start a larger one",
+                gib(need.memory_bytes),
+                largest.name,
+                gib(largest.memory_bytes)
+            ));
+        }
+        let draining = able.iter().filter(large).find(|worker| worker.draining)?;
+        let open = able.iter().filter(large).any(|worker| !worker.draining);
+        (!open).then(|| {
+            let name = &draining.hello.name;
+            format!("every worker that could take it is draining; resume one with: kumi worker resume {name}")
+        })
+    }
+
+    /// The quota that keeps a task from beginning, if one does.
+    fn over_quota(&self, cohort: &Cohort, cell: Cell) -> Option<String> {
+        self.rules.as_ref()?;
+        let (programme, centre) = cohort.account();
+        let names = [
+            format!("programme {programme}"),
+            format!("centre {centre} of programme {programme}"),
+        ];
+        let asked = cohort.need(cell).cores;
+        let widest = self.workers.values().filter(|worker| !worker.lost);
+        let widest = widest
+            .map(|worker| worker.hello.cores)
+            .max()
+            .unwrap_or(asked);
+        let wanted = asked.min(widest);
+        let problem = |(name, standing): (String, Standing)| {
+            if standing.genomes_left() == Some(0) && self.would_begin(cohort, cell) {
+                return Some(format!(
+                    "the quota of {name} is used up: {} genomes were begun today (UTC) of at most {}; more begin tomorrow, or raise genomes_per_day with: kumi policy apply",
+                    standing.genomes,
+                    standing.allowance.genomes_per_day.unwrap_or_default()
+                ));
+            }
+            let left = standing.cores_left()?;
+            (u64::from(wanted) > left).then(|| {
+                format!(
+                    "the quota of {name} leaves {left} cores: {} are in use of at most {}, and it asks for {wanted}",
+                    standing.cores,
+                    standing.allowance.cores.unwrap_or_default()
+                )
+            })
+        };
+        names
+            .into_iter()
+            .zip(self.standings(cohort))
+            .find_map(problem)
+    }
+
+    /// The first cohort with ready tasks that is served before this one, and how many those are.
+    fn ahead_of(&self, cohort: &Cohort) -> Option<(&Cohort, u64)> {
+        let before = self.served().into_iter();
+        let before = before.take_while(|id| *id != cohort.id);
+        before
+            .map(|id| &self.cohorts[&id])
+            .map(|cohort| (cohort, count(cohort, TaskState::Ready)))
+            .find(|(_, ready)| *ready > 0)
+    }
+
+    /// Running cohorts in the order in which they are served now.
+    pub(super) fn served(&self) -> Vec<u64> {
+        if self.rules.is_none() {
+            return self.derived.queue.iter().map(|(_, _, id)| *id).collect();
+        }
+        let mut order = Vec::new();
+        for (class, programmes) in &self.derived.lines {
+            for (programme, centres) in programmes {
+                let above = Level::of(&self.programme_standing(programme)).height();
+                for (centre, line) in centres {
+                    let own = Level::of(&self.centre_standing(programme, centre)).height();
+                    let place = |(due, id): &(u64, u64)| {
+                        (*class, (above, programme), (own, centre), *due, *id)
+                    };
+                    order.extend(line.iter().map(place));
+                }
+            }
+        }
+        order.sort_unstable();
+        order.into_iter().map(|(.., id)| id).collect()
+    }
+
+    /// Why one cohort comes before another of the same priority when cores are shared.
+    fn turn(&self, cohort: &Cohort, first: &Cohort) -> String {
+        if self.rules.is_none() || cohort.priority() != first.priority() {
+            return String::new();
+        }
+        let (own, other) = (self.standings(cohort), self.standings(first));
+        let ((programme, centre), (first_programme, first_centre)) =
+            (cohort.account(), first.account());
+        let (level, place) = if programme != first_programme {
+            (0, (first_programme, programme))
+        } else if centre != first_centre {
+            (1, (first_centre, centre))
+        } else if due_ms(first) < due_ms(cohort) {
+            return ", whose deadline is earlier".to_owned();
+        } else {
+            return ", which was submitted before".to_owned();
+        };
+        format!(
+            ", whose turn it is: {} {}, {} {}",
+            place.0,
+            level_of(&other[level]),
+            place.1,
+            level_of(&own[level]),
+        )
+    }
+
+    /// An explanation with the numbers behind it.
+    pub(super) fn with_arithmetic(
+        &self,
+        short: v1::TaskExplanation,
+        cohort: &Cohort,
+        cell: Cell,
+    ) -> v1::TaskExplanation {
+        let need = cohort.need(cell);
+        let place = self.served().iter().position(|id| *id == cohort.id);
+        let (programme, centre) = cohort.account();
+        v1::TaskExplanation {
+            priority: cohort.priority().into(),
+            deadline_ms: cohort.header.deadline_ms,
+            place: place.map_or(0, |place| place as u64 + 1),
+            cores: need.cores,
+            memory_bytes: need.memory_bytes,
+            accounts: vec![
+                self.account(programme, None),
+                self.account(programme, Some(centre)),
+            ],
+            workers: self.fits(cohort, need),
+            ..short
+        }
+    }
+
+    /// Which workers could take such a task now, and what the others lack.
+    fn fits(&self, cohort: &Cohort, need: Need) -> Vec<v1::WorkerFit> {
+        let present = self.workers.iter().filter(|(_, worker)| !worker.lost);
+        let mut fits: Vec<_> = present
+            .map(|(id, worker)| self.fit(cohort, need, *id, worker))
+            .collect();
+        fits.sort_by(|one, other| (!one.fits, &one.name).cmp(&(!other.fits, &other.name)));
+        fits.truncate(WORKERS_EXPLAINED_MAX);
+        fits
+    }
+
+    fn fit(&self, cohort: &Cohort, need: Need, id: u64, worker: &Worker) -> v1::WorkerFit {
+        let hello = &worker.hello;
+        let leases = self.leases_of(WorkerId(id));
+        let (cores, memory) = leases.fold((0, 0), |(cores, memory), (_, lease)| {
+            (cores + lease.cores, memory + lease.memory_bytes)
+        });
+        let free_cores = hello.cores.saturating_sub(cores);
+        let free_memory_bytes = hello.memory_bytes.saturating_sub(memory);
+        let wanted = need.cores.min(hello.cores);
+        let reason = if worker.draining {
+            "it drains".to_owned()
+        } else if !worker.computes(cohort.kernel_version()) {
+            format!("it computes kernel version {}", hello.kernel_version)
+        } else if hello.memory_bytes < need.memory_bytes {
+            format!("it has {} of memory in all", gib(hello.memory_bytes))
+        } else if free_cores < wanted {
+            format!("{free_cores} of its {} cores are free", hello.cores)
+        } else if free_memory_bytes < need.memory_bytes {
+            format!("{} of its memory is free", gib(free_memory_bytes))
+        } else {
+            String::new()
+        };
+        v1::WorkerFit {
+            name: hello.name.clone(),
+            fits: reason.is_empty(),
+            free_cores,
+            free_memory_bytes,
+            reason,
+        }
+    }
+}
+
+/// How many tasks of a cohort are in a state.
+pub(super) fn count(cohort: &Cohort, state: TaskState) -> u64 {
+    cohort.grids.iter().map(|grid| grid.count(state)).sum()
+}
+
+fn level_of(standing: &Standing) -> String {
+    format!(
+        "used {:.1} core-hours and has share {}",
+        core_hours(standing.core_milliseconds),
+        standing.allowance.share
+    )
+}
+
+fn core_hours(milliseconds: u64) -> f64 {
+    milliseconds as f64 / 3_600_000.0
+}
+
+fn gib(bytes: u64) -> String {
+    format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64)
+}
