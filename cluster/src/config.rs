@@ -14,9 +14,12 @@ pub struct Config {
     /// This node, not 0.
     pub id: u64,
     /// Node id to `host:port` of its gRPC endpoint, this node included. Empty, or this node
-    /// alone: a one-node cluster, which elects itself at once. All nodes must be given the same
-    /// ids; they are fixed when the data directory is created, addresses may change.
+    /// alone: a one-node cluster, which elects itself at once. The founding nodes must all be given
+    /// the same ids; from then on members come and go by [`crate::Node::change`], and this says no
+    /// more than where some of them are.
     pub peers: BTreeMap<u64, String>,
+    /// Create the data directory of a node that founds nothing and waits until a cluster takes it in.
+    pub join: bool,
     /// Folder of the log and snapshots; created if absent.
     pub data_dir: PathBuf,
     /// Length of a tick.
@@ -37,6 +40,7 @@ impl Config {
             cluster: "kumi".to_owned(),
             id,
             peers: BTreeMap::new(),
+            join: false,
             data_dir: data_dir.into(),
             tick: Duration::from_millis(100),
             election_ticks: 10,
@@ -45,21 +49,32 @@ impl Config {
         }
     }
 
-    /// The ids that vote, ascending.
-    pub fn voters(&self) -> Vec<u64> {
-        if self.peers.is_empty() {
+    /// The ids that vote in a cluster that is founded with this, ascending; none when it joins one.
+    pub fn founders(&self) -> Vec<u64> {
+        if self.join {
+            Vec::new()
+        } else if self.peers.is_empty() {
             vec![self.id]
         } else {
             self.peers.keys().copied().collect()
         }
     }
 
-    /// Ticks after which this node campaigns: `election_ticks` for the lowest id, then later by a
-    /// fixed step, so that elections are decided by rank and never by chance.
-    pub(crate) fn campaign_ticks(&self) -> usize {
-        let voters = self.voters();
-        let rank = voters.iter().take_while(|id| **id < self.id).count();
-        let step = (self.election_ticks / voters.len()).max(1);
+    /// Where this node says that it is; empty when it was told nothing.
+    pub(crate) fn address(&self) -> String {
+        self.peers.get(&self.id).cloned().unwrap_or_default()
+    }
+
+    /// Ticks after which this node campaigns among `voters`: `election_ticks` for the lowest id, then
+    /// later by a fixed step, so that elections are decided by rank and never by chance. A node that
+    /// does not vote yet comes after them, by its id.
+    pub(crate) fn campaign_ticks(&self, voters: &[u64]) -> usize {
+        let rank = if voters.contains(&self.id) {
+            voters.iter().filter(|id| **id < self.id).count()
+        } else {
+            voters.len() + usize::try_from(self.id % 4).unwrap_or(0)
+        };
+        let step = (self.election_ticks / voters.len().max(3)).max(1);
         self.election_ticks + rank * step
     }
 

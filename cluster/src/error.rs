@@ -1,11 +1,12 @@
 //! What can go wrong, by operation: starting, proposing, reading; and why a node stops.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::ConfigError;
 use crate::entry::UnpackError;
 use crate::envelope::EnvelopeError;
-use crate::machine::RestoreError;
+use crate::machine::{RestoreError, UnknownCommand};
 use crate::store::StoreError;
 
 /// Why a node did not start.
@@ -21,6 +22,18 @@ pub enum StartError {
         id: u64,
         /// As configured.
         address: String,
+    },
+    /// A cluster of one was told that it has peers.
+    #[error(
+        "{} holds a cluster of node {id} alone, the configuration names other nodes; leave them out \
+         and let the cluster take them in (kumi cluster add)",
+        data_dir.display()
+    )]
+    Alone {
+        /// The data folder.
+        data_dir: PathBuf,
+        /// The node.
+        id: u64,
     },
     /// The data folder cannot be used.
     #[error("the data folder cannot be used")]
@@ -59,7 +72,7 @@ pub enum ProposeError {
     },
 }
 
-fn not_leader(leader: Option<&(u64, String)>) -> String {
+pub(crate) fn not_leader(leader: Option<&(u64, String)>) -> String {
     match leader {
         Some((id, address)) => {
             format!("this node does not lead; ask node {id} at {address}")
@@ -94,11 +107,33 @@ pub enum Failure {
         #[source]
         source: Arc<UnpackError>,
     },
-    /// A committed entry changes the membership, which this version does not do.
-    #[error("log entry {index} changes the membership, which this version cannot; upgrade it")]
+    /// A committed command is of a kind that this version does not know.
+    #[error("log entry {index} cannot be applied")]
+    Command {
+        /// Its index.
+        index: u64,
+        /// Why.
+        #[source]
+        source: Arc<UnknownCommand>,
+    },
+    /// The cluster has gone over to a newer state machine.
+    #[error(
+        "the cluster uses version {version} of the state machine, this build knows {known}; start the \
+         newer build of kumi on this data folder"
+    )]
+    TooNew {
+        /// The version in force.
+        version: u32,
+        /// The newest one known here.
+        known: u32,
+    },
+    /// A committed entry changes the membership in a way that makes no sense here.
+    #[error("log entry {index} changes the membership and cannot be applied: {reason}")]
     Membership {
         /// Its index.
         index: u64,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A snapshot is damaged or of an unknown version.
     #[error("the snapshot at index {index} is unusable")]

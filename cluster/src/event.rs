@@ -3,6 +3,7 @@
 use raft::eraftpb::Message;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use crate::change::{Change, ChangeError};
 use crate::error::{ProposeError, ReadError};
 
 /// Who waits for a proposal's outcome, and the share of the queue it holds meanwhile.
@@ -26,6 +27,18 @@ pub(crate) struct Reader {
     pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
 
+/// What a node says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Introduction {
+    /// Its `host:port`; empty: it does not say.
+    pub(crate) address: String,
+    /// The newest version of the state machine that it knows.
+    pub(crate) version: u32,
+}
+
+/// Who waits until the membership has changed.
+pub(crate) type ChangeReply = oneshot::Sender<Result<(), ChangeError>>;
+
 /// An input of the node loop (ticks come from its own clock).
 #[derive(Debug)]
 pub(crate) enum Event<O> {
@@ -35,6 +48,12 @@ pub(crate) enum Event<O> {
     Propose(Proposal<O>),
     /// A linearizable read.
     Read(Reader),
+    /// A change of the membership.
+    Change(Change, ChangeReply),
+    /// Another voter should lead.
+    Transfer(u64, ChangeReply),
+    /// What a node says of itself.
+    Heard(u64, Introduction),
     /// A peer did not take a message.
     Unreachable(u64),
     /// A snapshot was handed to a peer's stream, or was not.

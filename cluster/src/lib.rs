@@ -8,6 +8,8 @@
 //! This crate never knows what a command means, never invents time or randomness for the state
 //! machine, and never acknowledges what is not on disk.
 
+mod addresses;
+mod change;
 mod config;
 pub mod entry;
 pub mod envelope;
@@ -17,6 +19,7 @@ mod event;
 pub mod limits;
 mod log_bridge;
 mod machine;
+pub mod membership;
 mod metrics;
 mod node;
 mod pending;
@@ -27,10 +30,11 @@ mod storage;
 pub mod store;
 mod transport;
 
+pub use change::{Change, ChangeError};
 pub use config::{Config, ConfigError};
 pub use environment::{Drive, Environment};
 pub use error::{Failure, ProposeError, ReadError, StartError};
-pub use machine::{RestoreError, StateMachine};
+pub use machine::{RestoreError, StateMachine, UnknownCommand};
 pub use metrics::{FSYNC_BOUNDS_SECONDS, Histogram, Metrics};
 pub use node::Node;
 pub use status::{Role, Status};

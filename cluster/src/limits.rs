@@ -66,6 +66,10 @@ pub const SNAPSHOT_BYTES_MAX: usize = MESSAGE_BYTES_MAX - (1 << 20);
 pub const READ_RETRY_HEARTBEATS: u64 = 3;
 /// A read fails after this many election timeouts without an answer.
 pub const READ_TIMEOUT_ELECTIONS: u64 = 4;
+/// Log entries that a learner may lack when it becomes a voter.
+pub const PROMOTE_ENTRIES_BEHIND_MAX: u64 = 1000;
+/// Nodes whose address is remembered because they said it.
+pub const HEARD_NODES_MAX: usize = 64;
 /// Most nodes of a cluster.
 pub const PEERS_MAX: usize = 15;
 /// Longest name of a cluster.

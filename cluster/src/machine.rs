@@ -8,11 +8,22 @@ pub trait StateMachine: Send + Sync + 'static {
     /// What the proposer of a command is told.
     type Outcome: Send + 'static;
 
+    /// The newest version of the state machine that this build knows, from 1. Which one is in force is in
+    /// the log: every replica goes over to a newer one at the same index, by
+    /// [`crate::Change::Upgrade`]. A build that does not know it stops there.
+    fn version(&self) -> u32 {
+        1
+    }
+
     /// Applies one committed command at raft index `index`.
     ///
     /// Indices never decrease; commands that shared one log entry are applied in their order with
     /// the same index. A rejection is an [`StateMachine::Outcome`]; a panic stops the node.
-    fn apply(&mut self, index: u64, command: &[u8]) -> Self::Outcome;
+    ///
+    /// # Errors
+    /// When this build cannot read the command; the node then stops, or its state would differ from
+    /// that of the others.
+    fn apply(&mut self, index: u64, command: &[u8]) -> Result<Self::Outcome, UnknownCommand>;
 
     /// The whole state as bytes: equal states give equal bytes.
     fn snapshot(&self) -> Vec<u8>;
@@ -39,4 +50,14 @@ impl RestoreError {
             reason: reason.into(),
         }
     }
+}
+
+/// A committed command that the state machine cannot read.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the state machine does not know this command: {reason}; a newer version may have written it: upgrade this node"
+)]
+pub struct UnknownCommand {
+    /// What is wrong, in the state machine's words.
+    pub reason: String,
 }

@@ -7,16 +7,19 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures::FutureExt as _;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
+use crate::addresses::endpoint;
+use crate::change::{Change, ChangeError};
 use crate::config::Config;
 use crate::environment::{Drive, Environment};
 use crate::error::{Failure, ProposeError, ReadError, StartError};
-use crate::event::{Event, Proposal, Reader, Waiter};
+use crate::event::{ChangeReply, Event, Introduction, Proposal, Reader, Waiter};
 use crate::limits;
 use crate::machine::StateMachine;
 use crate::metrics::{Counters, Metrics};
@@ -97,8 +100,20 @@ impl<S: StateMachine> Node<S> {
         config.validate()?;
         let counters = Arc::new(Counters::default());
         let (events, queue) = unbounded_channel();
-        let outbox = Outbox::connect(&config, &environment.dial, &events, &counters)?;
-        let inbox = Inbox::new(&config, events.clone(), Arc::clone(&counters));
+        let founding = Arc::new(AtomicU64::new(0));
+        let introduction = Introduction {
+            address: config.address(),
+            version: machine.version(),
+        };
+        let own = (&config, introduction);
+        let outbox = Outbox::new(own, &founding, &environment.dial, &events, &counters);
+        let inbox = Inbox::new(&config, &founding, events.clone(), Arc::clone(&counters));
+        for (id, address) in &config.peers {
+            endpoint(address).ok_or_else(|| StartError::Address {
+                id: *id,
+                address: address.clone(),
+            })?;
+        }
         let drive = environment.drive;
         let opening = {
             let (config, counters) = (config.clone(), Arc::clone(&counters));
@@ -126,6 +141,7 @@ impl<S: StateMachine> Node<S> {
             outbox,
             status: status_out,
             applied: applied_out,
+            founding,
             config: config.clone(),
         };
         let closing = (Arc::clone(&proposals), Arc::clone(&reads));
@@ -181,6 +197,34 @@ impl<S: StateMachine> Node<S> {
             .send(Event::Propose(Proposal { command, waiter }))
             .map_err(|_| ProposeError::Stopped)?;
         outcome.await.unwrap_or(Err(ProposeError::Stopped))
+    }
+
+    /// Changes who belongs to the cluster; answers once the change is made and no joint configuration
+    /// is left. Only the leader can.
+    ///
+    /// # Errors
+    /// [`ChangeError::Lost`] and [`ChangeError::Stopped`]: it may still be made. Any other: it is not.
+    pub async fn change(&self, change: Change) -> Result<(), ChangeError> {
+        self.ask(|reply| Event::Change(change, reply)).await
+    }
+
+    /// Lets another voter lead: it is asked once it has everything. Its election shows in
+    /// [`Node::status`], or does not come within an election timeout.
+    ///
+    /// # Errors
+    /// When this node does not lead or the other does not vote.
+    pub async fn transfer(&self, to: u64) -> Result<(), ChangeError> {
+        self.ask(|reply| Event::Transfer(to, reply)).await
+    }
+
+    async fn ask(
+        &self,
+        event: impl FnOnce(ChangeReply) -> Event<S::Outcome>,
+    ) -> Result<(), ChangeError> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.inner.events.send(event(reply));
+        sent.map_err(|_| ChangeError::Stopped)?;
+        answer.await.unwrap_or(Err(ChangeError::Stopped))
     }
 
     /// Reads the state machine such that everything answered anywhere before this call is seen.
@@ -268,12 +312,34 @@ fn open<S: StateMachine>(
     let identity = Identity {
         cluster: config.cluster.clone(),
         node: config.id,
-        voters: config.voters(),
+        voters: config.founders(),
     };
     let mut log = environment.open(&config.data_dir, &identity)?;
     log.count_in(Arc::clone(&counters));
     let boot = log.boots();
-    Replica::new(config, boot, log, machine, counters)
+    let replica = Replica::new(config.clone(), boot, log, machine, counters)?;
+    check_peers(&config, &replica.status())?;
+    Ok(replica)
+}
+
+/// The members are what the log says; a configuration that names others is told so.
+fn check_peers(config: &Config, status: &Status) -> Result<(), StartError> {
+    let members: Vec<u64> = status.peers.keys().copied().collect();
+    let named: Vec<u64> = config.peers.keys().copied().collect();
+    if members == [config.id] && named.len() > 1 {
+        return Err(StartError::Alone {
+            data_dir: config.data_dir.clone(),
+            id: config.id,
+        });
+    }
+    if !members.is_empty() && named.len() > 1 && members != named {
+        tracing::warn!(
+            ?members,
+            ?named,
+            "the configuration names other schedulers than the cluster has"
+        );
+    }
+    Ok(())
 }
 
 struct Loop<S: StateMachine, L: LogStore> {
@@ -282,6 +348,7 @@ struct Loop<S: StateMachine, L: LogStore> {
     outbox: Outbox<S::Outcome>,
     status: watch::Sender<Status>,
     applied: watch::Sender<u64>,
+    founding: Arc<AtomicU64>,
     config: Config,
 }
 
@@ -349,6 +416,9 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
                 }
                 Event::Propose(proposal) => proposals.push(proposal),
                 Event::Read(reader) => readers.push(reader),
+                Event::Change(change, reply) => self.replica.change(&change, reply),
+                Event::Transfer(to, reply) => self.replica.transfer(to, reply),
+                Event::Heard(from, introduction) => self.replica.hear(from, &introduction),
                 Event::Unreachable(peer) => self.replica.unreachable(peer),
                 Event::SnapshotSent { to, sent } => self.replica.snapshot_sent(to, sent),
                 Event::Stop => return false,
@@ -362,6 +432,11 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
     fn turn_end(&mut self) -> Result<(), Failure> {
         let outbox = &mut self.outbox;
         self.replica.settle(&mut |message| outbox.send(message))?;
+        if let Some(routes) = self.replica.take_routes() {
+            self.founding
+                .store(self.replica.founding(), Ordering::Relaxed);
+            self.outbox.connect(&routes);
+        }
         let status = self.replica.status();
         let applied = status.applied_index;
         self.status.send_if_modified(|old| {

@@ -5,12 +5,15 @@
 //! then entries and hard state to disk, then the messages that promise them, then the committed
 //! commands to the state machine. Nothing is answered before it is durable.
 
+mod members;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
-use raft::eraftpb::{Entry, EntryType, Message, MessageType, Snapshot};
+use raft::eraftpb::{ConfState, Entry, EntryType, Message, MessageType, Snapshot};
 use raft::{RawNode, ReadOnlyOption, SnapshotStatus, StateRole, Storage};
 
+use crate::addresses::Addresses;
 use crate::config::Config;
 use crate::entry::{Packer, unpack};
 use crate::envelope;
@@ -19,9 +22,11 @@ use crate::event::{Proposal, Reader, Waiter};
 use crate::limits;
 use crate::log_bridge;
 use crate::machine::StateMachine;
+use crate::membership::{Membership, members};
 use crate::metrics::Counters;
 use crate::pending::Pending;
 use crate::reads::Reads;
+use crate::replica::members::{Changing, Peers};
 use crate::status::{Role, Status};
 use crate::storage::RaftStorage;
 use crate::store::LogStore;
@@ -51,6 +56,16 @@ pub(crate) struct Replica<S: StateMachine, L: LogStore> {
     term_start: Option<u64>,
     entries_since_snapshot: u64,
     bytes_since_snapshot: u64,
+    /// Who belongs to the cluster at the applied index.
+    conf: ConfState,
+    membership: Membership,
+    /// Newest version of the state machine that this build knows.
+    known_version: u32,
+    /// The configuration changed: the next snapshot is due, so that whoever joins starts from one
+    /// that names it.
+    conf_changed: bool,
+    changing: Option<Changing>,
+    peers: Peers,
 }
 
 impl<S: StateMachine, L: LogStore> Replica<S, L> {
@@ -64,12 +79,18 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         counters: Arc<Counters>,
     ) -> Result<Self, StartError> {
         let storage = RaftStorage::new(log)?;
+        let known_version = machine.version();
         let mut applied = Applied { machine, index: 0 };
+        let conf = storage.conf_state().clone();
+        let mut membership = Membership::founded_by(&conf.voters);
         if let Some(snapshot) = storage.stored_snapshot()? {
+            let found = membership_of(&snapshot).map_err(StartError::State)?;
+            membership = found.unwrap_or(membership);
+            check_version(&membership, known_version).map_err(StartError::State)?;
             restore(&mut applied, &snapshot).map_err(StartError::State)?;
         }
         let index = applied.index;
-        let raft_config = raft_config(&config, index);
+        let raft_config = raft_config(&config, &conf.voters, index);
         let raw = RawNode::new(&raft_config, storage, &log_bridge::logger()).map_err(|error| {
             StartError::State(Failure::Raft {
                 reason: error.to_string(),
@@ -93,6 +114,12 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             term_start: None,
             entries_since_snapshot: 0,
             bytes_since_snapshot: 0,
+            conf,
+            membership,
+            known_version,
+            conf_changed: false,
+            changing: None,
+            peers: Peers::new(Addresses::new(config.peers.clone())),
             config,
         };
         if replica.raw.raft.prs().is_singleton() {
@@ -111,6 +138,8 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
     pub(crate) fn tick(&mut self) {
         self.raw.tick();
         self.look();
+        self.peers.tick();
+        self.leave_joint();
         for context in self.reads.tick() {
             self.raw.read_index(context);
         }
@@ -121,6 +150,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         if matches!(message.get_msg_type(), MessageType::MsgPropose) {
             return;
         }
+        self.peers.heard_from(message.from);
         if let Err(error) = self.raw.step(message) {
             tracing::debug!(%error, "raft ignored a message");
         }
@@ -244,10 +274,19 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         let before = self.applied;
         let mut outcomes = Vec::new();
         {
-            let mut shared = self.shared.write().expect(POISONED);
+            let shared = Arc::clone(&self.shared);
+            let mut shared = shared.write().expect(POISONED);
             for entry in &entries {
-                if entry.get_entry_type() != EntryType::EntryNormal {
-                    return Err(Failure::Membership { index: entry.index });
+                let changes_members = entry.get_entry_type() != EntryType::EntryNormal;
+                if changes_members || !entry.context.is_empty() {
+                    if changes_members {
+                        self.follow(entry)?;
+                    } else {
+                        self.upgrade(entry)?;
+                    }
+                    shared.index = entry.index;
+                    self.applied = entry.index;
+                    continue;
                 }
                 let waiters = self.pending.take(entry.index, entry.term);
                 let results = apply_entry(&mut shared.machine, entry)?;
@@ -284,9 +323,15 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
     ) -> Result<(), Failure> {
         {
             let mut shared = self.shared.write().expect(POISONED);
+            if let Some(membership) = membership_of(snapshot)? {
+                check_version(&membership, self.known_version)?;
+                self.membership = membership;
+            }
             restore(&mut shared, snapshot)?;
             self.applied = shared.index;
         }
+        self.conf = snapshot.get_metadata().get_conf_state().clone();
+        self.peers.moved();
         self.raw.mut_store().install(snapshot, hard_state)?;
         Counters::add(&self.counters.snapshots_installed, 1);
         self.entries_since_snapshot = 0;
@@ -295,12 +340,14 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
     }
 
     fn snapshot_if_due(&mut self) -> Result<(), Failure> {
-        if self.entries_since_snapshot < self.config.snapshot_every
+        if !self.conf_changed
+            && self.entries_since_snapshot < self.config.snapshot_every
             && self.bytes_since_snapshot < limits::LOG_BYTES_BETWEEN_SNAPSHOTS
         {
             return Ok(());
         }
-        let data = envelope::seal(&self.shared.read().expect(POISONED).machine.snapshot());
+        let state = self.shared.read().expect(POISONED).machine.snapshot();
+        let data = envelope::seal(&self.membership, &state);
         if data.len() > limits::SNAPSHOT_BYTES_MAX {
             return Err(Failure::SnapshotTooLarge { bytes: data.len() });
         }
@@ -315,13 +362,16 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         metadata.term = storage.term(index).map_err(|error| Failure::Raft {
             reason: error.to_string(),
         })?;
-        *metadata.mut_conf_state() = storage.conf_state().clone();
+        *metadata.mut_conf_state() = self.conf.clone();
         let tail = limits::LOG_TAIL_ENTRIES.min(self.config.snapshot_every);
-        let first = (index + 1).saturating_sub(tail).max(storage.first());
+        // The first entry never stays: a node that joins with an empty log must begin with a snapshot,
+        // since the configuration of the founding is in no entry.
+        let first = (index + 1).saturating_sub(tail).max(storage.first()).max(2);
         storage.compact(&snapshot, first)?;
         Counters::add(&self.counters.snapshots_taken, 1);
         self.entries_since_snapshot = 0;
         self.bytes_since_snapshot = 0;
+        self.conf_changed = false;
         Ok(())
     }
 
@@ -331,6 +381,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         let now = (self.raw.raft.state, self.raw.raft.term);
         if now != self.seen {
             let lost = self.pending.lose_all();
+            self.lose_change();
             Counters::add(&self.counters.proposals_failed, lost);
             self.term_start =
                 (now.0 == StateRole::Leader).then(|| self.raw.raft.raft_log.last_index());
@@ -345,8 +396,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
 
     fn leader(&self) -> Option<(u64, String)> {
         let id = self.raw.raft.leader_id;
-        let address = self.config.peers.get(&id).cloned().unwrap_or_default();
-        (id != 0).then_some((id, address))
+        (id != 0).then(|| (id, self.address_of(id)))
     }
 
     /// What this node knows now.
@@ -363,8 +413,8 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         } else {
             BTreeMap::new()
         };
-        let mut peers = self.config.peers.clone();
-        peers.entry(self.config.id).or_default();
+        let everybody = members(&self.conf);
+        let address = |id: &u64| (*id, self.address_of(*id));
         Status {
             id: self.config.id,
             role,
@@ -374,7 +424,13 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             applied_index: self.applied,
             term_start: self.term_start,
             snapshot_index: self.raw.store().snapshot_index(),
-            peers,
+            peers: everybody.iter().map(address).collect(),
+            learners: self.conf.learners.iter().copied().collect(),
+            joint: !self.conf.voters_outgoing.is_empty(),
+            founding: self.membership.founding,
+            retired: self.membership.retired.clone(),
+            machine_version: self.membership.version,
+            machine_version_known: self.known_version,
             match_index,
         }
     }
@@ -395,18 +451,40 @@ fn apply_entry<S: StateMachine>(
         index: entry.index,
         source: Arc::new(source),
     })?;
-    Ok(commands
-        .into_iter()
-        .map(|command| machine.apply(entry.index, command))
-        .collect())
+    let apply = |command| {
+        let outcome = machine.apply(entry.index, command);
+        outcome.map_err(|source| Failure::Command {
+            index: entry.index,
+            source: Arc::new(source),
+        })
+    };
+    commands.into_iter().map(apply).collect()
+}
+
+/// Refuses a version of the state machine that this build does not know.
+fn check_version(membership: &Membership, known: u32) -> Result<(), Failure> {
+    let version = membership.version;
+    if version > known {
+        return Err(Failure::TooNew { version, known });
+    }
+    Ok(())
+}
+
+/// What a snapshot's envelope holds. The membership is absent from one of before there was any.
+fn opened(snapshot: &Snapshot) -> Result<(Option<Membership>, &[u8]), Failure> {
+    envelope::open(&snapshot.data).map_err(|source| Failure::Snapshot {
+        index: snapshot.get_metadata().index,
+        source: Arc::new(source),
+    })
+}
+
+fn membership_of(snapshot: &Snapshot) -> Result<Option<Membership>, Failure> {
+    Ok(opened(snapshot)?.0)
 }
 
 fn restore<S: StateMachine>(applied: &mut Applied<S>, snapshot: &Snapshot) -> Result<(), Failure> {
     let index = snapshot.get_metadata().index;
-    let state = envelope::open(&snapshot.data).map_err(|source| Failure::Snapshot {
-        index,
-        source: Arc::new(source),
-    })?;
+    let (_, state) = opened(snapshot)?;
     applied
         .machine
         .restore(state)
@@ -418,8 +496,8 @@ fn restore<S: StateMachine>(applied: &mut Applied<S>, snapshot: &Snapshot) -> Re
     Ok(())
 }
 
-fn raft_config(config: &Config, applied: u64) -> raft::Config {
-    let campaign = config.campaign_ticks();
+fn raft_config(config: &Config, voters: &[u64], applied: u64) -> raft::Config {
+    let campaign = config.campaign_ticks(voters);
     raft::Config {
         id: config.id,
         election_tick: config.election_ticks,

@@ -1,6 +1,6 @@
 //! What a node knows of itself and its cluster at one moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A node's part in the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +48,21 @@ pub struct Status {
     pub term_start: Option<u64>,
     /// Index of the newest snapshot, 0 without one.
     pub snapshot_index: u64,
-    /// All voters and their addresses.
+    /// All members, learners included, and their addresses.
     pub peers: BTreeMap<u64, String>,
-    /// On the leader, the highest index each voter is known to hold; empty elsewhere.
+    /// The members that do not vote.
+    pub learners: BTreeSet<u64>,
+    /// Whether the cluster is between two configurations.
+    pub joint: bool,
+    /// Names the founding that the cluster goes back to; 0: not known yet.
+    pub founding: u64,
+    /// Ids of former members.
+    pub retired: BTreeSet<u64>,
+    /// Version of the state machine that is in force.
+    pub machine_version: u32,
+    /// Newest version of the state machine that this node's build knows.
+    pub machine_version_known: u32,
+    /// On the leader, the highest index each member is known to hold; empty elsewhere.
     pub match_index: BTreeMap<u64, u64>,
 }
 

@@ -1,5 +1,5 @@
-//! Three replicas on a seeded network that loses, doubles, delays and partitions, with replicas
-//! that crash and restart. Without threads or clocks: the same seed is the same run.
+//! Replicas on a seeded network that loses, doubles, delays and partitions, with replicas that crash
+//! and restart, come and go. Without threads or clocks: the same seed is the same run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -8,10 +8,11 @@ use protobuf::Message as _;
 use raft::eraftpb::{Entry, HardState, Message, Snapshot};
 use tokio::sync::oneshot;
 
+use crate::change::{Change, ChangeError};
 use crate::config::Config;
 use crate::error::{ProposeError, ReadError};
 use crate::event::{Proposal, Reader, Waiter};
-use crate::machine::{RestoreError, StateMachine};
+use crate::machine::{RestoreError, StateMachine, UnknownCommand};
 use crate::replica::Replica;
 use crate::status::Role;
 use crate::store::memory::MemoryLog;
@@ -24,9 +25,9 @@ struct Numbers(Vec<u64>);
 impl StateMachine for Numbers {
     type Outcome = usize;
 
-    fn apply(&mut self, _index: u64, command: &[u8]) -> usize {
+    fn apply(&mut self, _index: u64, command: &[u8]) -> Result<usize, UnknownCommand> {
         self.0.push(u64::from_le_bytes(command.try_into().unwrap()));
-        self.0.len() - 1
+        Ok(self.0.len() - 1)
     }
 
     fn snapshot(&self) -> Vec<u8> {
@@ -105,6 +106,10 @@ struct World {
     network: Vec<(u64, Message)>,
     isolated: u64,
     faults: bool,
+    /// Whether members come and go.
+    moves: bool,
+    changes: Vec<oneshot::Receiver<Result<(), ChangeError>>>,
+    changes_made: usize,
     now: u64,
     next_command: u64,
     proposed: Vec<(u64, Outcome)>,
@@ -116,7 +121,7 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, moves: bool) -> Self {
         let log = || Kept(Arc::new(Mutex::new(MemoryLog::new(vec![1, 2, 3]))));
         let mut world = Self {
             chance: Chance(seed),
@@ -126,6 +131,9 @@ impl World {
             network: Vec::new(),
             isolated: 0,
             faults: true,
+            moves,
+            changes: Vec::new(),
+            changes_made: 0,
             now: 0,
             next_command: 0,
             proposed: Vec::new(),
@@ -141,8 +149,10 @@ impl World {
 
     fn boot(&mut self, id: u64) {
         self.boots += 1;
+        let founders = if id <= 3 { 1..=3 } else { id..=id };
         let config = Config {
-            peers: (1..=3).map(|id| (id, format!("n{id}:1"))).collect(),
+            peers: founders.map(|id| (id, address(id))).collect(),
+            join: id > 3,
             snapshot_every: 20,
             ..Config::new(id, "")
         };
@@ -155,6 +165,9 @@ impl World {
     fn step(&mut self) {
         self.now += 1;
         self.fault();
+        if self.moves {
+            self.change_members();
+        }
         self.deliver();
         let ids: Vec<u64> = self.replicas.keys().copied().collect();
         for id in ids {
@@ -167,18 +180,17 @@ impl World {
     fn fault(&mut self) {
         if !self.faults {
             self.isolated = 0;
-            (1..=3)
-                .filter(|id| !self.replicas.contains_key(id))
-                .collect::<Vec<_>>()
-                .into_iter()
-                .for_each(|id| self.boot(id));
+            let down = |id: &u64| !self.replicas.contains_key(id);
+            let down: Vec<u64> = self.logs.keys().copied().filter(down).collect();
+            down.into_iter().for_each(|id| self.boot(id));
             return;
         }
+        let nodes = self.logs.len() as u64;
         match self.chance.below(300) {
-            0..=1 => self.isolated = self.chance.below(4),
+            0..=1 => self.isolated = self.chance.below(nodes + 1),
             2 => self.isolated = 0,
             3 => {
-                let id = 1 + self.chance.below(3);
+                let id = 1 + self.chance.below(nodes);
                 if let Some(replica) = self.replicas.remove(&id) {
                     let installed = &replica.counters.snapshots_installed;
                     self.snapshots_installed +=
@@ -186,13 +198,62 @@ impl World {
                 }
             }
             4..=6 => {
-                let id = 1 + self.chance.below(3);
+                let id = 1 + self.chance.below(nodes);
                 if !self.replicas.contains_key(&id) {
                     self.boot(id);
                 }
             }
             _ => {}
         }
+    }
+
+    /// Asks whoever leads for a change; ids are 1, 2, … without a gap.
+    fn change_members(&mut self) {
+        self.changes.retain_mut(|change| match change.try_recv() {
+            Ok(made) => {
+                self.changes_made += usize::from(made.is_ok());
+                false
+            }
+            Err(error) => error == oneshot::error::TryRecvError::Empty,
+        });
+        if !self.faults || self.chance.below(40) != 0 {
+            return;
+        }
+        let statuses = self.replicas.iter().map(|(id, r)| (*id, r.status()));
+        let leaders = statuses.filter(|(_, status)| status.role == Role::Leader);
+        let Some((leader, status)) = leaders.max_by_key(|(_, status)| status.term) else {
+            return;
+        };
+        let members: Vec<u64> = status.peers.keys().copied().collect();
+        let any = members[self.chance.below(members.len() as u64) as usize];
+        let learner = status.learners.first().copied().unwrap_or(any);
+        let (reply, answer) = oneshot::channel();
+        let replica = self.replicas.get_mut(&leader).unwrap();
+        match self.chance.below(8) {
+            0..=1 if self.logs.len() < 9 => {
+                let id = self.logs.len() as u64 + 1;
+                let add = Change::AddLearner {
+                    id,
+                    address: address(id),
+                };
+                let log = Kept(Arc::new(Mutex::new(MemoryLog::new(Vec::new()))));
+                replica.change(&add, reply);
+                self.logs.insert(id, log);
+                self.boot(id);
+            }
+            2..=3 => replica.change(&Change::Promote { id: learner }, reply),
+            4 if members.len() > 3 => replica.change(&Change::Remove { id: any }, reply),
+            5 if members.len() > 3 => replica.change(
+                &Change::Replace {
+                    old: any,
+                    new: learner,
+                },
+                reply,
+            ),
+            6 => replica.transfer(any, reply),
+            _ => return,
+        }
+        self.changes.push(answer);
     }
 
     fn deliver(&mut self) {
@@ -342,21 +403,28 @@ impl World {
         let target = self.acknowledged.values().max().map_or(0, |last| last + 1);
         for _ in 0..20_000 {
             self.step();
-            let done = self.replicas.len() == 3
-                && self
-                    .replicas
-                    .values()
-                    .all(|replica| replica.shared().read().unwrap().machine.0.len() >= target);
-            if done {
+            let statuses = self.replicas.values().map(Replica::status);
+            let leader = statuses
+                .filter(|status| status.leads() && !status.joint)
+                .max_by_key(|status| status.term);
+            let caught_up = |id: &u64| {
+                let replica = &self.replicas[id];
+                replica.shared().read().unwrap().machine.0.len() >= target
+            };
+            if leader.is_some_and(|leader| leader.peers.keys().all(caught_up)) {
                 return;
             }
         }
-        panic!("three healthy nodes did not catch up");
+        panic!("healthy nodes did not catch up");
     }
 }
 
-fn run(seed: u64) -> (World, u32) {
-    let mut world = World::new(seed);
+fn address(id: u64) -> String {
+    format!("n{id}:1")
+}
+
+fn run(seed: u64, moves: bool) -> (World, u32) {
+    let mut world = World::new(seed, moves);
     for _ in 0..6000 {
         world.step();
     }
@@ -371,7 +439,7 @@ fn faults_never_break_the_history() {
     let mut reads = 0;
     let mut installed = 0;
     for seed in 0..12 {
-        let (world, _) = run(seed);
+        let (world, _) = run(seed, false);
         acknowledged += world.acknowledged.len();
         reads += world.reads_served;
         installed += world.snapshots_installed;
@@ -384,8 +452,23 @@ fn faults_never_break_the_history() {
 
 #[test]
 fn the_same_seed_is_the_same_run() {
-    let (first, second, other) = (run(77), run(77), run(78));
+    let (first, second, other) = (run(77, true), run(77, true), run(78, true));
     assert_eq!(first.1, second.1);
     assert_eq!(first.0.acknowledged, second.0.acknowledged);
     assert_ne!(first.1, other.1);
+}
+
+#[test]
+fn members_that_come_and_go_never_break_the_history() {
+    let (mut acknowledged, mut changes, mut nodes) = (0, 0, 0);
+    for seed in 100..112 {
+        let (world, _) = run(seed, true);
+        acknowledged += world.acknowledged.len();
+        changes += world.changes_made;
+        nodes += world.logs.len();
+    }
+    // The runs must have done something.
+    assert!(acknowledged > 3000, "{acknowledged}");
+    assert!(changes > 100, "{changes}");
+    assert!(nodes > 60, "{nodes}");
 }

@@ -83,13 +83,6 @@ impl DiskLog {
             boots: 0,
             counters: Arc::default(),
         };
-        if log.state.conf_state.voters != identity.voters {
-            return Err(StoreError::Voters {
-                path: log.path,
-                stored: log.state.conf_state.voters,
-                configured: identity.voters.clone(),
-            });
-        }
         let boots = log.read_meta("boots")?;
         log.boots = numbers::<1>(&boots, "boots")?[0] + 1;
         let boots = log.boots;

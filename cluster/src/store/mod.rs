@@ -169,17 +169,6 @@ pub enum StoreError {
         /// Cluster name configured.
         cluster: String,
     },
-    /// The configured peers are not those of the data folder.
-    #[error("{} was created for the voters {stored:?}, the configuration names {configured:?}; \
-             the ids of a cluster's nodes are fixed when it is created", path.display())]
-    Voters {
-        /// The file.
-        path: PathBuf,
-        /// Voters found in it.
-        stored: Vec<u64>,
-        /// Voters configured.
-        configured: Vec<u64>,
-    },
     /// Entries were asked for or given that do not fit the log.
     #[error("the raft log holds entries {first} to {last}; {asked} does not fit it")]
     OutOfRange {

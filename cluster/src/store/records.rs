@@ -23,7 +23,7 @@ pub struct Identity {
     pub cluster: String,
     /// Id of the node.
     pub node: u64,
-    /// The cluster's voters, ascending.
+    /// Who votes in a log that is created, ascending; nobody in that of a node that joins.
     pub voters: Vec<u64>,
 }
 

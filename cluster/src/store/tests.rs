@@ -355,12 +355,6 @@ fn a_folder_is_one_nodes_and_in_use_once() {
         let refused = DiskLog::open(&path, &other).unwrap_err();
         assert!(matches!(refused, StoreError::Foreign { .. }), "{refused}");
     }
-    let grown = Identity {
-        voters: vec![1, 2, 3, 4],
-        ..identity()
-    };
-    let refused = DiskLog::open(&path, &grown).unwrap_err();
-    assert!(matches!(refused, StoreError::Voters { .. }), "{refused}");
     assert_eq!(DiskLog::open(&path, &identity()).unwrap().boots(), 2);
 }
 

@@ -9,6 +9,7 @@ use kumi_proto::v1::{RaftFrame, RaftPart};
 use protobuf::Message as _;
 use raft::eraftpb::Message;
 
+use crate::event::Introduction;
 use crate::limits;
 
 /// A message ready to travel.
@@ -24,6 +25,7 @@ pub(crate) struct Route {
     pub(crate) cluster: String,
     pub(crate) from: u64,
     pub(crate) to: u64,
+    pub(crate) introduction: Introduction,
 }
 
 /// Cuts the messages for one peer into frames.
@@ -115,6 +117,9 @@ impl Framer {
             to: self.route.to,
             messages: Vec::new(),
             part: None,
+            address: self.route.introduction.address.clone(),
+            machine_version: self.route.introduction.version,
+            founding: 0,
         }
     }
 }

@@ -1,14 +1,14 @@
 //! The way into the node loop for peers' messages: bounded, never blocking.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use raft::eraftpb::Message;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::config::Config;
-use crate::event::Event;
+use crate::event::{Event, Introduction};
 use crate::limits;
 use crate::metrics::Counters;
 
@@ -17,7 +17,7 @@ use crate::metrics::Counters;
 pub(crate) struct Inbox<O> {
     pub(crate) cluster: String,
     pub(crate) id: u64,
-    pub(crate) peers: Arc<BTreeSet<u64>>,
+    founding: Arc<AtomicU64>,
     events: UnboundedSender<Event<O>>,
     room: Arc<Semaphore>,
     counters: Arc<Counters>,
@@ -28,7 +28,7 @@ impl<O> Clone for Inbox<O> {
         Self {
             cluster: self.cluster.clone(),
             id: self.id,
-            peers: Arc::clone(&self.peers),
+            founding: Arc::clone(&self.founding),
             events: self.events.clone(),
             room: Arc::clone(&self.room),
             counters: Arc::clone(&self.counters),
@@ -43,18 +43,30 @@ pub(crate) struct Closed;
 impl<O> Inbox<O> {
     pub(crate) fn new(
         config: &Config,
+        founding: &Arc<AtomicU64>,
         events: UnboundedSender<Event<O>>,
         counters: Arc<Counters>,
     ) -> Self {
-        let peers = config.voters().into_iter().filter(|id| *id != config.id);
         Self {
             cluster: config.cluster.clone(),
             id: config.id,
-            peers: Arc::new(peers.collect()),
+            founding: Arc::clone(founding),
             events,
             room: Arc::new(Semaphore::new(limits::INBOUND_BYTES_MAX)),
             counters,
         }
+    }
+
+    /// Whether a node of that founding may belong to this one's cluster; 0: it does not know yet.
+    pub(crate) fn is_akin(&self, founding: u64) -> bool {
+        let own = self.founding.load(Ordering::Relaxed);
+        own == founding || own == 0 || founding == 0
+    }
+
+    /// What a node says of itself.
+    pub(crate) fn heard(&self, from: u64, introduction: Introduction) {
+        // The node may have stopped.
+        let _ = self.events.send(Event::Heard(from, introduction));
     }
 
     /// Hands a message of `bytes` over, or drops it when there is no room.

@@ -2,65 +2,95 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
 
 use kumi_proto::dial::Dial;
 use raft::eraftpb::{Message, MessageType};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::UnboundedSender;
 use tonic::transport::Endpoint;
 
+use crate::addresses;
 use crate::config::Config;
-use crate::error::StartError;
-use crate::event::Event;
+use crate::event::{Event, Introduction};
 use crate::limits;
 use crate::metrics::Counters;
 use crate::transport::frame::{Outgoing, Route, encode};
-use crate::transport::peer;
+use crate::transport::peer::{self, Way};
 
 /// See the module. Dropping it ends the peers' tasks.
-#[derive(Debug)]
 pub(crate) struct Outbox<O> {
-    peers: BTreeMap<u64, mpsc::Sender<Outgoing>>,
+    peers: BTreeMap<u64, Peer>,
+    cluster: String,
+    id: u64,
+    introduction: Introduction,
+    founding: Arc<AtomicU64>,
+    dial: Dial,
+    runtime: Handle,
     events: UnboundedSender<Event<O>>,
     counters: Arc<Counters>,
 }
 
+struct Peer {
+    address: String,
+    queue: mpsc::Sender<Outgoing>,
+}
+
 impl<O: Send + 'static> Outbox<O> {
-    /// Starts a task for each peer on the current runtime.
-    pub(crate) fn connect(
-        config: &Config,
+    /// An outbox without peers, whose tasks will run on the current runtime.
+    pub(crate) fn new(
+        (config, introduction): (&Config, Introduction),
+        founding: &Arc<AtomicU64>,
         dial: &Dial,
         events: &UnboundedSender<Event<O>>,
         counters: &Arc<Counters>,
-    ) -> Result<Self, StartError> {
-        let mut endpoints = Vec::new();
-        for (id, address) in &config.peers {
-            if *id != config.id {
-                endpoints.push((*id, endpoint(*id, address)?));
-            }
-        }
-        let mut peers = BTreeMap::new();
-        for (to, endpoint) in endpoints {
-            let (sender, queue) = mpsc::channel(limits::OUTBOUND_MESSAGES_MAX);
-            let route = Route {
-                cluster: config.cluster.clone(),
-                from: config.id,
-                to,
-            };
-            tokio::spawn(peer::run(
-                (dial.clone(), endpoint),
-                route,
-                queue,
-                events.clone(),
-            ));
-            peers.insert(to, sender);
-        }
-        Ok(Self {
-            peers,
+    ) -> Self {
+        Self {
+            peers: BTreeMap::new(),
+            cluster: config.cluster.clone(),
+            id: config.id,
+            introduction,
+            founding: Arc::clone(founding),
+            dial: dial.clone(),
+            runtime: Handle::current(),
             events: events.clone(),
             counters: Arc::clone(counters),
-        })
+        }
+    }
+
+    /// From now on these are the peers. Those that stay where they are keep their stream.
+    pub(crate) fn connect(&mut self, routes: &BTreeMap<u64, String>) {
+        self.peers
+            .retain(|id, peer| routes.get(id) == Some(&peer.address));
+        for (to, address) in routes {
+            if self.peers.contains_key(to) {
+                continue;
+            }
+            if let Some(endpoint) = addresses::endpoint(address) {
+                let address = address.clone();
+                let queue = self.spawn(*to, endpoint);
+                self.peers.insert(*to, Peer { address, queue });
+            }
+        }
+    }
+
+    fn spawn(&self, to: u64, endpoint: Endpoint) -> mpsc::Sender<Outgoing> {
+        let (sender, queue) = mpsc::channel(limits::OUTBOUND_MESSAGES_MAX);
+        let route = Route {
+            cluster: self.cluster.clone(),
+            from: self.id,
+            to,
+            introduction: self.introduction.clone(),
+        };
+        let way = Way {
+            dial: self.dial.clone(),
+            endpoint,
+            founding: Arc::clone(&self.founding),
+        };
+        self.runtime
+            .spawn(peer::run(way, route, queue, self.events.clone()));
+        sender
     }
 
     /// Queues a message for its receiver, or drops it when the queue is full; never blocks.
@@ -68,7 +98,7 @@ impl<O: Send + 'static> Outbox<O> {
         let to = message.to;
         let snapshot = message.get_msg_type() == MessageType::MsgSnapshot;
         let queued = match (self.peers.get(&to), encode(&message)) {
-            (Some(queue), Ok(outgoing)) => queue.try_send(outgoing).is_ok(),
+            (Some(peer), Ok(outgoing)) => peer.queue.try_send(outgoing).is_ok(),
             _ => false,
         };
         if queued {
@@ -82,21 +112,4 @@ impl<O: Send + 'static> Outbox<O> {
             Event::Unreachable(to)
         });
     }
-}
-
-fn endpoint(id: u64, address: &str) -> Result<Endpoint, StartError> {
-    let wrong = || StartError::Address {
-        id,
-        address: address.to_owned(),
-    };
-    let (host, port) = address.rsplit_once(':').ok_or_else(wrong)?;
-    if host.is_empty() || port.parse::<u16>().is_err() {
-        return Err(wrong());
-    }
-    let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|_| wrong())?;
-    Ok(endpoint
-        .tcp_nodelay(true)
-        .connect_timeout(Duration::from_millis(limits::CONNECT_MS_MAX))
-        .http2_keep_alive_interval(Duration::from_millis(limits::KEEP_ALIVE_MS))
-        .keep_alive_timeout(Duration::from_millis(limits::KEEP_ALIVE_MS)))
 }

@@ -3,6 +3,8 @@
 //! While there is no connection, messages are dropped: raft repeats what matters, and what is old
 //! by the time the peer is back would only be in the way.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use kumi_proto::dial::Dial;
@@ -18,9 +20,17 @@ use crate::event::Event;
 use crate::limits;
 use crate::transport::frame::{Framer, Outgoing, Route};
 
+/// How a peer is reached, and what it is told of this node.
+pub(crate) struct Way {
+    pub(crate) dial: Dial,
+    pub(crate) endpoint: Endpoint,
+    /// The founding of this node's cluster, as soon as it is known.
+    pub(crate) founding: Arc<AtomicU64>,
+}
+
 /// Runs until the node's end of `queue` is dropped.
 pub(crate) async fn run<O: Send + 'static>(
-    (dial, endpoint): (Dial, Endpoint),
+    way: Way,
     route: Route,
     mut queue: mpsc::Receiver<Outgoing>,
     events: UnboundedSender<Event<O>>,
@@ -30,7 +40,7 @@ pub(crate) async fn run<O: Send + 'static>(
     let mut connected_before = true;
     while !queue.is_closed() {
         let begun = Instant::now();
-        let broken = stream((&dial, &endpoint), &route, &mut queue, &events).await;
+        let broken = stream(&way, &route, &mut queue, &events).await;
         if queue.is_closed() {
             return;
         }
@@ -50,12 +60,12 @@ pub(crate) async fn run<O: Send + 'static>(
 
 /// Connects and feeds one stream until it breaks; returns why.
 async fn stream<O>(
-    (dial, endpoint): (&Dial, &Endpoint),
+    way: &Way,
     route: &Route,
     queue: &mut mpsc::Receiver<Outgoing>,
     events: &UnboundedSender<Event<O>>,
 ) -> String {
-    let channel = match dial.connect(endpoint.clone()).await {
+    let channel = match way.dial.connect(way.endpoint.clone()).await {
         Ok(channel) => channel,
         Err(error) => return chain(&error),
     };
@@ -72,7 +82,7 @@ async fn stream<O>(
                 Ok(_) => "the peer closed the stream".to_owned(),
                 Err(status) => format!("{}: {}", status.code(), status.message()),
             },
-            () = feed(&mut framer, route.to, queue, &frames, events) => "stopped".to_owned(),
+            () = feed((way, &mut framer), route.to, queue, &frames, events) => "stopped".to_owned(),
         }
     };
     for _ in 0..framer.snapshots_waiting() {
@@ -86,7 +96,7 @@ async fn stream<O>(
 
 /// Turns messages into frames until either end is gone.
 async fn feed<O>(
-    framer: &mut Framer,
+    (way, framer): (&Way, &mut Framer),
     to: u64,
     queue: &mut mpsc::Receiver<Outgoing>,
     frames: &mpsc::Sender<RaftFrame>,
@@ -106,9 +116,10 @@ async fn feed<O>(
             }
         }
         let next = framer.next(|| first.take().or_else(|| queue.try_recv().ok()));
-        let Some(framed) = next else {
+        let Some(mut framed) = next else {
             continue;
         };
+        framed.frame.founding = way.founding.load(Ordering::Relaxed);
         room.send(framed.frame);
         if framed.snapshot_done {
             let _ = events.send(Event::SnapshotSent { to, sent: true });

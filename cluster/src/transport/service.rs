@@ -4,6 +4,7 @@ use kumi_proto::v1::raft_service_server::{RaftService, RaftServiceServer};
 use kumi_proto::v1::{RaftAck, RaftFrame};
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::event::Introduction;
 use crate::limits;
 use crate::machine::StateMachine;
 use crate::node::Node;
@@ -31,9 +32,18 @@ impl<S: StateMachine> RaftService for RaftEndpoint<S> {
     ) -> Result<Response<RaftAck>, Status> {
         let mut stream = request.into_inner();
         let mut assembly = Assembly::default();
+        let mut heard = None;
         let mut frames = 0;
         while let Some(frame) = stream.message().await? {
             self.check(&frame)?;
+            let says = Introduction {
+                address: frame.address.clone(),
+                version: frame.machine_version,
+            };
+            if heard.as_ref() != Some(&says) {
+                self.inbox.heard(frame.from, says.clone());
+                heard = Some(says);
+            }
             self.take(frame, &mut assembly)?;
             frames += 1;
         }
@@ -43,9 +53,7 @@ impl<S: StateMachine> RaftService for RaftEndpoint<S> {
 
 impl<S: StateMachine> RaftEndpoint<S> {
     fn check(&self, frame: &RaftFrame) -> Result<(), Status> {
-        let Inbox {
-            cluster, id, peers, ..
-        } = &self.inbox;
+        let Inbox { cluster, id, .. } = &self.inbox;
         if frame.cluster != *cluster {
             return Err(Status::failed_precondition(format!(
                 "node {id} belongs to cluster {cluster:?}, the frame to {:?}",
@@ -58,9 +66,16 @@ impl<S: StateMachine> RaftEndpoint<S> {
                 frame.to
             )));
         }
-        if !peers.contains(&frame.from) {
+        if frame.from == 0 || frame.from == *id {
             return Err(Status::permission_denied(format!(
-                "node {} is not a peer of node {id}",
+                "the frame says that it comes from node {}, which is not another node than {id}",
+                frame.from
+            )));
+        }
+        if !self.inbox.is_akin(frame.founding) {
+            return Err(Status::failed_precondition(format!(
+                "nodes {} and {id} belong to different clusters of one name: each was founded with \
+                 other nodes, or from another backup",
                 frame.from
             )));
         }

@@ -6,6 +6,10 @@ fn route() -> Route {
         cluster: "c".to_owned(),
         from: 1,
         to: 2,
+        introduction: Introduction {
+            address: "a:1".to_owned(),
+            version: 1,
+        },
     }
 }
 

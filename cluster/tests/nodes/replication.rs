@@ -1,10 +1,8 @@
-//! Whole nodes: real files, real loopback gRPC, several nodes in one process.
-
-mod harness;
+//! Commands, restarts, elections and hostile frames.
 
 use std::time::Duration;
 
-use harness::{Cluster, Journal, solo};
+use crate::harness::{Cluster, Journal, solo};
 use kumi_cluster::{Config, Node, ProposeError, ReadError, Role, StartError, limits};
 use kumi_proto::v1::raft_service_client::RaftServiceClient;
 use kumi_proto::v1::{RaftFrame, RaftPart};
@@ -233,6 +231,9 @@ async fn frames_that_are_not_for_this_node_are_refused() {
         to: 1,
         messages: Vec::new(),
         part: None,
+        address: "127.0.0.1:1".to_owned(),
+        founding: 0,
+        machine_version: 1,
     };
     let with = |change: &dyn Fn(&mut RaftFrame)| {
         let mut frame = good.clone();
@@ -252,7 +253,8 @@ async fn frames_that_are_not_for_this_node_are_refused() {
             Code::FailedPrecondition,
         ),
         (with(&|f| f.to = 3), Code::FailedPrecondition),
-        (with(&|f| f.from = 9), Code::PermissionDenied),
+        (with(&|f| f.from = 0), Code::PermissionDenied),
+        (with(&|f| f.founding = 1), Code::FailedPrecondition),
         (with(&|f| f.from = 1), Code::PermissionDenied),
         (
             with(&|f| f.messages = vec![vec![0xff; 9]]),

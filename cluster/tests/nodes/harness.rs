@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use kumi_cluster::{Config, Node, RestoreError, StateMachine, service};
+use kumi_cluster::{
+    Change, ChangeError, Config, Node, RestoreError, StateMachine, UnknownCommand, service,
+};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -15,10 +17,22 @@ use tonic::transport::Server;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Remembers every command; its outcome is how many there are.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Journal {
+    /// Newest version of the state machine that it knows.
+    knows: u32,
     commands: Vec<Vec<u8>>,
     last_index: u64,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            knows: 1,
+            commands: Vec::new(),
+            last_index: 0,
+        }
+    }
 }
 
 impl Journal {
@@ -32,12 +46,16 @@ impl Journal {
 impl StateMachine for Journal {
     type Outcome = usize;
 
-    fn apply(&mut self, index: u64, command: &[u8]) -> usize {
+    fn version(&self) -> u32 {
+        self.knows
+    }
+
+    fn apply(&mut self, index: u64, command: &[u8]) -> Result<usize, UnknownCommand> {
         assert!(index >= self.last_index, "an index went backwards");
         assert_ne!(command, Self::PANIC, "told to panic");
         self.last_index = index;
         self.commands.push(command.to_vec());
-        self.commands.len()
+        Ok(self.commands.len())
     }
 
     fn snapshot(&self) -> Vec<u8> {
@@ -81,7 +99,11 @@ struct Member {
 pub(crate) struct Cluster {
     folder: TempDir,
     peers: BTreeMap<u64, String>,
+    /// Ids up to this one founded the cluster; 0: it is being founded.
+    founders: u64,
     snapshot_every: u64,
+    /// Newest version of the state machine that each node's build knows; 1 where it is not said.
+    pub(crate) knows: BTreeMap<u64, u32>,
     members: BTreeMap<u64, Member>,
 }
 
@@ -90,7 +112,9 @@ impl Cluster {
         let mut cluster = Self {
             folder: tempfile::tempdir().unwrap(),
             peers: BTreeMap::new(),
+            founders: 0,
             snapshot_every,
+            knows: BTreeMap::new(),
             members: BTreeMap::new(),
         };
         let mut listeners = BTreeMap::new();
@@ -104,17 +128,75 @@ impl Cluster {
         for (id, listener) in listeners {
             cluster.serve(id, listener).await;
         }
+        cluster.founders = nodes;
         cluster
     }
 
+    /// A node that founded nothing; its address.
+    pub(crate) async fn join(&mut self, id: u64) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        self.peers.insert(id, address.clone());
+        self.serve(id, listener).await;
+        address
+    }
+
+    /// Asks whoever leads for a change until it is made.
+    pub(crate) async fn change(&self, change: Change) {
+        eventually("the change to be made", async || {
+            let leader = self.leader().await;
+            match self.node(leader).change(change.clone()).await {
+                Ok(()) => Some(()),
+                Err(
+                    ChangeError::Behind { .. }
+                    | ChangeError::UnderWay
+                    | ChangeError::Lost
+                    | ChangeError::NotLeader { .. }
+                    | ChangeError::NoMajority { .. },
+                ) => None,
+                Err(error) => panic!("{change:?}: {error}"),
+            }
+        })
+        .await;
+    }
+
+    /// Brings a version of the state machine into force, once the nodes that are down count as such.
+    pub(crate) async fn upgrade(&self, version: u32) {
+        eventually("the upgrade", async || {
+            let leader = self.leader().await;
+            let changed = self.node(leader).change(Change::Upgrade { version }).await;
+            changed.ok()
+        })
+        .await;
+    }
+
+    /// A new node becomes a learner and then a voter.
+    pub(crate) async fn grow(&mut self, id: u64) {
+        let address = self.join(id).await;
+        self.change(Change::AddLearner { id, address }).await;
+        self.change(Change::Promote { id }).await;
+    }
+
     async fn serve(&mut self, id: u64, listener: TcpListener) {
+        let founds = self.founders == 0 || id <= self.founders;
+        let mut peers = self.peers.clone();
+        if founds {
+            peers.retain(|id, _| self.founders == 0 || *id <= self.founders);
+        } else {
+            peers.retain(|peer, _| *peer == id);
+        }
         let config = Config {
-            peers: self.peers.clone(),
+            peers,
+            join: !founds,
             tick: Duration::from_millis(20),
             snapshot_every: self.snapshot_every,
             ..Config::new(id, self.folder.path().join(id.to_string()))
         };
-        let node = Node::start(config, Journal::default()).await.unwrap();
+        let journal = Journal {
+            knows: self.knows.get(&id).copied().unwrap_or(1),
+            ..Journal::default()
+        };
+        let node = Node::start(config, journal).await.unwrap();
         let server = Server::builder()
             .add_service(service(&node))
             .serve_with_incoming(TcpListenerStream::new(listener));
@@ -154,6 +236,30 @@ impl Cluster {
                 .map(|(id, _)| *id)
         })
         .await
+    }
+
+    /// Sends leadership to a voter until it has it.
+    pub(crate) async fn lead(&self, to: u64) {
+        eventually("another leader", async || {
+            let leader = self.leader().await;
+            if leader != to {
+                // Not every transfer succeeds at once.
+                let _ = self.node(leader).transfer(to).await;
+            }
+            (leader == to).then_some(())
+        })
+        .await;
+    }
+
+    /// Sends leadership elsewhere if that node has it.
+    pub(crate) async fn lead_other_than(&self, id: u64) {
+        let leader = self.leader().await;
+        if leader == id {
+            let status = self.node(leader).status().borrow().clone();
+            let votes = |to: &&u64| **to != id && !status.learners.contains(*to);
+            let to = *status.peers.keys().find(votes).unwrap();
+            self.lead(to).await;
+        }
     }
 
     pub(crate) async fn follower(&self) -> u64 {
