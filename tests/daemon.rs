@@ -134,19 +134,35 @@ impl Schedulers {
         schedulers
     }
 
+    /// Starts a node that waits until the cluster takes it in; its address.
+    pub(crate) fn join(&mut self, port: u16, metrics: u16) -> String {
+        let node = self.ports.len();
+        self.ports.push(port);
+        self.metrics.push(metrics);
+        self.write(node, &format!("join = true\n{}", self.settings));
+        let process = self.spawn(node);
+        self.nodes.push(process);
+        self.endpoint(node)
+    }
+
     fn configure(&self, node: usize) {
-        let id = node + 1;
-        let mut text = format!(
-            "[scheduler]\nid = {id}\ncluster = \"test\"\nlisten = \"127.0.0.1:{}\"\nmetrics_listen = \"127.0.0.1:{}\"\n\
-             data_dir = \"{}/node{id}\"\ntick = \"50ms\"\nlease = \"3s\"\nreport_in = \"100ms\"\n{}\n[scheduler.peers]\n",
-            self.ports[node],
-            self.metrics[node],
-            self.dir.display(),
-            self.settings,
-        );
+        let mut text = format!("{}\n[scheduler.peers]\n", self.settings);
         for (peer, port) in self.ports.iter().enumerate() {
             text.push_str(&format!("{} = \"127.0.0.1:{port}\"\n", peer + 1));
         }
+        self.write(node, &text);
+    }
+
+    /// Writes what every node has, and `more`.
+    fn write(&self, node: usize, more: &str) {
+        let id = node + 1;
+        let text = format!(
+            "[scheduler]\nid = {id}\ncluster = \"test\"\nlisten = \"127.0.0.1:{}\"\nmetrics_listen = \"127.0.0.1:{}\"\n\
+             data_dir = \"{}/node{id}\"\ntick = \"50ms\"\nlease = \"3s\"\nreport_in = \"100ms\"\n{more}",
+            self.ports[node],
+            self.metrics[node],
+            self.dir.display(),
+        );
         std::fs::write(self.dir.join(format!("node{id}.toml")), text).expect("written");
     }
 

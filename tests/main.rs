@@ -19,6 +19,7 @@ mod kernels;
 mod latency;
 mod layers;
 mod lengths;
+mod membership;
 mod memory;
 mod metrics;
 mod network;

@@ -9,6 +9,7 @@
 //! machine, and never acknowledges what is not on disk.
 
 mod addresses;
+pub mod backup;
 mod change;
 mod config;
 pub mod entry;

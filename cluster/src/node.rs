@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::addresses::endpoint;
+use crate::backup::Backup;
 use crate::change::{Change, ChangeError};
 use crate::config::Config;
 use crate::environment::{Drive, Environment};
@@ -252,6 +253,22 @@ impl<S: StateMachine> Node<S> {
         Ok(f(&shared.machine))
     }
 
+    /// The whole cluster as one file's worth of bytes: everything answered anywhere before this call is
+    /// in it.
+    ///
+    /// # Errors
+    /// As [`Node::read`].
+    pub async fn backup(&self) -> Result<Backup, ReadError> {
+        self.read(|_| ()).await?;
+        let (state, index) = self.stale(|machine, index| (machine.snapshot(), index));
+        Ok(Backup {
+            cluster: self.inner.inbox.cluster.clone(),
+            index,
+            machine_version: self.inner.status.borrow().machine_version,
+            state,
+        })
+    }
+
     /// Reads the local replica and the index up to which it has been applied. It may lag behind.
     ///
     /// `f` runs under the state machine's lock: keep it short.
@@ -449,6 +466,10 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
             *old = applied;
             changed
         });
+        if let Some(reply) = self.replica.take_changed() {
+            // Who went away needs no answer.
+            let _ = reply.send(Ok(()));
+        }
         Ok(())
     }
 }

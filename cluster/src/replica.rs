@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::entry::{Packer, unpack};
 use crate::envelope;
 use crate::error::{Failure, ProposeError, StartError};
-use crate::event::{Proposal, Reader, Waiter};
+use crate::event::{ChangeReply, Proposal, Reader, Waiter};
 use crate::limits;
 use crate::log_bridge;
 use crate::machine::StateMachine;
@@ -65,6 +65,7 @@ pub(crate) struct Replica<S: StateMachine, L: LogStore> {
     /// that names it.
     conf_changed: bool,
     changing: Option<Changing>,
+    changed: Option<ChangeReply>,
     peers: Peers,
 }
 
@@ -119,6 +120,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             known_version,
             conf_changed: false,
             changing: None,
+            changed: None,
             peers: Peers::new(Addresses::new(config.peers.clone())),
             config,
         };

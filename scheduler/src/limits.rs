@@ -69,6 +69,8 @@ pub(crate) const VIOLATIONS_MAX: usize = 1_000;
 pub(crate) const REQUESTS_KEPT_MAX: usize = 10_000;
 /// Lost registrations that are remembered.
 pub(crate) const LOST_WORKERS_KEPT_MAX: usize = 1_000;
+/// Attempts, registrations and revisions that a cluster may have given between a backup and its loss.
+pub(crate) const NUMBERS_LOST_MAX: u64 = 1 << 32;
 /// Explanations given at once.
 pub(crate) const EXPLANATIONS_MAX: usize = 1_000;
 /// Workers that are listed of an explanation.

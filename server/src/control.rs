@@ -20,6 +20,8 @@ use crate::roster::Roster;
 /// One per server.
 pub(crate) struct Control {
     pub(crate) node: Node<Machine>,
+    /// Name of the cluster.
+    pub(crate) cluster: String,
     pub(crate) clock: Clock,
     pub(crate) lease: Span,
     pub(crate) report_in: Span,
@@ -36,13 +38,14 @@ pub(crate) struct Control {
 
 impl Control {
     pub(crate) fn new(
-        node: Node<Machine>,
+        (node, cluster): (Node<Machine>, String),
         clock: Clock,
         (lease, report_in, split_after): (Span, Span, Span),
         stop: watch::Receiver<bool>,
     ) -> Arc<Self> {
         Arc::new(Self {
             node,
+            cluster,
             clock,
             lease,
             report_in,

@@ -7,6 +7,7 @@
 //! This crate never decides what runs next and never reads a genome.
 
 mod ages;
+pub mod backup;
 mod clock;
 pub mod config;
 mod control;

@@ -52,6 +52,11 @@ pub const TERM_OPENING_MS_MAX: u64 = 5_000;
 /// Pause before the leader repeats a proposal of its own that failed.
 pub const LEADER_RETRY_MS: u64 = 100;
 
+/// How long a transfer of leadership is waited for; raft gives it up after an election timeout.
+pub const TRANSFER_MS_MAX: u64 = 5_000;
+/// Bytes of a backup in one message.
+pub const BACKUP_CHUNK_BYTES: usize = 1 << 20;
+
 const _: () = {
     assert!(WATCH_PAUSE_MS < WATCH_PROGRESS_MS);
     assert!(MESSAGE_BYTES_MAX <= SUBMISSION_BYTES_MAX);

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use kumi_cluster::{RestoreError, StateMachine};
+use kumi_cluster::{RestoreError, StateMachine, UnknownCommand};
 use kumi_proto::v1::Command;
 use kumi_scheduler::{Outcome, State};
 use prost::Message as _;
@@ -87,20 +87,19 @@ impl Machine {
 impl StateMachine for Machine {
     type Outcome = Applied;
 
-    /// # Panics
-    /// When the bytes are no command: a node that cannot read what the majority has committed must
-    /// stop, or its state would differ from theirs.
-    fn apply(&mut self, index: u64, command: &[u8]) -> Applied {
-        let command = Command::decode(command).unwrap_or_else(|error| {
-            panic!("the committed command at index {index} cannot be decoded: {error}")
-        });
-        Applied {
+    fn apply(&mut self, index: u64, command: &[u8]) -> Result<Applied, UnknownCommand> {
+        let unknown = |reason: String| UnknownCommand { reason };
+        let command = Command::decode(command).map_err(|error| unknown(error.to_string()))?;
+        if command.kind.is_none() {
+            return Err(unknown("it is of no kind that this build knows".to_owned()));
+        }
+        Ok(Applied {
             revision: index,
             #[cfg(feature = "plant")]
             outcome: self.apply_distorted(index, command),
             #[cfg(not(feature = "plant"))]
             outcome: self.apply_watched(index, &command),
-        }
+        })
     }
 
     fn snapshot(&self) -> Vec<u8> {

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use kumi_cluster::{ProposeError, ReadError};
+use kumi_cluster::{ChangeError, ProposeError, ReadError};
 use kumi_scheduler::plan::Violation;
 use kumi_scheduler::{Code as Kind, Outcome, Rejection};
 use tonic::{Code, Status};
@@ -18,6 +18,10 @@ pub const DOMAIN: &str = "kumi";
 pub const NOT_LEADER: &str = "NOT_LEADER";
 /// Leadership changed under way: the command may or may not have been applied. Ask again.
 pub const LOST: &str = "LOST";
+/// The members cannot be changed like that, or not now.
+pub const MEMBERS: &str = "MEMBERS";
+/// Another node was asked to lead and does not.
+pub const NOT_TRANSFERRED: &str = "NOT_TRANSFERRED";
 /// This node is going down.
 pub const STOPPING: &str = "STOPPING";
 /// A field of the request is missing or malformed.
@@ -82,6 +86,33 @@ pub(crate) fn propose(error: &ProposeError) -> Status {
             status(Code::InvalidArgument, TOO_LARGE, error.to_string())
         }
     }
+}
+
+/// Why the members were not changed.
+pub(crate) fn change(error: &ChangeError) -> Status {
+    match error {
+        ChangeError::NotLeader { leader } => not_leader(leader.as_ref()),
+        ChangeError::Stopped => retry(STOPPING, error.to_string()),
+        // Made or not: whoever asked must look before it asks again.
+        ChangeError::Lost => status(Code::Aborted, LOST, error.to_string()),
+        ChangeError::NotAMember { .. } => status(Code::NotFound, MEMBERS, error.to_string()),
+        ChangeError::Address { .. } => status(Code::InvalidArgument, MEMBERS, error.to_string()),
+        ChangeError::Behind { .. } | ChangeError::UnderWay | ChangeError::NoMajority { .. } => {
+            let mut details = details(MEMBERS, []);
+            details.set_retry_info(Some(Duration::from_millis(limits::RETRY_AFTER_MS)));
+            with(Code::FailedPrecondition, error.to_string(), details)
+        }
+        _ => status(Code::FailedPrecondition, MEMBERS, error.to_string()),
+    }
+}
+
+/// Another node was asked to lead and does not.
+pub(crate) fn not_transferred(id: u64) -> Status {
+    let message = format!(
+        "node {id} was asked to lead and does not yet; look at the cluster (kumi cluster status), then \
+         try again"
+    );
+    status(Code::Aborted, NOT_TRANSFERRED, message)
 }
 
 /// Why a linearizable read was not possible.

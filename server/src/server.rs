@@ -90,7 +90,8 @@ where
     let node = Node::start_in(config.cluster(grpc_address), machine, cluster).await?;
     let (stop, stopping) = watch::channel(false);
     let times = (scheduler.lease, scheduler.report_in, scheduler.split_after);
-    let control = Control::new(node, clock, times, stopping);
+    let named = (node, scheduler.cluster.clone());
+    let control = Control::new(named, clock, times, stopping);
     let registry = Registry::new();
     let rpc = RpcMetrics::new(&registry, &endpoint::DESCRIPTORS)?;
     let exposition = Arc::new(Exposition::new(Arc::clone(&control), registry)?);

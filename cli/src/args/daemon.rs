@@ -48,6 +48,9 @@ pub struct SchedulerArgs {
     /// address:port of /metrics, /healthz and /readyz
     #[arg(long)]
     pub metrics_listen: Option<String>,
+    /// Found no cluster: wait until one takes this node in (kumi cluster add)
+    #[arg(long)]
+    pub join: bool,
     /// Folder of the log and the snapshots, on a local disk
     #[arg(long)]
     pub data_dir: Option<PathBuf>,

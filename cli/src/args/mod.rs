@@ -1,5 +1,6 @@
 //! The command line.
 
+mod cluster;
 mod daemon;
 mod kernel;
 mod queue;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use crate::args::cluster::{ChangeArgs, ClusterCommand};
 pub use crate::args::daemon::{LogFormat, SchedulerArgs, StartArgs};
 pub use crate::args::kernel::{
     AlignArgs, CallArgs, CensusArgs, FiltersArg, IngestArgs, JointArgs, JointFormat, KernelCommand,
@@ -287,17 +289,6 @@ pub enum WorkerCommand {
     Resume {
         /// Name
         name: String,
-        /// Where and how.
-        #[command(flatten)]
-        remote: Remote,
-    },
-}
-
-/// `kumi cluster …`.
-#[derive(Debug, Subcommand)]
-pub enum ClusterCommand {
-    /// Leader, term, log positions and members as each scheduler sees them
-    Status {
         /// Where and how.
         #[command(flatten)]
         remote: Remote,

@@ -50,7 +50,7 @@ pub async fn run(args: SchedulerArgs) -> anyhow::Result<()> {
 }
 
 /// The file, under the environment, under the flags.
-fn configuration(args: &SchedulerArgs) -> Result<Config, Exit> {
+pub(super) fn configuration(args: &SchedulerArgs) -> Result<Config, Exit> {
     Config::load(args.config.as_deref(), &flags(args)).map_err(|error| {
         let code = match &error {
             ConfigError::Read { .. } => Code::MissingInput,
@@ -74,6 +74,7 @@ fn flags(args: &SchedulerArgs) -> Vec<(&'static str, String)> {
         ("advertise", args.advertise.clone()),
         ("metrics_listen", args.metrics_listen.clone()),
         ("data_dir", data_dir),
+        ("join", args.join.then(|| true.to_string())),
     ];
     pairs
         .into_iter()

@@ -173,9 +173,13 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
     fn finish_change(&mut self, index: u64) {
         let settled = self.conf.voters_outgoing.is_empty();
         if settled && let Some(done) = self.changing.take_if(|c| c.index <= index) {
-            // Who went away needs no answer.
-            let _ = done.reply.send(Ok(()));
+            self.changed = Some(done.reply);
         }
+    }
+
+    /// Who is to be told that a change is made, once [`Replica::status`] shows it to everybody.
+    pub(crate) fn take_changed(&mut self) -> Option<ChangeReply> {
+        self.changed.take()
     }
 
     /// Leadership may have changed: whoever waits for a change must look whether it was made.

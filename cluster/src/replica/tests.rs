@@ -300,6 +300,10 @@ impl World {
         let mut sent = Vec::new();
         let replica = self.replicas.get_mut(&id).unwrap();
         replica.settle(&mut |message| sent.push(message)).unwrap();
+        if let Some(reply) = replica.take_changed() {
+            // Who asked may have forgotten it.
+            let _ = reply.send(Ok(()));
+        }
         for message in sent {
             self.trace.update(&message.write_to_bytes().unwrap());
             if message.get_msg_type() == raft::eraftpb::MessageType::MsgSnapshot {

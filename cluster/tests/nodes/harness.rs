@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use kumi_cluster::backup::{Backup, BackupError};
 use kumi_cluster::{
     Change, ChangeError, Config, Node, RestoreError, StateMachine, UnknownCommand, service,
 };
@@ -99,7 +100,7 @@ struct Member {
 pub(crate) struct Cluster {
     folder: TempDir,
     peers: BTreeMap<u64, String>,
-    /// Ids up to this one founded the cluster; 0: it is being founded.
+    /// Ids up to this one found the cluster.
     founders: u64,
     snapshot_every: u64,
     /// Newest version of the state machine that each node's build knows; 1 where it is not said.
@@ -109,10 +110,30 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start(nodes: u64, snapshot_every: u64) -> Self {
+        let (mut cluster, listeners) = Self::found(nodes, snapshot_every).await;
+        for (id, listener) in listeners {
+            cluster.serve(id, listener).await;
+        }
+        cluster
+    }
+
+    /// A cluster whose nodes begin with a backup.
+    pub(crate) async fn restore(nodes: u64, backup: &Backup) -> Self {
+        let (mut cluster, listeners) = Self::found(nodes, 1000).await;
+        for (id, listener) in listeners {
+            backup.restore(&cluster.config(id)).unwrap();
+            let again = backup.restore(&cluster.config(id));
+            assert!(matches!(again, Err(BackupError::Exists { .. })));
+            cluster.serve(id, listener).await;
+        }
+        cluster
+    }
+
+    async fn found(nodes: u64, snapshot_every: u64) -> (Self, BTreeMap<u64, TcpListener>) {
         let mut cluster = Self {
             folder: tempfile::tempdir().unwrap(),
             peers: BTreeMap::new(),
-            founders: 0,
+            founders: nodes,
             snapshot_every,
             knows: BTreeMap::new(),
             members: BTreeMap::new(),
@@ -120,16 +141,11 @@ impl Cluster {
         let mut listeners = BTreeMap::new();
         for id in 1..=nodes {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            cluster
-                .peers
-                .insert(id, listener.local_addr().unwrap().to_string());
+            let address = listener.local_addr().unwrap().to_string();
+            cluster.peers.insert(id, address);
             listeners.insert(id, listener);
         }
-        for (id, listener) in listeners {
-            cluster.serve(id, listener).await;
-        }
-        cluster.founders = nodes;
-        cluster
+        (cluster, listeners)
     }
 
     /// A node that founded nothing; its address.
@@ -177,21 +193,27 @@ impl Cluster {
         self.change(Change::Promote { id }).await;
     }
 
-    async fn serve(&mut self, id: u64, listener: TcpListener) {
-        let founds = self.founders == 0 || id <= self.founders;
-        let mut peers = self.peers.clone();
-        if founds {
-            peers.retain(|id, _| self.founders == 0 || *id <= self.founders);
-        } else {
-            peers.retain(|peer, _| *peer == id);
-        }
-        let config = Config {
-            peers,
+    fn config(&self, id: u64) -> Config {
+        let founds = id <= self.founders;
+        let known = |peer: &u64| {
+            if founds {
+                *peer <= self.founders
+            } else {
+                *peer == id
+            }
+        };
+        let peers = self.peers.iter().filter(|(peer, _)| known(peer));
+        Config {
+            peers: peers.map(|(id, address)| (*id, address.clone())).collect(),
             join: !founds,
             tick: Duration::from_millis(20),
             snapshot_every: self.snapshot_every,
             ..Config::new(id, self.folder.path().join(id.to_string()))
-        };
+        }
+    }
+
+    async fn serve(&mut self, id: u64, listener: TcpListener) {
+        let config = self.config(id);
         let journal = Journal {
             knows: self.knows.get(&id).copied().unwrap_or(1),
             ..Journal::default()

@@ -1,6 +1,7 @@
 //! Members that come and go while commands are answered.
 
 use crate::harness::{Cluster, Journal, solo};
+use kumi_cluster::backup::Backup;
 use kumi_cluster::{Change, ChangeError, Config, Failure, Node, Role, StartError};
 
 /// A cluster of one becomes one of three, every node is replaced, and nothing is lost.
@@ -140,5 +141,22 @@ async fn a_rolling_upgrade() {
     cluster.revive(3).await;
     cluster.settled(&acknowledged).await;
     assert_eq!(cluster.node(3).status().borrow().machine_version, 2);
+    cluster.stop().await;
+}
+
+/// A cluster is lost whole; another one of other nodes begins with its backup and never hears the old one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_becomes_another_cluster() {
+    let cluster = Cluster::start(3, 1000).await;
+    let mut acknowledged = cluster.propose_all(0..40).await;
+    let follower = cluster.follower().await;
+    let backup = cluster.node(follower).backup().await.unwrap();
+    let backup = Backup::decode(&backup.encode()).unwrap();
+    let restored = Cluster::restore(3, &backup).await;
+    acknowledged.extend(restored.propose_all(40..50).await);
+    restored.settled(&acknowledged).await;
+    let founding = |cluster: &Cluster, id| cluster.node(id).status().borrow().founding;
+    assert_ne!(founding(&restored, 1), founding(&cluster, 1));
+    restored.stop().await;
     cluster.stop().await;
 }

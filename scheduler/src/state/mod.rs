@@ -7,6 +7,7 @@ mod costs;
 mod derived;
 mod leases;
 mod purge;
+mod recover;
 mod requests;
 mod shares;
 mod stores;

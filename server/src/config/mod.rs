@@ -71,7 +71,11 @@ pub struct Scheduler {
     /// How long a call task runs at least before it is split because it takes far longer than was expected.
     #[serde(default = "default_split_after")]
     pub split_after: Span,
-    /// Node id to `host:port` of every scheduler, this one included; empty: a cluster of one.
+    /// Found no cluster: wait until one takes this node in. Only looked at when `data_dir` is created.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub join: bool,
+    /// Node id to `host:port` of every scheduler that founds the cluster, this one included; empty: a
+    /// cluster of one.
     #[serde(default, with = "peers", skip_serializing_if = "BTreeMap::is_empty")]
     pub peers: BTreeMap<u64, String>,
 }
@@ -126,6 +130,7 @@ impl Config {
                 lease: default_lease(),
                 report_in: Span::from_ms(200),
                 split_after: default_split_after(),
+                join: false,
                 peers: BTreeMap::new(),
             },
         }
@@ -193,6 +198,7 @@ impl Config {
             cluster: scheduler.cluster.clone(),
             id: scheduler.id,
             peers,
+            join: scheduler.join,
             data_dir: scheduler.data_dir.clone(),
             tick: scheduler.tick.duration(),
             election_ticks: scheduler.election_ticks,

@@ -1,12 +1,21 @@
-//! `kumi.v1.ClusterService`: this node's view of the cluster; every node answers for itself.
+//! `kumi.v1.ClusterService`: this node's view of the cluster, and changes of who belongs to it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use kumi_cluster::{Change, Role};
+use kumi_proto::v1::change_cluster_request::Change as Asked;
 use kumi_proto::v1::cluster_service_server::ClusterService;
-use kumi_proto::v1::{ClusterStatusRequest, ClusterStatusResponse, Member};
+use kumi_proto::v1::{
+    BackupChunk, BackupRequest, ChangeClusterRequest, ChangeClusterResponse, ClusterStatusRequest,
+    ClusterStatusResponse, Member, TransferLeaderRequest, TransferLeaderResponse,
+};
+use tokio_stream::{Iter, iter};
 use tonic::{Request, Response, Status};
 
 use crate::control::Control;
+use crate::limits;
+use crate::refusal;
 
 /// The schedulers.
 #[derive(Clone)]
@@ -18,16 +27,83 @@ pub(crate) struct Cluster {
 impl ClusterService for Cluster {
     async fn status(
         &self,
-        _: Request<ClusterStatusRequest>,
+        request: Request<ClusterStatusRequest>,
     ) -> Result<Response<ClusterStatusResponse>, Status> {
-        let status = self.control.node.status().borrow().clone();
+        if request.into_inner().leader {
+            self.control.require_leader()?;
+        }
+        Ok(Response::new(self.view()))
+    }
+
+    async fn change(
+        &self,
+        request: Request<ChangeClusterRequest>,
+    ) -> Result<Response<ChangeClusterResponse>, Status> {
+        let asked = request.into_inner().change;
+        let asked = asked.ok_or_else(|| refusal::bad_field("change", "it says nothing to do"))?;
+        let changed = self.control.node.change(change(asked)).await;
+        changed.map_err(|error| refusal::change(&error))?;
+        let status = Some(self.view());
+        Ok(Response::new(ChangeClusterResponse { status }))
+    }
+
+    async fn transfer_leader(
+        &self,
+        request: Request<TransferLeaderRequest>,
+    ) -> Result<Response<TransferLeaderResponse>, Status> {
+        let to = request.into_inner().id;
+        let node = &self.control.node;
+        let mut status = node.status();
+        let asked = node.transfer(to).await;
+        asked.map_err(|error| refusal::change(&error))?;
+        let patience = Duration::from_millis(limits::TRANSFER_MS_MAX);
+        let leads = |status: &kumi_cluster::Status| {
+            status
+                .leader
+                .as_ref()
+                .is_some_and(|(leader, _)| *leader == to)
+        };
+        let led = tokio::time::timeout(patience, status.wait_for(leads)).await;
+        let Ok(Ok(status)) = led else {
+            return Err(refusal::not_transferred(to));
+        };
+        Ok(Response::new(TransferLeaderResponse {
+            leader: to,
+            term: status.term,
+        }))
+    }
+
+    type BackupStream = Iter<std::vec::IntoIter<Result<BackupChunk, Status>>>;
+
+    async fn backup(
+        &self,
+        _: Request<BackupRequest>,
+    ) -> Result<Response<Self::BackupStream>, Status> {
+        let backup = self.control.node.backup().await;
+        let file = backup.map_err(|error| refusal::read(&error))?.encode();
+        let chunks: Vec<_> = file
+            .chunks(limits::BACKUP_CHUNK_BYTES)
+            .map(|data| {
+                Ok(BackupChunk {
+                    data: data.to_vec(),
+                })
+            })
+            .collect();
+        Ok(Response::new(iter(chunks)))
+    }
+}
+
+impl Cluster {
+    fn view(&self) -> ClusterStatusResponse {
+        let node = &self.control.node;
+        let status = node.status().borrow().clone();
         let members = status.peers.iter().map(|(id, address)| Member {
             id: *id,
             address: address.clone(),
             role: role(&status, *id).to_owned(),
             match_index: status.match_index.get(id).copied().unwrap_or_default(),
         });
-        Ok(Response::new(ClusterStatusResponse {
+        ClusterStatusResponse {
             id: status.id,
             leader: status.leader.as_ref().map_or(0, |(id, _)| *id),
             term: status.term,
@@ -35,20 +111,47 @@ impl ClusterService for Cluster {
             applied_index: status.applied_index,
             members: members.collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-        }))
+            cluster: self.control.cluster.clone(),
+            snapshot_index: status.snapshot_index,
+            data_bytes: node.metrics().wal_bytes,
+            changing: status.joint,
+            retired: status.retired.iter().copied().collect(),
+            machine_version: status.machine_version,
+            machine_version_known: status.machine_version_known,
+        }
     }
 }
 
-/// What this node knows of a node's part: its own, and who leads.
+fn change(asked: Asked) -> Change {
+    match asked {
+        Asked::Add(add) => Change::AddLearner {
+            id: add.id,
+            address: add.address,
+        },
+        Asked::Promote(promote) => Change::Promote { id: promote.id },
+        Asked::Remove(remove) => Change::Remove { id: remove.id },
+        Asked::Replace(replace) => Change::Replace {
+            old: replace.old,
+            new: replace.new,
+        },
+        Asked::Upgrade(upgrade) => Change::Upgrade {
+            version: upgrade.version,
+        },
+    }
+}
+
+/// What this node knows of a node's part: its own, who leads, and who does not vote.
 fn role(status: &kumi_cluster::Status, id: u64) -> &'static str {
-    let leads = status
-        .leader
-        .as_ref()
-        .is_some_and(|(leader, _)| *leader == id);
-    match (leads, id == status.id) {
-        (true, _) => "leader",
-        (false, true) => status.role.label(),
-        (false, false) if status.role == kumi_cluster::Role::Leader => "follower",
-        (false, false) => "unknown",
+    let leader = status.leader.as_ref().map(|(leader, _)| *leader);
+    if leader == Some(id) {
+        Role::Leader.label()
+    } else if id == status.id {
+        status.role.label()
+    } else if status.learners.contains(&id) {
+        Role::Learner.label()
+    } else if status.role == Role::Leader {
+        Role::Follower.label()
+    } else {
+        "unknown"
     }
 }

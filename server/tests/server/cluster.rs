@@ -65,7 +65,7 @@ impl Trio {
     async fn status(&self, id: u64) -> v1::ClusterStatusResponse {
         let mut client = ClusterServiceClient::new(dial(&self.peers[&id]).await);
         client
-            .status(v1::ClusterStatusRequest {})
+            .status(v1::ClusterStatusRequest::default())
             .await
             .unwrap()
             .into_inner()

@@ -1,0 +1,199 @@
+//! A whole cluster in one file, and a new cluster from it.
+//!
+//! Layout in `docs/formats/raft-log.md`, "Backup". A restored cluster is founded anew: nodes of the one
+//! that was backed up are strangers to it, even under the same name and ids.
+
+use std::path::PathBuf;
+
+use raft::eraftpb::{ConfState, HardState, Snapshot};
+
+use crate::config::{Config, ConfigError};
+use crate::envelope::{self, EnvelopeError};
+use crate::membership::{Membership, founding};
+use crate::store::disk::{DiskLog, FILE_NAME};
+use crate::store::records::Identity;
+use crate::store::{LogStore as _, StoreError};
+
+const MAGIC: &[u8; 8] = b"KUMIBKUP";
+const VERSION: u32 = 1;
+/// The term of a restored cluster's first entry.
+const TERM: u64 = 1;
+
+/// The state of a cluster at one index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backup {
+    /// The cluster's name.
+    pub cluster: String,
+    /// Raft index up to which commands are in the state.
+    pub index: u64,
+    /// Version of the state machine that was in force.
+    pub machine_version: u32,
+    /// The state machine's snapshot.
+    pub state: Vec<u8>,
+}
+
+impl Backup {
+    /// The file.
+    ///
+    /// # Panics
+    /// When the cluster's name takes 4 GiB or more.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let name_bytes = u32::try_from(self.cluster.len()).expect("a name is short");
+        let mut header = Vec::new();
+        header.extend_from_slice(&self.index.to_le_bytes());
+        header.extend_from_slice(&name_bytes.to_le_bytes());
+        header.extend_from_slice(self.cluster.as_bytes());
+        let membership = Membership {
+            version: self.machine_version,
+            ..Membership::default()
+        };
+        let mut file = MAGIC.to_vec();
+        file.extend_from_slice(&VERSION.to_le_bytes());
+        file.extend_from_slice(&header);
+        file.extend_from_slice(&crc32fast::hash(&header).to_le_bytes());
+        file.extend_from_slice(&envelope::seal(&membership, &self.state));
+        file
+    }
+
+    /// What [`Backup::encode`] gave.
+    ///
+    /// # Errors
+    /// When anything about it is not as it was written.
+    pub fn decode(file: &[u8]) -> Result<Self, BackupError> {
+        let short = || BackupError::NotABackup;
+        let (magic, rest) = file.split_first_chunk::<8>().ok_or_else(short)?;
+        if magic != MAGIC {
+            return Err(BackupError::NotABackup);
+        }
+        let (found, header) = rest.split_first_chunk::<4>().ok_or_else(short)?;
+        let found = u32::from_le_bytes(*found);
+        if found != VERSION {
+            return Err(BackupError::Version { found });
+        }
+        let (index, rest) = header.split_first_chunk::<8>().ok_or_else(short)?;
+        let (name_bytes, rest) = rest.split_first_chunk::<4>().ok_or_else(short)?;
+        let name_bytes = u32::from_le_bytes(*name_bytes) as usize;
+        let (name, rest) = rest.split_at_checked(name_bytes).ok_or_else(short)?;
+        let (checksum, sealed) = rest.split_first_chunk::<4>().ok_or_else(short)?;
+        let header = &header[..header.len() - rest.len()];
+        if u32::from_le_bytes(*checksum) != crc32fast::hash(header) {
+            return Err(BackupError::Header);
+        }
+        let (membership, state) = envelope::open(sealed)?;
+        Ok(Self {
+            cluster: String::from_utf8(name.to_vec()).map_err(|_| BackupError::Header)?,
+            index: u64::from_le_bytes(*index),
+            machine_version: membership.map_or(1, |membership| membership.version),
+            state: state.to_vec(),
+        })
+    }
+
+    /// Creates the data folder of one founding node of a new cluster that begins with this state.
+    /// Every node must be given the same backup and the same peers.
+    ///
+    /// # Errors
+    /// When the folder holds a log already, the configuration cannot work, or the disk refuses.
+    pub fn restore(&self, config: &Config) -> Result<(), BackupError> {
+        config.validate()?;
+        let path = config.data_dir.join(FILE_NAME);
+        if path.exists() {
+            return Err(BackupError::Exists { path });
+        }
+        let voters = config.founders();
+        let membership = Membership {
+            founding: founding(&voters, &crc32fast::hash(&self.encode()).to_le_bytes()),
+            version: self.machine_version,
+            ..Membership::default()
+        };
+        let mut snapshot = Snapshot {
+            data: envelope::seal(&membership, &self.state).into(),
+            ..Snapshot::default()
+        };
+        let metadata = snapshot.mut_metadata();
+        metadata.index = self.index;
+        metadata.term = TERM;
+        *metadata.mut_conf_state() = ConfState {
+            voters: voters.clone(),
+            ..ConfState::default()
+        };
+        let hard_state = HardState {
+            term: TERM,
+            commit: self.index,
+            ..HardState::default()
+        };
+        let identity = Identity {
+            cluster: config.cluster.clone(),
+            node: config.id,
+            voters,
+        };
+        let mut log = DiskLog::open(&config.data_dir, &identity)?;
+        log.install(&snapshot, &hard_state)?;
+        Ok(())
+    }
+}
+
+/// Why a backup cannot be read or restored.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// It does not start as a backup does, or ends in its header.
+    #[error("this is not a backup of a cluster (wrong magic or too short)")]
+    NotABackup,
+    /// A newer version wrote it.
+    #[error(
+        "backup version {found} is not known here (this build knows {VERSION}); use the build that wrote it"
+    )]
+    Version {
+        /// The version found.
+        found: u32,
+    },
+    /// Its header is damaged.
+    #[error("the header of the backup is damaged; take another copy of it")]
+    Header,
+    /// Its state is damaged or of an unknown version.
+    #[error("the state in the backup cannot be used")]
+    State(#[from] EnvelopeError),
+    /// The folder is in use.
+    #[error("{} exists; restore into an empty folder", path.display())]
+    Exists {
+        /// The log.
+        path: PathBuf,
+    },
+    /// The configuration cannot work.
+    #[error("the cluster configuration is wrong")]
+    Config(#[from] ConfigError),
+    /// The folder cannot be used.
+    #[error("the data folder cannot be used")]
+    Store(#[from] StoreError),
+}
+
+impl BackupError {
+    /// Whether the folder is in the way, not the backup.
+    #[must_use]
+    pub fn is_of_the_folder(&self) -> bool {
+        matches!(self, Self::Exists { .. } | Self::Store(_) | Self::Config(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cut_and_every_flipped_byte_is_noticed() {
+        let backup = Backup {
+            cluster: "national".to_owned(),
+            index: 77,
+            machine_version: 2,
+            state: b"the whole state".to_vec(),
+        };
+        let file = backup.encode();
+        assert_eq!(Backup::decode(&file).unwrap(), backup);
+        for at in 0..file.len() {
+            assert!(Backup::decode(&file[..at]).is_err(), "cut at {at}");
+            let mut broken = file.clone();
+            broken[at] ^= 0x10;
+            assert!(Backup::decode(&broken).is_err(), "byte {at}");
+        }
+    }
+}
