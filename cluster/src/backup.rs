@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use raft::eraftpb::{ConfState, HardState, Snapshot};
 
+use crate::audit::Head;
 use crate::config::{Config, ConfigError};
 use crate::envelope::{self, EnvelopeError};
 use crate::membership::{Membership, founding};
@@ -28,6 +29,8 @@ pub struct Backup {
     pub index: u64,
     /// Version of the state machine that was in force.
     pub machine_version: u32,
+    /// Head of the audit log up to the index: that of a restored cluster goes on from it.
+    pub head: Head,
     /// The state machine's snapshot.
     pub state: Vec<u8>,
 }
@@ -52,7 +55,7 @@ impl Backup {
         file.extend_from_slice(&VERSION.to_le_bytes());
         file.extend_from_slice(&header);
         file.extend_from_slice(&crc32fast::hash(&header).to_le_bytes());
-        file.extend_from_slice(&envelope::seal(&membership, &self.state));
+        file.extend_from_slice(&envelope::seal(&membership, self.head, &self.state));
         file
     }
 
@@ -80,12 +83,13 @@ impl Backup {
         if u32::from_le_bytes(*checksum) != crc32fast::hash(header) {
             return Err(BackupError::Header);
         }
-        let (membership, state) = envelope::open(sealed)?;
+        let contents = envelope::open(sealed)?;
         Ok(Self {
             cluster: String::from_utf8(name.to_vec()).map_err(|_| BackupError::Header)?,
             index: u64::from_le_bytes(*index),
-            machine_version: membership.map_or(1, |membership| membership.version),
-            state: state.to_vec(),
+            machine_version: contents.membership.map_or(1, |found| found.version),
+            head: contents.head,
+            state: contents.state.to_vec(),
         })
     }
 
@@ -107,7 +111,7 @@ impl Backup {
             ..Membership::default()
         };
         let mut snapshot = Snapshot {
-            data: envelope::seal(&membership, &self.state).into(),
+            data: envelope::seal(&membership, self.head, &self.state).into(),
             ..Snapshot::default()
         };
         let metadata = snapshot.mut_metadata();
@@ -185,6 +189,7 @@ mod tests {
             cluster: "national".to_owned(),
             index: 77,
             machine_version: 2,
+            head: Head([5; 32]),
             state: b"the whole state".to_vec(),
         };
         let file = backup.encode();

@@ -1,9 +1,10 @@
 //! The envelope of a snapshot, on disk and on the wire alike: magic, version, length, checksum, and
-//! the membership beside the state.
+//! beside the state the membership and the head of the audit log.
 //!
 //! It is checked before the state machine sees a byte, also on the receiving node, so that a
 //! damaged snapshot is refused wherever the damage happened. Layout in `docs/formats/raft-log.md`.
 
+use crate::audit::Head;
 use crate::membership::Membership;
 
 const MAGIC: &[u8; 8] = b"KUMISNAP";
@@ -11,6 +12,17 @@ const VERSION: u32 = 2;
 /// Before the membership could change: the state only.
 const VERSION_WITHOUT_MEMBERSHIP: u32 = 1;
 const HEADER_BYTES: usize = 8 + 4 + 8 + 4;
+
+/// What is in an envelope.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Contents<'a> {
+    /// Absent in an envelope of version 1.
+    pub membership: Option<Membership>,
+    /// Of the audit log up to the snapshot.
+    pub head: Head,
+    /// As the state machine wrote it.
+    pub state: &'a [u8],
+}
 
 /// Why a snapshot cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +47,7 @@ pub enum EnvelopeError {
         found: u64,
     },
     /// The checksum holds, the membership does not.
-    #[error("the snapshot's membership cannot be read")]
+    #[error("what is beside the state in the snapshot cannot be read")]
     Membership,
     /// Damaged.
     #[error("the snapshot's checksum is {found:08x}, its header says {expected:08x}")]
@@ -51,10 +63,10 @@ pub enum EnvelopeError {
 ///
 /// # Panics
 /// When the membership takes 4 GiB or more.
-pub fn seal(membership: &Membership, state: &[u8]) -> Vec<u8> {
+pub fn seal(membership: &Membership, head: Head, state: &[u8]) -> Vec<u8> {
     let membership = membership.encode();
     let length = u32::try_from(membership.len()).expect("a membership is small");
-    let body_bytes = size_of_val(&length) + membership.len() + state.len();
+    let body_bytes = size_of_val(&length) + membership.len() + head.0.len() + state.len();
     let mut bytes = Vec::with_capacity(HEADER_BYTES + body_bytes);
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&VERSION.to_le_bytes());
@@ -62,17 +74,18 @@ pub fn seal(membership: &Membership, state: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(&[0; 4]);
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(&membership);
+    bytes.extend_from_slice(&head.0);
     bytes.extend_from_slice(state);
     let checksum = crc32fast::hash(&bytes[HEADER_BYTES..]);
     bytes[HEADER_BYTES - 4..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
     bytes
 }
 
-/// The membership and the state inside an envelope; no membership in one of version 1.
+/// What is inside an envelope.
 ///
 /// # Errors
 /// When anything about it is not as [`seal`] wrote it.
-pub fn open(bytes: &[u8]) -> Result<(Option<Membership>, &[u8]), EnvelopeError> {
+pub fn open(bytes: &[u8]) -> Result<Contents<'_>, EnvelopeError> {
     let Some((header, body)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
         return Err(EnvelopeError::NotASnapshot);
     };
@@ -96,17 +109,25 @@ pub fn open(bytes: &[u8]) -> Result<(Option<Membership>, &[u8]), EnvelopeError> 
         return Err(EnvelopeError::Checksum { expected, found });
     }
     if version == VERSION_WITHOUT_MEMBERSHIP {
-        return Ok((None, body));
+        return Ok(Contents {
+            membership: None,
+            head: Head::default(),
+            state: body,
+        });
     }
-    let (membership, state) = split(body).ok_or(EnvelopeError::Membership)?;
-    Ok((Some(membership), state))
+    split(body).ok_or(EnvelopeError::Membership)
 }
 
-fn split(body: &[u8]) -> Option<(Membership, &[u8])> {
+fn split(body: &[u8]) -> Option<Contents<'_>> {
     let (length, rest) = body.split_first_chunk::<4>()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-    let (membership, state) = rest.split_at_checked(length)?;
-    Some((Membership::decode(membership)?, state))
+    let (membership, rest) = rest.split_at_checked(length)?;
+    let (head, state) = rest.split_first_chunk::<32>()?;
+    Some(Contents {
+        membership: Some(Membership::decode(membership)?),
+        head: Head(*head),
+        state,
+    })
 }
 
 #[cfg(test)]
@@ -116,9 +137,14 @@ mod tests {
     #[test]
     fn every_flipped_byte_and_every_cut_is_noticed() {
         let membership = Membership::founded_by(&[1, 2, 3]);
-        let sealed = seal(&membership, b"the whole state");
-        let opened = (Some(membership), &b"the whole state"[..]);
-        assert_eq!(open(&sealed).unwrap(), opened);
+        let head = Head([7; 32]);
+        let sealed = seal(&membership, head, b"the whole state");
+        let contents = Contents {
+            membership: Some(membership),
+            head,
+            state: b"the whole state",
+        };
+        assert_eq!(open(&sealed).unwrap(), contents);
         for at in 0..sealed.len() {
             let mut broken = sealed.clone();
             broken[at] ^= 0x40;
@@ -134,7 +160,8 @@ mod tests {
         sealed.extend_from_slice(&5u64.to_le_bytes());
         sealed.extend_from_slice(&crc32fast::hash(b"state").to_le_bytes());
         sealed.extend_from_slice(b"state");
-        assert_eq!(open(&sealed).unwrap(), (None, &b"state"[..]));
+        let opened = open(&sealed).unwrap();
+        assert_eq!((opened.membership, opened.state), (None, &b"state"[..]));
         sealed[8] = 3;
         assert_eq!(open(&sealed), Err(EnvelopeError::Version { found: 3 }));
     }

@@ -49,13 +49,16 @@ pub struct Environment {
     pub dial: Dial,
     /// What drives the loop.
     pub drive: Drive,
+    /// Whether the audit log is kept, in the data folder.
+    pub audit: bool,
     open: Open,
 }
 
 type Open = Box<dyn FnOnce(&Path, &Identity) -> Result<DiskLog, StoreError> + Send>;
 
 impl Environment {
-    /// An environment whose log is opened by `open`, which may pass over the data folder.
+    /// An environment whose log is opened by `open`, which may pass over the data folder, and that keeps no
+    /// audit log.
     pub fn new(
         dial: Dial,
         drive: Drive,
@@ -64,6 +67,7 @@ impl Environment {
         Self {
             dial,
             drive,
+            audit: false,
             open: Box::new(open),
         }
     }
@@ -75,7 +79,10 @@ impl Environment {
 
 impl Default for Environment {
     fn default() -> Self {
-        Self::new(Dial::default(), Drive::Thread, DiskLog::open)
+        Self {
+            audit: true,
+            ..Self::new(Dial::default(), Drive::Thread, DiskLog::open)
+        }
     }
 }
 

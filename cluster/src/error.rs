@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::audit::AuditError;
 use crate::config::ConfigError;
 use crate::entry::UnpackError;
 use crate::envelope::EnvelopeError;
@@ -41,6 +42,9 @@ pub enum StartError {
     /// The state on disk cannot be restored.
     #[error("the state on disk cannot be restored")]
     State(#[source] Failure),
+    /// The audit log cannot be kept.
+    #[error("the audit log cannot be kept")]
+    Audit(#[from] AuditError),
     /// The node's thread could not be started.
     #[error("the node's thread could not be started")]
     Thread(#[source] std::io::Error),
@@ -107,6 +111,9 @@ pub enum Failure {
         #[source]
         source: Arc<UnpackError>,
     },
+    /// The audit log cannot be kept.
+    #[error("the audit log cannot be kept")]
+    Audit(#[source] Arc<AuditError>),
     /// A committed command is of a kind that this version does not know.
     #[error("log entry {index} cannot be applied")]
     Command {
@@ -171,6 +178,12 @@ pub enum Failure {
         /// The panic's message.
         message: String,
     },
+}
+
+impl From<AuditError> for Failure {
+    fn from(source: AuditError) -> Self {
+        Self::Audit(Arc::new(source))
+    }
 }
 
 impl From<StoreError> for Failure {

@@ -9,6 +9,7 @@
 //! machine, and never acknowledges what is not on disk.
 
 mod addresses;
+pub mod audit;
 pub mod backup;
 mod change;
 mod config;

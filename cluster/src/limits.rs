@@ -70,6 +70,10 @@ pub const READ_TIMEOUT_ELECTIONS: u64 = 4;
 pub const PROMOTE_ENTRIES_BEHIND_MAX: u64 = 1000;
 /// Nodes whose address is remembered because they said it.
 pub const HEARD_NODES_MAX: usize = 64;
+/// A file of the audit log is closed once it has this size.
+pub const AUDIT_FILE_BYTES: u64 = 64 << 20;
+/// Bytes of an audit file read at once.
+pub const AUDIT_BUFFER_BYTES: usize = 256 << 10;
 /// Most nodes of a cluster.
 pub const PEERS_MAX: usize = 15;
 /// Longest name of a cluster.

@@ -6,6 +6,7 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +16,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use crate::addresses::endpoint;
+use crate::audit::Head;
 use crate::backup::Backup;
 use crate::change::{Change, ChangeError};
 use crate::config::Config;
@@ -24,7 +26,7 @@ use crate::event::{ChangeReply, Event, Introduction, Proposal, Reader, Waiter};
 use crate::limits;
 use crate::machine::StateMachine;
 use crate::metrics::{Counters, Metrics};
-use crate::replica::{POISONED, Replica, Shared};
+use crate::replica::{Disk, POISONED, Replica, Shared};
 use crate::status::Status;
 use crate::store::LogStore;
 use crate::store::disk::DiskLog;
@@ -66,6 +68,7 @@ struct Inner<S: StateMachine> {
     proposals: Arc<Semaphore>,
     reads: Arc<Semaphore>,
     counters: Arc<Counters>,
+    audit: Option<PathBuf>,
 }
 
 impl<S: StateMachine> Drop for Inner<S> {
@@ -116,6 +119,7 @@ impl<S: StateMachine> Node<S> {
             })?;
         }
         let drive = environment.drive;
+        let audit = environment.audit.then(|| audit_folder(&config));
         let opening = {
             let (config, counters) = (config.clone(), Arc::clone(&counters));
             move || open(config, machine, environment, counters)
@@ -166,6 +170,7 @@ impl<S: StateMachine> Node<S> {
                 proposals,
                 reads,
                 counters,
+                audit,
             }),
         })
     }
@@ -260,13 +265,31 @@ impl<S: StateMachine> Node<S> {
     /// As [`Node::read`].
     pub async fn backup(&self) -> Result<Backup, ReadError> {
         self.read(|_| ()).await?;
-        let (state, index) = self.stale(|machine, index| (machine.snapshot(), index));
+        let (state, index, head) = {
+            let shared = self.inner.shared.read().map_err(|_| ReadError::Stopped)?;
+            (shared.machine.snapshot(), shared.index, shared.head)
+        };
         Ok(Backup {
             cluster: self.inner.inbox.cluster.clone(),
             index,
             machine_version: self.inner.status.borrow().machine_version,
+            head,
             state,
         })
+    }
+
+    /// The folder of the audit log, when one is kept: for [`crate::audit::Reader`].
+    pub fn audit(&self) -> Option<&Path> {
+        self.inner.audit.as_deref()
+    }
+
+    /// The applied index and the head of the audit log there.
+    ///
+    /// # Panics
+    /// As [`Node::stale`].
+    pub fn head(&self) -> (u64, Head) {
+        let shared = self.inner.shared.read().expect(POISONED);
+        (shared.index, shared.head)
     }
 
     /// Reads the local replica and the index up to which it has been applied. It may lag behind.
@@ -331,12 +354,19 @@ fn open<S: StateMachine>(
         node: config.id,
         voters: config.founders(),
     };
+    let audit = environment.audit;
     let mut log = environment.open(&config.data_dir, &identity)?;
     log.count_in(Arc::clone(&counters));
     let boot = log.boots();
-    let replica = Replica::new(config.clone(), boot, log, machine, counters)?;
+    let audit = audit.then(|| audit_folder(&config));
+    let disk = Disk { log, boot, audit };
+    let replica = Replica::new(config.clone(), disk, machine, counters)?;
     check_peers(&config, &replica.status())?;
     Ok(replica)
+}
+
+fn audit_folder(config: &Config) -> PathBuf {
+    config.data_dir.join("audit")
 }
 
 /// The members are what the log says; a configuration that names others is told so.

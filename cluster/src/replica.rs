@@ -8,15 +8,17 @@
 mod members;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
 use raft::eraftpb::{ConfState, Entry, EntryType, Message, MessageType, Snapshot};
 use raft::{RawNode, ReadOnlyOption, SnapshotStatus, StateRole, Storage};
 
 use crate::addresses::Addresses;
+use crate::audit::{Head, Journal, Record};
 use crate::config::Config;
 use crate::entry::{Packer, unpack};
-use crate::envelope;
+use crate::envelope::{self, Contents};
 use crate::error::{Failure, ProposeError, StartError};
 use crate::event::{ChangeReply, Proposal, Reader, Waiter};
 use crate::limits;
@@ -36,6 +38,17 @@ use crate::store::LogStore;
 pub(crate) struct Applied<S> {
     pub(crate) machine: S,
     pub(crate) index: u64,
+    /// Of the audit log up to the index.
+    pub(crate) head: Head,
+}
+
+/// What a replica finds on its disk.
+pub(crate) struct Disk<L> {
+    pub(crate) log: L,
+    /// A number no earlier life has used.
+    pub(crate) boot: u64,
+    /// Folder of the audit log, when one is kept.
+    pub(crate) audit: Option<PathBuf>,
 }
 
 /// Shared with readers; written only by the replica.
@@ -66,31 +79,37 @@ pub(crate) struct Replica<S: StateMachine, L: LogStore> {
     conf_changed: bool,
     changing: Option<Changing>,
     changed: Option<ChangeReply>,
+    audit: Option<Journal>,
     peers: Peers,
 }
 
 impl<S: StateMachine, L: LogStore> Replica<S, L> {
     /// Restores the state machine from the store's snapshot; the committed entries after it are
-    /// applied by the first [`Replica::settle`]. `boot` is a number no earlier life has used.
+    /// applied by the first [`Replica::settle`].
     pub(crate) fn new(
         config: Config,
-        boot: u64,
-        log: L,
+        Disk { log, boot, audit }: Disk<L>,
         machine: S,
         counters: Arc<Counters>,
     ) -> Result<Self, StartError> {
         let storage = RaftStorage::new(log)?;
         let known_version = machine.version();
-        let mut applied = Applied { machine, index: 0 };
+        let mut applied = Applied {
+            machine,
+            index: 0,
+            head: Head::default(),
+        };
         let conf = storage.conf_state().clone();
         let mut membership = Membership::founded_by(&conf.voters);
         if let Some(snapshot) = storage.stored_snapshot()? {
-            let found = membership_of(&snapshot).map_err(StartError::State)?;
+            let found = opened(&snapshot).map_err(StartError::State)?.membership;
             membership = found.unwrap_or(membership);
             check_version(&membership, known_version).map_err(StartError::State)?;
             restore(&mut applied, &snapshot).map_err(StartError::State)?;
         }
         let index = applied.index;
+        let audit = audit.map(|folder| Journal::open(&folder, index, applied.head));
+        let audit = audit.transpose()?;
         let raft_config = raft_config(&config, &conf.voters, index);
         let raw = RawNode::new(&raft_config, storage, &log_bridge::logger()).map_err(|error| {
             StartError::State(Failure::Raft {
@@ -121,6 +140,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             conf_changed: false,
             changing: None,
             changed: None,
+            audit,
             peers: Peers::new(Addresses::new(config.peers.clone())),
             config,
         };
@@ -279,6 +299,12 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             let shared = Arc::clone(&self.shared);
             let mut shared = shared.write().expect(POISONED);
             for entry in &entries {
+                let before = shared.head;
+                let record = Record::of(entry, before);
+                if let Some(audit) = &mut self.audit {
+                    audit.append(&record, before)?;
+                }
+                shared.head = record.head;
                 let changes_members = entry.get_entry_type() != EntryType::EntryNormal;
                 if changes_members || !entry.context.is_empty() {
                     if changes_members {
@@ -298,6 +324,9 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
                 self.applied = entry.index;
                 self.bytes_since_snapshot += entry.data.len() as u64;
             }
+        }
+        if let Some(audit) = &mut self.audit {
+            audit.flush()?;
         }
         self.entries_since_snapshot += entries.len() as u64;
         Counters::add(&self.counters.entries_applied, entries.len() as u64);
@@ -325,12 +354,15 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
     ) -> Result<(), Failure> {
         {
             let mut shared = self.shared.write().expect(POISONED);
-            if let Some(membership) = membership_of(snapshot)? {
+            if let Some(membership) = opened(snapshot)?.membership {
                 check_version(&membership, self.known_version)?;
                 self.membership = membership;
             }
             restore(&mut shared, snapshot)?;
             self.applied = shared.index;
+            if let Some(audit) = &mut self.audit {
+                audit.skip_to(shared.index, shared.head)?;
+            }
         }
         self.conf = snapshot.get_metadata().get_conf_state().clone();
         self.peers.moved();
@@ -348,8 +380,13 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         {
             return Ok(());
         }
-        let state = self.shared.read().expect(POISONED).machine.snapshot();
-        let data = envelope::seal(&self.membership, &state);
+        if let Some(audit) = &mut self.audit {
+            audit.sync()?;
+        }
+        let data = {
+            let shared = self.shared.read().expect(POISONED);
+            envelope::seal(&self.membership, shared.head, &shared.machine.snapshot())
+        };
         if data.len() > limits::SNAPSHOT_BYTES_MAX {
             return Err(Failure::SnapshotTooLarge { bytes: data.len() });
         }
@@ -472,21 +509,17 @@ fn check_version(membership: &Membership, known: u32) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What a snapshot's envelope holds. The membership is absent from one of before there was any.
-fn opened(snapshot: &Snapshot) -> Result<(Option<Membership>, &[u8]), Failure> {
+/// What a snapshot's envelope holds.
+fn opened(snapshot: &Snapshot) -> Result<Contents<'_>, Failure> {
     envelope::open(&snapshot.data).map_err(|source| Failure::Snapshot {
         index: snapshot.get_metadata().index,
         source: Arc::new(source),
     })
 }
 
-fn membership_of(snapshot: &Snapshot) -> Result<Option<Membership>, Failure> {
-    Ok(opened(snapshot)?.0)
-}
-
 fn restore<S: StateMachine>(applied: &mut Applied<S>, snapshot: &Snapshot) -> Result<(), Failure> {
     let index = snapshot.get_metadata().index;
-    let (_, state) = opened(snapshot)?;
+    let Contents { head, state, .. } = opened(snapshot)?;
     applied
         .machine
         .restore(state)
@@ -495,6 +528,7 @@ fn restore<S: StateMachine>(applied: &mut Applied<S>, snapshot: &Snapshot) -> Re
             source: Arc::new(source),
         })?;
     applied.index = index;
+    applied.head = head;
     Ok(())
 }
 

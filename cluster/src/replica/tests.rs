@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::{ProposeError, ReadError};
 use crate::event::{Proposal, Reader, Waiter};
 use crate::machine::{RestoreError, StateMachine, UnknownCommand};
-use crate::replica::Replica;
+use crate::replica::{Disk, Replica};
 use crate::status::Role;
 use crate::store::memory::MemoryLog;
 use crate::store::{LogStore, StoreError, StoredState};
@@ -156,9 +156,12 @@ impl World {
             snapshot_every: 20,
             ..Config::new(id, "")
         };
-        let log = self.logs[&id].clone();
-        let machine = Numbers::default();
-        let replica = Replica::new(config, self.boots, log, machine, Arc::default()).unwrap();
+        let disk = Disk {
+            log: self.logs[&id].clone(),
+            boot: self.boots,
+            audit: None,
+        };
+        let replica = Replica::new(config, disk, Numbers::default(), Arc::default()).unwrap();
         self.replicas.insert(id, replica);
     }
 
@@ -379,6 +382,13 @@ impl World {
         let unique: BTreeSet<&u64> = longest.iter().collect();
         assert_eq!(unique.len(), longest.len(), "a command was applied twice");
         self.check_matches();
+        let mut heads = BTreeMap::new();
+        for replica in self.replicas.values() {
+            let shared = replica.shared();
+            let shared = shared.read().unwrap();
+            let head = heads.entry(shared.index).or_insert(shared.head);
+            assert_eq!(*head, shared.head, "the audit logs differ");
+        }
         let mut leaders = BTreeSet::new();
         for replica in self.replicas.values() {
             let status = replica.status();

@@ -140,7 +140,10 @@ async fn a_rolling_upgrade() {
     cluster.knows.insert(3, 2);
     cluster.revive(3).await;
     cluster.settled(&acknowledged).await;
-    assert_eq!(cluster.node(3).status().borrow().machine_version, 2);
+    let mut status = cluster.node(3).status();
+    let upgraded = status.wait_for(|status| status.machine_version == 2).await;
+    assert_eq!(upgraded.unwrap().machine_version_known, 2);
+    drop(status);
     cluster.stop().await;
 }
 
