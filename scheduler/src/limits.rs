@@ -46,6 +46,11 @@ pub(crate) const SHARE_MAX: u32 = 1_000_000;
 /// before anything has run.
 pub(crate) const TURN_MS: u64 = 60_000;
 
+/// Waiting urgent tasks for which room is made at once.
+pub(crate) const PREEMPT_TASKS_MAX: usize = 16;
+/// What a task may have used that is stopped for an urgent one, milliseconds of a core: a fraction of a call shard.
+pub(crate) const PREEMPT_WASTE_CORE_MS: u64 = 10 * 60_000;
+
 /// Characters of a name that is part of paths.
 pub(crate) const NAME_CHARS_MAX: usize = 128;
 /// Characters of any other text of a submission.

@@ -2,6 +2,7 @@
 //! a `Grant` in the log, which is checked again when it applies.
 
 mod fair;
+mod preempt;
 mod split;
 mod walk;
 
@@ -14,7 +15,8 @@ use crate::cohort::Cohort;
 use crate::grid::Cell;
 pub(crate) use crate::policy::fair::Level;
 use crate::policy::fair::Tree;
-pub use crate::policy::split::{Watch, running_calls, split};
+pub use crate::policy::preempt::{Room, Siege, make_room};
+pub use crate::policy::split::{Watch, running, split};
 use crate::policy::walk::{Left, Taken, Walk};
 use crate::state::{State, Worker};
 
@@ -130,20 +132,20 @@ impl<'a> Picker<'a> {
         Some(Taken { cores, begins })
     }
 
-    /// What failed here is tried elsewhere, if there is an elsewhere.
+    /// What failed on a worker is tried on one where it has not, while there is one.
     fn should_avoid(&self, cohort: &Cohort, cell: Cell) -> bool {
-        let here = |name: &str| name == self.worker.hello.name;
-        let trouble = cohort.troubles.get(&cell);
-        trouble.is_some_and(|trouble| {
-            let need = cohort.need(cell);
-            let elsewhere = |worker: &Worker| {
-                worker.takes_tasks()
-                    && !here(&worker.hello.name)
-                    && worker.computes(cohort.kernel_version())
-                    && worker.hello.memory_bytes >= need.memory_bytes
-            };
-            here(&trouble.worker) && self.state.workers.values().any(elsewhere)
-        })
+        let Some(trouble) = cohort.troubles.get(&cell) else {
+            return false;
+        };
+        let failed_on = |name: &str| name == trouble.worker || trouble.workers.contains(name);
+        let need = cohort.need(cell);
+        let elsewhere = |worker: &Worker| {
+            worker.takes_tasks()
+                && !failed_on(&worker.hello.name)
+                && worker.computes(cohort.kernel_version())
+                && worker.hello.memory_bytes >= need.memory_bytes
+        };
+        failed_on(&self.worker.hello.name) && self.state.workers.values().any(elsewhere)
     }
 
     /// Whether this worker is one of the `tasks` workers that will be free first for such a task,

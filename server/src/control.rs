@@ -26,6 +26,7 @@ pub(crate) struct Control {
     pub(crate) lease: Span,
     pub(crate) report_in: Span,
     pub(crate) split_after: Span,
+    pub(crate) preempt_after: Span,
     /// Registrations share it; whoever declares workers lost has it alone. So a worker that comes
     /// back in the same moment is either renewed before the verdict or registered after it.
     pub(crate) membership: RwLock<()>,
@@ -40,7 +41,7 @@ impl Control {
     pub(crate) fn new(
         (node, cluster): (Node<Machine>, String),
         clock: Clock,
-        (lease, report_in, split_after): (Span, Span, Span),
+        (lease, report_in, split_after, preempt_after): (Span, Span, Span, Span),
         stop: watch::Receiver<bool>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -50,6 +51,7 @@ impl Control {
             lease,
             report_in,
             split_after,
+            preempt_after,
             membership: RwLock::new(()),
             wake: Notify::new(),
             roster: Mutex::new(Roster::new(lease.ms())),

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use kumi_proto::ids::WorkerId;
-use kumi_proto::v1::{Expire, NewTerm, command};
+use kumi_proto::v1::{
+    Expire, Failure, FailureClass, FinishedTask, NewTerm, Settle, command, finished_task,
+};
 use kumi_scheduler::policy;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
@@ -103,16 +105,86 @@ async fn watch_leases(control: &Control) {
     }
 }
 
-/// Looks for call tasks that take far longer than was expected while workers have nothing to do.
+/// Ends running normal and bulk tasks early when urgent ones have waited for their cores for too long. `besieged` keeps
+/// since when they do, by the steady clock.
+async fn make_room(control: &Control, ages: &Ages, besieged: &mut Option<u64>) {
+    let after_ms = control.preempt_after.ms();
+    if after_ms == 0 {
+        return;
+    }
+    let room = wanted_room(control, ages);
+    let now_ms = control.clock.steady_ms();
+    if !room.is_wanted {
+        *besieged = None;
+        return;
+    }
+    if now_ms.saturating_sub(*besieged.get_or_insert(now_ms)) < after_ms {
+        return;
+    }
+    for (worker, attempt) in room.split {
+        tracing::info!(
+            worker = worker.0,
+            attempt,
+            "a task makes room for an urgent one"
+        );
+        control.roster().split(worker, attempt);
+    }
+    for (worker, attempt, task) in room.stop {
+        tracing::info!(
+            worker = worker.0,
+            attempt,
+            "a task that has just begun makes room for an urgent one"
+        );
+        let failure = Failure {
+            class: FailureClass::Stopped.into(),
+            message: "it made room for urgent work".to_owned(),
+        };
+        let stopped = FinishedTask {
+            attempt,
+            task: Some(task),
+            result: Some(finished_task::Result::Failure(failure)),
+            ..FinishedTask::default()
+        };
+        let settle = Settle {
+            worker: worker.0,
+            finished: vec![stopped],
+        };
+        match control.propose(command::Kind::Settle(settle)).await {
+            Ok(_) => control.roster().stop(worker, attempt),
+            Err(status) => {
+                tracing::warn!(attempt, error = status.message(), "it may still run");
+            }
+        }
+    }
+}
+
+fn wanted_room(control: &Control, ages: &Ages) -> policy::Room {
+    let (connected, asked) = {
+        let roster = control.roster();
+        let connected = roster.connected().into_iter().map(|worker| worker.0);
+        (connected.collect(), roster.soft.asked())
+    };
+    let siege = policy::Siege {
+        age_ms: &|attempt| ages.of(attempt),
+        was_asked: &|attempt| asked.contains(&attempt),
+        connected: &connected,
+    };
+    control.local(|state, _| policy::make_room(state, &siege))
+}
+
+/// Looks for call tasks that take far longer than was expected while workers have nothing to do, and for urgent ones that
+/// wait for cores.
 async fn watch_shards(control: &Control) {
     let every_ms = control.split_after.ms().min(limits::SPLIT_CHECK_MS_MAX);
     let mut checks = tokio::time::interval(Duration::from_millis(every_ms));
     checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ages = Ages::default();
+    let mut besieged = None;
     loop {
         checks.tick().await;
-        let calls = control.local(|state, _| policy::running_calls(state));
-        ages.see(control.clock.steady_ms(), calls);
+        let running = control.local(|state, _| policy::running(state));
+        ages.see(control.clock.steady_ms(), running);
+        make_room(control, &ages, &mut besieged).await;
         let (offers, asked) = {
             let roster = control.roster();
             (roster.offers(), roster.soft.asked())

@@ -238,6 +238,17 @@ impl Roster {
         }
     }
 
+    /// Tells a worker to stop an attempt that is not current any more.
+    pub(crate) fn stop(&mut self, worker: WorkerId, attempt: u64) {
+        self.send(
+            worker,
+            Orders {
+                stop: vec![attempt],
+                ..Orders::default()
+            },
+        );
+    }
+
     /// Sends orders, with what every order carries. A worker that does not read its orders loses its
     /// session.
     pub(crate) fn send(&mut self, worker: WorkerId, mut orders: Orders) {

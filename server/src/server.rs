@@ -89,7 +89,12 @@ where
     } = environment;
     let node = Node::start_in(config.cluster(grpc_address), machine, cluster).await?;
     let (stop, stopping) = watch::channel(false);
-    let times = (scheduler.lease, scheduler.report_in, scheduler.split_after);
+    let times = (
+        scheduler.lease,
+        scheduler.report_in,
+        scheduler.split_after,
+        scheduler.preempt_after,
+    );
     let named = (node, scheduler.cluster.clone());
     let control = Control::new(named, clock, times, stopping);
     let registry = Registry::new();

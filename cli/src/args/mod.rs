@@ -274,7 +274,8 @@ pub enum WorkerCommand {
         #[command(flatten)]
         remote: Remote,
     },
-    /// Give a worker nothing new
+    /// Give a worker nothing new; what it runs goes on
+    #[command(visible_alias = "cordon")]
     Drain {
         /// Name
         name: String,

@@ -200,6 +200,7 @@ impl Trouble {
         }
         self.message = shortened(mishap.message);
         self.worker = mishap.worker.to_owned();
+        self.workers.insert(mishap.worker.to_owned());
         self.since_ms = now_ms;
     }
 }

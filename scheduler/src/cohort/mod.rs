@@ -7,7 +7,7 @@ mod parts;
 mod purge;
 mod reopen;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kumi_proto::STAGES;
 use kumi_proto::v1;
@@ -37,6 +37,8 @@ pub(crate) struct Trouble {
     pub(crate) message: String,
     /// Name of the worker it last failed on.
     pub(crate) worker: String,
+    /// Names of those it failed on or was lost with.
+    pub(crate) workers: BTreeSet<String>,
     pub(crate) since_ms: u64,
     /// What it gets the next time; 0: what its stage asks for.
     pub(crate) memory_bytes: u64,

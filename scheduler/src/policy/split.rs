@@ -22,12 +22,10 @@ pub struct Watch<'a> {
     pub was_asked: &'a dyn Fn(u64) -> bool,
 }
 
-/// The current attempts at call tasks.
+/// The current attempts.
 #[must_use]
-pub fn running_calls(state: &State) -> Vec<u64> {
-    let leases = state.leases.iter();
-    let calls = leases.filter(|(_, lease)| lease.cell.stage == Stage::Call);
-    calls.map(|(attempt, _)| *attempt).collect()
+pub fn running(state: &State) -> Vec<u64> {
+    state.leases.keys().copied().collect()
 }
 
 /// Attempts at call tasks that run three times as long as was expected, those that run the longest first, while workers

@@ -65,6 +65,7 @@ fn trouble_record((cell, trouble): (&Cell, &Trouble)) -> TroubleRecord {
         losses: trouble.losses,
         message: trouble.message.clone(),
         worker: trouble.worker.clone(),
+        workers: trouble.workers.iter().cloned().collect(),
         since_ms: trouble.since_ms,
         memory_bytes: trouble.memory_bytes,
     }
@@ -133,6 +134,7 @@ pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
             failures: trouble.failures,
             losses: trouble.losses,
             message: trouble.message,
+            workers: trouble.workers.into_iter().collect(),
             worker: trouble.worker,
             since_ms: trouble.since_ms,
             memory_bytes: trouble.memory_bytes,

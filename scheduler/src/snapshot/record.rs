@@ -279,6 +279,9 @@ pub(super) struct TroubleRecord {
     pub(super) since_ms: u64,
     #[prost(uint64, tag = "7")]
     pub(super) memory_bytes: u64,
+    /// Of versions before 6 the last alone is known.
+    #[prost(string, repeated, tag = "8")]
+    pub(super) workers: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -103,7 +103,7 @@ impl State {
     }
 
     /// Whether the quotas allow that a task begins with so many cores.
-    pub(super) fn quotas_allow(&self, cohort: &Cohort, cell: Cell, cores: u32) -> bool {
+    pub(crate) fn quotas_allow(&self, cohort: &Cohort, cell: Cell, cores: u32) -> bool {
         self.rules.is_none()
             || self.standings(cohort).iter().all(|standing| {
                 let cores = standing

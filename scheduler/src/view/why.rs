@@ -296,10 +296,18 @@ fn last_failure(trouble: &Trouble) -> String {
         losses,
         message,
         worker,
+        memory_bytes,
         ..
     } = trouble;
-    match (failures, losses) {
-        (0, 0) => "its shard ran out of memory before it was split".to_owned(),
+    let memory = match memory_bytes {
+        0 => String::new(),
+        bytes => format!(
+            " (it ran out of memory; it asks for {:.1} GiB the next time, at most what the largest worker has)",
+            *bytes as f64 / (1u64 << 30) as f64
+        ),
+    };
+    let what = match (failures, losses) {
+        (0, 0) => return "its shard ran out of memory before it was split".to_owned(),
         (0, lost) => format!("lost {lost} times with its worker, last: {message}"),
         (failed, 0) => {
             format!("failed {failed} of at most {FAILURES_MAX} times, last on {worker}: {message}")
@@ -307,7 +315,8 @@ fn last_failure(trouble: &Trouble) -> String {
         (failed, lost) => format!(
             "failed {failed} of at most {FAILURES_MAX} times and was lost {lost} times, last on {worker}: {message}"
         ),
-    }
+    };
+    format!("{what}{memory}")
 }
 
 /// That a shard was split while it ran.

@@ -71,6 +71,9 @@ pub struct Scheduler {
     /// How long a call task runs at least before it is split because it takes far longer than was expected.
     #[serde(default = "default_split_after")]
     pub split_after: Span,
+    /// How long urgent and high tasks wait for cores before running normal and bulk tasks make room; 0: for ever.
+    #[serde(default = "default_preempt_after")]
+    pub preempt_after: Span,
     /// Found no cluster: wait until one takes this node in. Only looked at when `data_dir` is created.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub join: bool,
@@ -108,6 +111,10 @@ fn default_report_in() -> Span {
     Span::from_ms(1_000)
 }
 
+fn default_preempt_after() -> Span {
+    Span::from_ms(300_000)
+}
+
 fn default_split_after() -> Span {
     Span::from_ms(30_000)
 }
@@ -131,6 +138,7 @@ impl Config {
                 report_in: Span::from_ms(200),
                 split_after: default_split_after(),
                 join: false,
+                preempt_after: default_preempt_after(),
                 peers: BTreeMap::new(),
             },
         }

@@ -99,6 +99,7 @@ fn times(scheduler: &Scheduler) -> Result<(), ConfigError> {
         election_ticks,
         heartbeat_ticks,
         split_after,
+        preempt_after,
         ..
     } = scheduler;
     if tick.ms() == 0 || tick.ms() > 10_000 {
@@ -129,6 +130,10 @@ fn times(scheduler: &Scheduler) -> Result<(), ConfigError> {
         let least = Span::from_ms(SPLIT_AFTER_MS_MIN);
         let problem = format!("{split_after} is not between {least} and 1d");
         return wrong("split_after", problem);
+    }
+    if preempt_after.ms() > SPAN_MS_MAX {
+        let problem = format!("{preempt_after} is longer than 1d; 0s means never");
+        return wrong("preempt_after", problem);
     }
     Ok(())
 }
