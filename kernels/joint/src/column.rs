@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::kind::{Class, Kind, Kinds};
 use crate::project::{Projected, Relation, project_at, relation};
 use crate::site::{Site, is_spanned_by};
+use crate::tally::Tally;
 use crate::track::{Place, Track, Walk};
 
 /// Marks a cell of a sample that is looked at by itself.
@@ -31,6 +32,7 @@ pub(crate) struct Columns<'a> {
     samples: usize,
     /// By site, then by sample.
     cells: Vec<u32>,
+    tally: Tally,
     /// By site: whether a sample carries an allele that starts before and spans it.
     spanned: Vec<bool>,
 }
@@ -54,45 +56,83 @@ pub(crate) struct Own {
 }
 
 impl<'a> Columns<'a> {
-    /// Asks every sample about `sites`, which are in order and do not lie before the sample's place.
+    /// Asks every sample about `sites`, which are in order and do not lie before the sample's place; also gives the
+    /// places of the last site.
     pub(crate) fn gather(
         sites: &[Site],
         (tracks, places): (&[&Track], &[Place]),
         kinds: &'a Kinds,
         quality: u32,
-    ) -> (Self, Vec<Own>) {
+    ) -> (Self, Vec<Own>, Vec<Place>) {
         let mut own = vec![Own::default(); sites.len()];
         let mut columns = Self {
             kinds,
             samples: tracks.len(),
             cells: vec![0; tracks.len() * sites.len()],
+            tally: Tally::new(sites.len(), kinds.classes.len()),
             spanned: vec![false; sites.len()],
         };
         let starts: Vec<u32> = sites.iter().map(|site| site.start).collect();
         let first = starts.first().copied().unwrap_or(0);
-        let mut tile = vec![0; LANES * sites.len()];
+        let last = starts.last().copied().unwrap_or(0);
+        let mut tile = vec![[0; LANES]; sites.len()];
+        let mut reached = Vec::with_capacity(places.len());
         let groups = tracks.chunks(LANES).zip(places.chunks(LANES));
         for (first_lane, (lanes, places)) in (0..).step_by(LANES).zip(groups) {
             let walks = lanes.iter().zip(places);
             let walks = walks.map(|(track, place)| track.walk_from(*place, first));
-            let walks: SmallVec<[Walk<'_>; LANES]> = walks.collect();
+            let mut walks: SmallVec<[Walk<'_>; LANES]> = walks.collect();
             for (lane, walk) in walks.iter().enumerate() {
-                let kinds = kinds.of(first_lane + lane);
-                cover(kinds, walk, &starts, tile[lane..].iter_mut().step_by(LANES));
+                columns.cover(first_lane + lane, walk, &starts, (&mut tile, lane));
             }
             columns.place(first_lane, lanes.len(), &tile);
-            for (lane, walk) in walks.into_iter().enumerate() {
+            for (lane, walk) in walks.iter_mut().enumerate() {
                 columns.ask(first_lane + lane, walk, (sites, &starts), quality, &mut own);
+                reached.push(walk.place_of(last));
             }
         }
-        (columns, own)
+        columns.tally.finish();
+        (columns, own, reached)
+    }
+
+    /// Takes down what blocks cover a sample: of each site the kind of its block.
+    fn cover(
+        &mut self,
+        sample: usize,
+        walk: &Walk<'_>,
+        starts: &[u32],
+        (tile, lane): (&mut [[u32; LANES]], usize),
+    ) {
+        let kinds = self.kinds.of(sample);
+        let mut at = 0;
+        let mut lay = |kind: u32, until: Option<u32>| {
+            let from = at;
+            while at < starts.len() && until.is_none_or(|end| starts[at] < end) {
+                tile[at][lane] = kind;
+                at += 1;
+            }
+            if from < at {
+                let class = self.kinds.all[kind as usize].decides as usize;
+                self.tally.add(class, from, at);
+            }
+            at < starts.len()
+        };
+        for run in walk.runs() {
+            if !lay(kinds[run.block as usize], Some(run.end)) {
+                return;
+            }
+        }
+        lay(kinds[0], None);
     }
 
     /// Puts the cells of some samples in their place.
-    fn place(&mut self, first: usize, lanes: usize, tile: &[u32]) {
-        let cells = self.cells.chunks_mut(self.samples);
-        for (cells, tile) in cells.zip(tile.chunks(LANES)) {
-            cells[first..first + lanes].copy_from_slice(&tile[..lanes]);
+    fn place(&mut self, first: usize, lanes: usize, tile: &[[u32; LANES]]) {
+        for (cells, tile) in self.cells.chunks_mut(self.samples).zip(tile) {
+            let cells = &mut cells[first..first + lanes];
+            match cells.first_chunk_mut() {
+                Some(cells) => *cells = *tile,
+                None => cells.copy_from_slice(&tile[..lanes]),
+            }
         }
     }
 
@@ -100,7 +140,7 @@ impl<'a> Columns<'a> {
     fn ask(
         &mut self,
         sample: usize,
-        mut walk: Walk<'_>,
+        walk: &mut Walk<'_>,
         (sites, starts): (&[Site], &[u32]),
         quality: u32,
         own: &mut [Own],
@@ -114,11 +154,14 @@ impl<'a> Columns<'a> {
             }
             while starts.get(next).is_some_and(|start| *start < call.end) {
                 walk.go(starts[next]);
-                if self.look(&walk, (next, starts[next]), quality) {
+                if self.look(walk, (next, starts[next]), quality) {
                     let own = &mut own[next];
-                    self.cells[next * self.samples + sample] = OWN | own.samples.len() as u32;
+                    let cell = &mut self.cells[next * self.samples + sample];
+                    let class = self.kinds.all[*cell as usize].decides as usize;
+                    self.tally.take(class, next);
+                    *cell = OWN | own.samples.len() as u32;
                     own.samples.push(sample as u32);
-                    own.projected.push(project_at(&walk, &sites[next]));
+                    own.projected.push(project_at(walk, &sites[next]));
                 }
                 next += 1;
             }
@@ -139,10 +182,7 @@ impl<'a> Columns<'a> {
     /// The samples at the site of this number.
     pub(crate) fn site(&self, at: usize) -> Column<'_> {
         let cells = &self.cells[at * self.samples..(at + 1) * self.samples];
-        let mut group_of = vec![0u32; self.kinds.classes.len()];
-        for &cell in cells.iter().filter(|cell| **cell & OWN == 0) {
-            group_of[self.kinds.all[cell as usize].decides as usize] += 1;
-        }
+        let mut group_of = self.tally.of(at).to_vec();
         let mut groups = Vec::new();
         for (class, samples) in self.kinds.classes.iter().zip(&mut group_of) {
             if *samples > 0 {
@@ -157,23 +197,6 @@ impl<'a> Columns<'a> {
             groups,
             spanned: self.spanned[at],
         }
-    }
-}
-
-/// Takes down what blocks cover a sample: of each base the kind of its block.
-fn cover<'a>(
-    kinds: &[u32],
-    walk: &Walk<'_>,
-    starts: &[u32],
-    cells: impl Iterator<Item = &'a mut u32>,
-) {
-    let mut runs = walk.runs().iter();
-    let mut run = runs.next();
-    for (start, cell) in starts.iter().zip(cells) {
-        while run.is_some_and(|run| run.end <= *start) {
-            run = runs.next();
-        }
-        *cell = kinds[run.map_or(0, |run| run.block as usize)];
     }
 }
 

@@ -32,6 +32,7 @@ mod project;
 mod site;
 mod source;
 mod store;
+mod tally;
 mod track;
 mod translate;
 

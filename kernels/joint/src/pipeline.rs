@@ -23,8 +23,12 @@ use crate::track::{Place, Track};
 
 /// Bases of which every sample's records are held at a time.
 const WINDOW: u32 = 16_384;
-/// Sites a thread takes at a time.
-const SITES: usize = 32;
+/// Sites a thread takes at a time: at most, and at least where there are enough of them. The more, the less often each
+/// sample's records, which are far apart in memory, are fetched.
+const SITES_MAX: usize = 128;
+const SITES_MIN: usize = 32;
+/// Cells a thread holds, as far as the sites allow: four bytes each, and about ten in the record.
+const CELLS: usize = 1 << 20;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -218,9 +222,10 @@ fn joint<T: Send, E: Send>(
                 common: &common,
             };
             let mut places = vec![Place::default(); known.tracks.len()];
-            for sites in all.chunks(SITES * rayon::current_num_threads()) {
-                known.go(&mut places, sites[0].start);
-                let made = known.genotyped(sites, &places, make);
+            let most = (CELLS / known.tracks.len()).clamp(SITES_MIN, SITES_MAX);
+            for sites in all.chunks(most * rayon::current_num_threads()) {
+                let (made, reached) = known.genotyped(sites, &places, make);
+                places = reached;
                 stats.records += made.len() as u64;
                 if !made.is_empty() {
                     sink(made).map_err(JointError::Sink)?;
@@ -254,32 +259,33 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// Moves every sample's place to a base.
-    fn go(&self, places: &mut [Place], position: u32) {
-        let places = places.par_iter_mut().zip(&self.tracks);
-        places.for_each(|(place, track)| *place = track.place_from(*place, position));
-    }
-
-    /// What becomes of sites, in their order, none of which lies before the samples' places.
+    /// What becomes of sites, in their order, none of which lies before the samples' places; and the places of the last.
     fn genotyped<T: Send>(
         &self,
         sites: &[Site],
         places: &[Place],
         make: &(impl Fn(&Called<'_>) -> T + Sync),
-    ) -> Vec<T> {
+    ) -> (Vec<T>, Vec<Place>) {
         let (contig, name) = (self.contig, self.name);
         let quality = self.common.params.allele_quality_min;
-        let some = |sites: &[Site]| -> Vec<T> {
-            let (columns, own) =
+        let some = |sites: &[Site]| -> (Vec<T>, Vec<Place>) {
+            let (columns, own, reached) =
                 Columns::gather(sites, (&self.tracks, places), &self.kinds, quality);
             let one = |(at, (site, own)): (usize, (&Site, Own))| {
                 let column = columns.site(at);
                 let site = genotype(site.clone(), (&column, own), &self.tracks, self.common)?;
                 Some(make(&Called { site, contig, name }))
             };
-            sites.iter().zip(own).enumerate().filter_map(one).collect()
+            let made = sites.iter().zip(own).enumerate().filter_map(one).collect();
+            (made, reached)
         };
-        let made: Vec<Vec<T>> = sites.par_chunks(SITES).map(some).collect();
-        made.into_iter().flatten().collect()
+        let share = sites.len().div_ceil(rayon::current_num_threads());
+        let shares = sites.par_chunks(share.max(SITES_MIN));
+        let made: Vec<(Vec<T>, Vec<Place>)> = shares.map(some).collect();
+        let (made, mut reached): (Vec<_>, Vec<_>) = made.into_iter().unzip();
+        (
+            made.into_iter().flatten().collect(),
+            reached.pop().unwrap_or_default(),
+        )
     }
 }

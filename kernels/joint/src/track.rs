@@ -167,6 +167,11 @@ impl<'a> Walk<'a> {
         &self.track.calls[self.place.call..]
     }
 
+    /// The place of a base that does not lie before the one that was begun with.
+    pub(crate) fn place_of(&self, position: u32) -> Place {
+        self.track.place_from(self.place, position)
+    }
+
     /// The calls that speak of the base, which was gone to, the one that starts last first.
     pub(crate) fn calls(&self, position: u32) -> impl Iterator<Item = &'a Call> + use<'a> {
         self.track.calls_before(self.calls, position)
