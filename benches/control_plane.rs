@@ -96,6 +96,7 @@ impl Cluster {
         let command = v1::Command {
             at_ms: self.index,
             kind: Some(kind),
+            ..v1::Command::default()
         };
         self.state.apply(self.index, &command)
     }

@@ -27,6 +27,7 @@ mod ploidy;
 mod qc;
 mod releases;
 mod run;
+mod security;
 mod shards;
 mod store;
 mod support;

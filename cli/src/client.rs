@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use kumi_proto::dial::Dial;
+use kumi_tls::Credentials;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
@@ -18,6 +20,8 @@ const CONNECT: Duration = Duration::from_secs(3);
 pub struct Client {
     endpoints: Vec<String>,
     patience: Duration,
+    dial: Dial,
+    credentials: Option<Credentials>,
 }
 
 impl Client {
@@ -27,7 +31,17 @@ impl Client {
         Self {
             endpoints,
             patience: PATIENCE,
+            dial: Dial::default(),
+            credentials: None,
         }
+    }
+
+    /// Shows a certificate, and asks for that of a scheduler.
+    #[must_use]
+    pub fn secured(mut self, credentials: Credentials) -> Self {
+        self.dial = credentials.dial();
+        self.credentials = Some(credentials);
+        self
     }
 
     /// Runs `call` against the leader: tries the endpoints in turn, goes where a follower points, and
@@ -47,16 +61,22 @@ impl Client {
             let endpoint = hint
                 .take()
                 .unwrap_or_else(|| self.endpoints[next % self.endpoints.len()].clone());
-            let status = match connect(&endpoint).await {
-                Ok(channel) => match call(channel).await {
-                    Ok(value) => return Ok(value),
-                    Err(status) if status.code() != Code::Unavailable => {
-                        return Err(refused(&status).into());
-                    }
-                    Err(status) => status,
-                },
+            let answer = match self.connect(&endpoint).await {
+                Ok(channel) => call(channel).await,
+                Err(status) => Err(status),
+            };
+            let status = match answer {
+                Ok(value) => return Ok(value),
                 Err(status) => status,
             };
+            if let Some(why) = self.refusal() {
+                let message =
+                    format!("{endpoint}: {why} (kumi certs show tells what a certificate says)");
+                return Err(Exit::new(exit::Code::NotPermitted, message).into());
+            }
+            if status.code() != Code::Unavailable && !is_of_transport(&status) {
+                return Err(refused(&status).into());
+            }
             hint = leader_hint(&status).filter(|leader| *leader != endpoint);
             if hint.is_none() {
                 next += 1;
@@ -80,13 +100,40 @@ impl Client {
     {
         let mut answers = Vec::new();
         for endpoint in &self.endpoints {
-            let answer = match connect(endpoint).await {
+            let answer = match self.connect(endpoint).await {
                 Ok(channel) => call(channel).await,
                 Err(status) => Err(status),
             };
+            let answer = answer.map_err(|status| match self.refusal() {
+                Some(why) => Status::permission_denied(why),
+                None => status,
+            });
             answers.push((endpoint.clone(), answer));
         }
         answers
+    }
+
+    /// What TLS said against the certificate of either end, since it was asked last.
+    fn refusal(&self) -> Option<String> {
+        self.credentials.as_ref()?.take_refusal()
+    }
+
+    async fn connect(&self, endpoint: &str) -> Result<Channel, Status> {
+        let uri = if endpoint.contains("://") {
+            endpoint.to_owned()
+        } else {
+            format!("http://{endpoint}")
+        };
+        let endpoint = Endpoint::from_shared(uri)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let endpoint = endpoint
+            .connect_timeout(CONNECT)
+            .http2_keep_alive_interval(Duration::from_secs(5))
+            .keep_alive_timeout(Duration::from_secs(5));
+        self.dial
+            .connect(endpoint)
+            .await
+            .map_err(|error| Status::unavailable(format!("cannot connect: {error}")))
     }
 }
 
@@ -100,21 +147,9 @@ fn refused(status: &Status) -> Exit {
     Exit::new(code, said.to_owned())
 }
 
-async fn connect(endpoint: &str) -> Result<Channel, Status> {
-    let uri = if endpoint.contains("://") {
-        endpoint.to_owned()
-    } else {
-        format!("http://{endpoint}")
-    };
-    let endpoint =
-        Endpoint::from_shared(uri).map_err(|error| Status::invalid_argument(error.to_string()))?;
-    endpoint
-        .connect_timeout(CONNECT)
-        .http2_keep_alive_interval(Duration::from_secs(5))
-        .keep_alive_timeout(Duration::from_secs(5))
-        .connect()
-        .await
-        .map_err(|error| Status::unavailable(format!("cannot connect: {error}")))
+/// Whether no scheduler said this: the connection broke, or the other end speaks something else.
+fn is_of_transport(status: &Status) -> bool {
+    std::error::Error::source(status).is_some_and(|source| source.is::<tonic::transport::Error>())
 }
 
 /// The leader's address when a follower answered.

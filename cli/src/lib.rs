@@ -6,6 +6,7 @@
 pub mod args;
 pub mod check;
 pub mod client;
+mod client_config;
 pub mod cohort_file;
 pub mod command;
 pub mod exit;
@@ -43,6 +44,7 @@ pub async fn main(cli: args::Cli) -> anyhow::Result<()> {
         Command::Policy(command) => command::queue::policy(command).await,
         Command::Target(command) => command::target::run(command).await,
         Command::Reference(command) => blocking(|| command::reference::run(command)).await,
+        Command::Certs(command) => blocking(|| command::certs::run(command)).await,
         Command::Kernel(command) => blocking(|| command::kernel::run(command)).await,
     }
 }

@@ -40,4 +40,4 @@ pub use machine::{RestoreError, StateMachine, UnknownCommand};
 pub use metrics::{FSYNC_BOUNDS_SECONDS, Histogram, Metrics};
 pub use node::Node;
 pub use status::{Role, Status};
-pub use transport::service::{RaftEndpoint, service};
+pub use transport::service::{RaftEndpoint, Sender, service};

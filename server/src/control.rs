@@ -10,6 +10,7 @@ use prost::Message as _;
 use tokio::sync::{Notify, RwLock, watch};
 use tonic::Status;
 
+use crate::caller::Caller;
 use crate::clock::Clock;
 use crate::config::Span;
 use crate::limits;
@@ -60,11 +61,25 @@ impl Control {
         })
     }
 
-    /// Replicates a command stamped with the time; its effect, or why there is none.
+    /// Replicates a command of this scheduler's own, stamped with the time; its effect, or why there is none.
     pub(crate) async fn propose(&self, kind: command::Kind) -> Result<Applied, Status> {
+        self.propose_as(String::new(), kind).await
+    }
+
+    /// Replicates what somebody asked for.
+    pub(crate) async fn propose_by(
+        &self,
+        caller: &Caller,
+        kind: command::Kind,
+    ) -> Result<Applied, Status> {
+        self.propose_as(caller.actor(), kind).await
+    }
+
+    async fn propose_as(&self, actor: String, kind: command::Kind) -> Result<Applied, Status> {
         let command = Command {
             at_ms: self.clock.unix_ms(),
             kind: Some(kind),
+            actor,
         };
         let applied = self.node.propose(command.encode_to_vec()).await;
         let applied = applied.map_err(|error| refusal::propose(&error))?;

@@ -15,6 +15,7 @@ use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::control::Control;
 use crate::environment::Connection;
+use crate::guard::Guard;
 use crate::limits;
 use crate::metrics::rpc::RpcMetrics;
 use crate::service::cluster::Cluster;
@@ -49,7 +50,7 @@ pub(crate) enum ServeError {
 pub(crate) async fn serve<I, E>(
     control: Arc<Control>,
     connections: impl Stream<Item = Result<I, E>>,
-    rpc: RpcMetrics,
+    (rpc, guard): (RpcMetrics, Guard),
     health: HealthServer<impl Health>,
 ) -> Result<(), ServeError>
 where
@@ -85,7 +86,9 @@ where
         .http2_keepalive_interval(Some(Duration::from_millis(limits::KEEP_ALIVE_MS)))
         .http2_keepalive_timeout(Some(Duration::from_millis(limits::KEEP_ALIVE_TIMEOUT_MS)))
         .max_concurrent_streams(limits::CONNECTION_STREAMS_MAX)
+        .http2_max_header_list_size(limits::HEADER_BYTES_MAX)
         .layer(rpc)
+        .layer(guard)
         .add_service(cohorts.max_decoding_message_size(most))
         .add_service(releases)
         .add_service(workers.max_decoding_message_size(most))

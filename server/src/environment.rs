@@ -1,5 +1,6 @@
 //! What a server stands on. The defaults are the machine's; a simulation brings its own.
 
+use kumi_tls::Credentials;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::transport::server::Connected;
 
@@ -15,9 +16,19 @@ pub struct Environment {
     pub cluster: kumi_cluster::Environment,
     /// The state machine.
     pub machine: Machine,
+    /// What connections are secured with, all of them; none: everybody is an operator.
+    pub credentials: Option<Credentials>,
 }
 
 impl Environment {
+    /// With these credentials on every connection.
+    #[must_use]
+    pub fn secured(mut self, credentials: Credentials) -> Self {
+        self.cluster.dial = credentials.dial();
+        self.credentials = Some(credentials);
+        self
+    }
+
     /// The machine's, on a clock of the caller's.
     #[must_use]
     pub fn on(clock: Clock) -> Self {
@@ -25,6 +36,7 @@ impl Environment {
             clock,
             cluster: kumi_cluster::Environment::default(),
             machine: Machine::default(),
+            credentials: None,
         }
     }
 }

@@ -7,13 +7,17 @@
 //! This crate never decides what runs next and never reads a genome.
 
 mod ages;
+mod authorise;
 pub mod backup;
+mod caller;
 mod clock;
 pub mod config;
 mod control;
 mod dispatch;
 mod endpoint;
 mod environment;
+mod guard;
+mod intake;
 mod leader;
 pub mod limits;
 mod machine;

@@ -26,6 +26,16 @@ pub const WATCH_PAUSE_MS: u64 = 100;
 pub const WATCH_PROGRESS_MS: u64 = 500;
 /// The first message of a session and the messages of a submission must follow one another within this.
 pub const STREAM_SILENCE_MS: u64 = 30_000;
+/// Longest submission, first byte to last.
+pub const SUBMISSION_MS_MAX: u64 = 600_000;
+/// Bytes of requests that are under way, but for sessions.
+pub const INTAKE_BYTES_MAX: usize = 4 * (SUBMISSION_BYTES_MAX + MESSAGE_BYTES_MAX);
+/// Submissions under way.
+pub const SUBMISSIONS_MAX: usize = 32;
+/// One caller may hold one part in so many of both.
+pub const INTAKE_SHARES: usize = 4;
+/// What a client is told to wait when there is no room for its request.
+pub const BUSY_RETRY_MS: u64 = 1_000;
 
 /// HTTP/2 pings on connections, so that dead peers are noticed.
 pub const KEEP_ALIVE_MS: u64 = 5_000;
@@ -33,6 +43,8 @@ pub const KEEP_ALIVE_MS: u64 = 5_000;
 pub const KEEP_ALIVE_TIMEOUT_MS: u64 = 5_000;
 /// Streams open at once on one connection.
 pub const CONNECTION_STREAMS_MAX: u32 = 1_024;
+/// All header fields of a call.
+pub const HEADER_BYTES_MAX: u32 = 16 << 10;
 /// How long a shutdown waits for calls under way.
 pub const SHUTDOWN_MS_MAX: u64 = 2_000;
 /// Programmes and centres in the metrics, those that use the most.
@@ -61,4 +73,6 @@ const _: () = {
     assert!(WATCH_PAUSE_MS < WATCH_PROGRESS_MS);
     assert!(MESSAGE_BYTES_MAX <= SUBMISSION_BYTES_MAX);
     assert!(SUBMISSION_BYTES_MAX < kumi_cluster::limits::COMMAND_BYTES_MAX);
+    assert!(SUBMISSION_BYTES_MAX < INTAKE_BYTES_MAX / INTAKE_SHARES);
+    assert!(SUBMISSIONS_MAX >= INTAKE_SHARES);
 };

@@ -37,6 +37,12 @@ pub const SESSION_OVER: &str = "SESSION_OVER";
 pub const INVALID_COHORT: &str = "INVALID_COHORT";
 /// The client was silent in the middle of a call.
 pub const SILENT: &str = "SILENT";
+/// A certificate's role or centre does not permit it.
+pub const NOT_PERMITTED: &str = "NOT_PERMITTED";
+/// No certificate came with the connection.
+pub const NO_CERTIFICATE: &str = "NO_CERTIFICATE";
+/// Too much is being sent at once.
+pub const BUSY: &str = "BUSY";
 /// A defect of the scheduler.
 pub const UNEXPECTED: &str = "UNEXPECTED";
 
@@ -159,6 +165,19 @@ pub(crate) fn invalid(violations: &[Violation]) -> Status {
 pub(crate) fn unexpected(what: &str, outcome: &Outcome) -> Status {
     let message = format!("the scheduler answered {what} with {outcome:?}");
     status(Code::Internal, UNEXPECTED, message)
+}
+
+/// Who asks may not.
+pub(crate) fn not_permitted(message: impl Into<String>) -> Status {
+    status(Code::PermissionDenied, NOT_PERMITTED, message)
+}
+
+/// There is no room for what is sent now.
+pub(crate) fn busy() -> Status {
+    let mut details = details(BUSY, []);
+    details.set_retry_info(Some(Duration::from_millis(limits::BUSY_RETRY_MS)));
+    let message = "too much is being submitted at once; try again in a moment";
+    with(Code::ResourceExhausted, message, details)
 }
 
 /// The client did not send what it owes.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kumi_cluster::Node;
+use kumi_tls::{Bounds, Credentials, Incoming, LoadError, Role};
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_stream::Stream;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic_health::ServingStatus;
 
 use crate::clock::Clock;
@@ -18,10 +18,12 @@ use crate::config::{Config, ConfigError};
 use crate::control::Control;
 use crate::endpoint;
 use crate::environment::{Connection, Environment};
+use crate::guard::Guard;
 use crate::leader;
 use crate::limits;
+use crate::metrics::family::Family;
 use crate::metrics::rpc::RpcMetrics;
-use crate::metrics::{Exposition, http};
+use crate::metrics::{Exposition, http, tls};
 
 /// How a server ended, once it has.
 type End = Option<Result<(), StopError>>;
@@ -53,8 +55,53 @@ pub async fn start_with(config: Config, clock: Clock) -> Result<Server, StartErr
     let listen = &config.scheduler.listen;
     let grpc = bind("listen", listen).await?;
     let grpc_address = address("listen", listen, &grpc)?;
-    let connections = TcpListenerStream::new(grpc);
-    start_in(config, Environment::on(clock), grpc_address, connections).await
+    let credentials = credentials(&config)?;
+    let mut environment = Environment::on(clock);
+    match &credentials {
+        Some(credentials) => environment = environment.secured(credentials.clone()),
+        None if grpc_address.ip().is_loopback() => {}
+        None => tracing::warn!(
+            address = %grpc_address,
+            "without [tls] in the configuration everybody who reaches this address may do everything"
+        ),
+    }
+    let connections = incoming("listen", grpc, credentials.clone(), Bounds::grpc())?;
+    let counts = connections.counts();
+    let server = start_in(config, environment, grpc_address, connections).await?;
+    if let Some(credentials) = credentials {
+        let families = move || tls::families(&credentials, &counts).into_iter();
+        server.also_serve(move || families().filter_map(Family::finish).collect());
+    }
+    Ok(server)
+}
+
+/// The certificate of this very node, when one is configured.
+fn credentials(config: &Config) -> Result<Option<Credentials>, StartError> {
+    let Some(files) = &config.tls else {
+        return Ok(None);
+    };
+    let credentials = Credentials::load(files.clone())?;
+    let (identity, scheduler) = (credentials.identity(), &config.scheduler);
+    if identity.role() == Role::Scheduler
+        && identity.cluster() == scheduler.cluster
+        && identity.node() == Some(scheduler.id)
+    {
+        return Ok(Some(credentials));
+    }
+    Err(StartError::Identity {
+        found: identity.to_string(),
+        id: scheduler.id,
+        cluster: scheduler.cluster.clone(),
+    })
+}
+
+fn incoming(
+    key: &'static str,
+    listener: TcpListener,
+    credentials: Option<Credentials>,
+    bounds: Bounds,
+) -> Result<Incoming, StartError> {
+    Incoming::new(listener, credentials, bounds).map_err(|source| cannot_bind(key, "", source))
 }
 
 /// Starts a node in an environment of the caller's, who also listens: others reach it at `grpc_address`, and
@@ -86,6 +133,7 @@ where
         clock,
         cluster,
         machine,
+        credentials,
     } = environment;
     let node = Node::start_in(config.cluster(grpc_address), machine, cluster).await?;
     let (stop, stopping) = watch::channel(false);
@@ -105,11 +153,17 @@ where
         grpc: tokio::spawn(endpoint::serve(
             Arc::clone(&control),
             connections,
-            rpc,
+            (rpc, Guard::new(credentials.is_some())),
             health_service,
         )),
         http: match http {
             Some(listener) => {
+                let listener = incoming(
+                    "metrics_listen",
+                    listener,
+                    credentials,
+                    Bounds::monitoring(),
+                )?;
                 let monitor = Arc::clone(&exposition);
                 let stop = stopped_token(Arc::clone(&control));
                 Some(tokio::spawn(http::serve(listener, monitor, stop)))
@@ -323,6 +377,21 @@ pub enum StartError {
         address: String,
         /// Why.
         source: std::io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error("tls")]
+    Tls(#[from] LoadError),
+    /// The certificate is not this node's.
+    #[error(
+        "tls.certificate: it is of {found}, not of kumi://{cluster}/scheduler/-/{id}, which this node is"
+    )]
+    Identity {
+        /// Whose it is.
+        found: String,
+        /// This node.
+        id: u64,
+        /// Its cluster.
+        cluster: String,
     },
     /// Replication cannot start; mostly the data folder.
     #[error(transparent)]

@@ -12,8 +12,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 
+use crate::caller::Caller;
 use crate::control::Control;
 use crate::limits;
+use crate::machine::Applied;
 use crate::refusal;
 use crate::roster::OrderQueue;
 use crate::service::deadline;
@@ -25,6 +27,7 @@ pub(crate) type OrderStream = ReceiverStream<Result<Orders, Status>>;
 /// Registers a worker with its first report and begins its session; the leader only.
 pub(crate) async fn open(
     control: Arc<Control>,
+    caller: Caller,
     mut reports: Streaming<Report>,
 ) -> Result<OrderStream, Status> {
     let term = control.open_term().await?;
@@ -34,10 +37,11 @@ pub(crate) async fn open(
     let hello =
         hello.ok_or_else(|| refusal::bad_field("hello", "the first report must carry it"))?;
     check(&hello)?;
+    caller.may_be_worker(&hello.name)?;
     let name = hello.name.clone();
     let registering = control.membership.read().await;
     let register = command::Kind::Register(Register { hello: Some(hello) });
-    let worker = match control.propose(register).await?.outcome {
+    let worker = match control.propose_by(&caller, register).await?.outcome {
         Outcome::Registered(worker) => worker,
         other => return Err(refusal::unexpected("a registration", &other)),
     };
@@ -52,6 +56,7 @@ pub(crate) async fn open(
     tracing::info!(worker = worker.0, name, "a worker's session begins");
     let session = Session {
         control,
+        caller,
         worker,
         number,
         orders,
@@ -83,6 +88,7 @@ fn check(hello: &WorkerHello) -> Result<(), Status> {
 
 struct Session {
     control: Arc<Control>,
+    caller: Caller,
     worker: WorkerId,
     number: u64,
     orders: OrderQueue,
@@ -129,10 +135,14 @@ impl Session {
             worker: self.worker.0,
             reason: "it drained and left".to_owned(),
         };
-        match self.control.propose(command::Kind::Expire(expire)).await {
+        match self.propose(command::Kind::Expire(expire)).await {
             Ok(_) => self.control.roster().soft.forget(self.worker.0),
             Err(status) => tracing::debug!(error = status.message(), "its lease ends by itself"),
         }
+    }
+
+    async fn propose(&self, kind: command::Kind) -> Result<Applied, Status> {
+        self.control.propose_by(&self.caller, kind).await
     }
 
     /// Takes reports until the worker hangs up (`Ok`) or the session must end.
@@ -229,7 +239,7 @@ impl Session {
         if !finished.is_empty() {
             let worker = self.worker.0;
             let settle = command::Kind::Settle(Settle { worker, finished });
-            match self.control.propose(settle).await?.outcome {
+            match self.propose(settle).await?.outcome {
                 Outcome::Settled(settlements) => {
                     self.settled
                         .extend(settlements.iter().map(|settlement| settlement.attempt));

@@ -138,6 +138,13 @@ impl Identity {
         number.flatten()
     }
 
+    /// Whether it may go by a name: its own, or that and a dash and more, where several share a certificate.
+    #[must_use]
+    pub fn goes_by(&self, name: &str) -> bool {
+        let rest = name.strip_prefix(&self.name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    }
+
     /// `role/centre/name`: who it is within its cluster.
     #[must_use]
     pub fn actor(&self) -> String {

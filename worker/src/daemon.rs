@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use kumi_proto::dial::Dial;
+use kumi_tls::Credentials;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -55,6 +56,7 @@ impl Drop for Aborting {
 /// What is wrong with the configuration or this machine.
 pub async fn start(config: Config) -> Result<Daemon, StartError> {
     config.check()?;
+    let credentials = config.credentials()?;
     let open_files = open_files::raise();
     tracing::info!(open_files, "files that this process may have open");
     let incarnation = config::incarnation();
@@ -65,8 +67,11 @@ pub async fn start(config: Config) -> Result<Daemon, StartError> {
         })?;
     let environment = Environment {
         incarnation,
-        dial: Dial::default(),
+        dial: credentials
+            .as_ref()
+            .map_or_else(Dial::default, Credentials::dial),
         runner: Arc::new(Threads::new(scratch)),
+        credentials,
     };
     start_in(config, environment).await
 }
@@ -79,6 +84,8 @@ pub struct Environment {
     pub dial: Dial,
     /// What runs attempts.
     pub runner: Arc<dyn Run>,
+    /// What its metrics are served with, which is what `dial` shows; none: no TLS.
+    pub credentials: Option<Credentials>,
 }
 
 impl std::fmt::Debug for Environment {
@@ -99,6 +106,7 @@ pub async fn start_in(config: Config, environment: Environment) -> Result<Daemon
         incarnation,
         dial,
         runner,
+        credentials,
     } = environment;
     let hello = capabilities(
         &config.name,
@@ -106,10 +114,10 @@ pub async fn start_in(config: Config, environment: Environment) -> Result<Daemon
         config.cores,
         config.memory_bytes,
     );
-    let metrics = Metrics::new(&hello)?;
+    let metrics = Metrics::new(&hello, credentials.clone())?;
     let (metrics_address, server) = match config.metrics {
         Some(address) => {
-            let (address, server) = serve::start(address, metrics.clone())
+            let (address, server) = serve::start(address, metrics.clone(), credentials)
                 .await
                 .map_err(|source| StartError::Metrics { address, source })?;
             (Some(address), Some(Aborting(server)))

@@ -8,6 +8,7 @@
 
 pub mod agent;
 pub mod capabilities;
+mod certificate;
 pub mod control;
 pub mod daemon;
 pub mod endpoint;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kumi_proto::v1::Stage;
 use kumi_proto::{STAGES, v1};
+use kumi_tls::Credentials;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::MetricFamily;
@@ -13,6 +14,7 @@ use prometheus::{
 };
 
 use crate::agent::TaskResult;
+use crate::certificate::Certificate;
 use crate::measure;
 
 /// All metrics of a worker.
@@ -30,6 +32,7 @@ pub(crate) struct Metrics {
     finished: IntCounterVec,
     connected: Gauge,
     sessions_broken: IntCounter,
+    certificate: Option<Certificate>,
 }
 
 /// What a kernel counts while it works.
@@ -118,7 +121,10 @@ fn registered<C: Collector + Clone + 'static>(
 
 impl Metrics {
     /// Every metric, at zero.
-    pub(crate) fn new(hello: &v1::WorkerHello) -> prometheus::Result<Self> {
+    pub(crate) fn new(
+        hello: &v1::WorkerHello,
+        credentials: Option<Credentials>,
+    ) -> prometheus::Result<Self> {
         let all = Registry::new();
         let opts = Opts::new;
         all.register(Box::new(ProcessCollector::for_self()))?;
@@ -130,6 +136,7 @@ impl Metrics {
             ),
         )?;
         build.with_label_values(&[&hello.version]).set(1);
+        let certificate = credentials.map(|credentials| Certificate::new(&all, credentials));
         let metrics = Self {
             info: Arc::new(Info::new(&all, hello)?),
             reads: registered(
@@ -220,6 +227,7 @@ impl Metrics {
                     "Sessions and dials that failed or ended.",
                 ),
             )?,
+            certificate: certificate.transpose()?,
             registry: all,
         };
         for stage in STAGES.map(Stage::label) {
@@ -285,6 +293,9 @@ impl Metrics {
 
     /// All families, as they are now.
     pub(crate) fn gather(&self) -> Vec<MetricFamily> {
+        if let Some(certificate) = &self.certificate {
+            certificate.refresh();
+        }
         self.peak_rss.set(signed(measure::peak_rss_bytes()));
         self.memory
             .with_label_values(&["resident"])
@@ -316,7 +327,7 @@ mod tests {
 
     #[test]
     fn one_series_tells_the_reference_that_was_opened_last() {
-        let metrics = Metrics::new(&v1::WorkerHello::default()).expect("names that fit");
+        let metrics = Metrics::new(&v1::WorkerHello::default(), None).expect("names that fit");
         let info = || -> Vec<String> {
             let text = metrics.to_text().expect("text");
             let lines = text

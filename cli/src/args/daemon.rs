@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::args::certs::TlsArgs;
 use crate::args::units::{parse_bytes, parse_duration};
 
 /// How a daemon logs.
@@ -54,6 +55,9 @@ pub struct SchedulerArgs {
     /// Folder of the log and the snapshots, on a local disk
     #[arg(long)]
     pub data_dir: Option<PathBuf>,
+    /// Who it is.
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// How to log, on standard error; KUMI_LOG says what: a level, as `debug`
     #[arg(long, value_enum, default_value_t)]
     pub log_format: LogFormat,
@@ -95,6 +99,9 @@ pub struct StartArgs {
     /// How often to report when nothing happens, 1s when not given; the scheduler may ask for another pace
     #[arg(long, env = "KUMI_WORKER__REPORT_INTERVAL", value_parser = parse_duration)]
     pub report_interval: Option<Duration>,
+    /// Who it is.
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// How to log, on standard error; KUMI_LOG says what: a level, as `debug`
     #[arg(long, value_enum, default_value_t)]
     pub log_format: LogFormat,

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod certs;
 mod cluster;
 mod daemon;
 mod kernel;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use crate::args::certs::{CertsCommand, IssueArgs, TlsArgs};
 pub use crate::args::cluster::{ChangeArgs, ClusterCommand};
 pub use crate::args::daemon::{LogFormat, SchedulerArgs, StartArgs};
 pub use crate::args::kernel::{
@@ -38,7 +40,7 @@ use crate::cohort_file::OnBadSampleSetting;
     arg_required_else_help = true,
     after_help = "Results go to standard output, progress and logs to standard error.\n\
         Exit codes: 0 done, 1 a sample failed, 2 usage, 65 bad input, 66 missing input, 69 no leader, \
-        73/74 output, 75 try again, 78 configuration, 124 --timeout, 130 interrupted, 143 terminated."
+        73/74 output, 75 try again, 77 not permitted, 78 configuration, 124 --timeout, 130 interrupted, 143 terminated."
 )]
 pub struct Cli {
     /// What to do.
@@ -77,6 +79,9 @@ pub enum Command {
     /// Build and check reference indexes
     #[command(subcommand)]
     Reference(ReferenceCommand),
+    /// Make a private CA for a cluster, and certificates
+    #[command(subcommand)]
+    Certs(CertsCommand),
     /// Run one kernel on this machine
     #[command(subcommand)]
     Kernel(KernelCommand),
@@ -97,14 +102,15 @@ pub enum OutputFormat {
 /// Where the schedulers are and how to print what they say.
 #[derive(Debug, Args)]
 pub struct Remote {
-    /// Schedulers, any of them: host:port[,host:port…]
-    #[arg(
-        long,
-        env = "KUMI_ENDPOINT",
-        value_delimiter = ',',
-        default_value = "127.0.0.1:7070"
-    )]
-    pub endpoint: Vec<String>,
+    /// Schedulers, any of them: host:port[,host:port…]; 127.0.0.1:7070 when not given
+    #[arg(long, env = "KUMI_ENDPOINT", value_delimiter = ',')]
+    pub endpoint: Option<Vec<String>>,
+    /// Configuration file with endpoints and certificate (docs/security.md); ~/.config/kumi/client.toml when not given
+    #[arg(long, env = "KUMI_CLIENT_CONFIG", value_name = "FILE")]
+    pub client_config: Option<PathBuf>,
+    /// Who asks.
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// How to print the result
     #[arg(long, value_enum, default_value_t)]
     pub output: OutputFormat,

@@ -35,7 +35,7 @@ pub async fn run(command: CohortCommand) -> anyhow::Result<()> {
         CohortCommand::Show { cohort, remote } => show(cohort, &remote).await,
         CohortCommand::Watch { cohort, remote } => {
             let mut progress = Progress::new();
-            let client = Client::new(remote.endpoint);
+            let client = remote.client()?;
             let summary = follow(&client, &cohort, None, |summary| progress.show(summary)).await?;
             progress.finish(&summary);
             Ok(verdict(&summary)?)
@@ -45,7 +45,7 @@ pub async fn run(command: CohortCommand) -> anyhow::Result<()> {
             timeout,
             remote,
         } => Ok(verdict(
-            &follow(&Client::new(remote.endpoint), &cohort, timeout, |_| ()).await?,
+            &follow(&remote.client()?, &cohort, timeout, |_| ()).await?,
         )?),
         CohortCommand::Cancel {
             cohort,
@@ -110,7 +110,7 @@ async fn run_submit(args: SubmitArgs) -> anyhow::Result<()> {
         eprintln!("{} samples checked, nothing submitted", facts.samples.len());
         return Ok(());
     }
-    let client = Client::new(args.remote.endpoint.clone());
+    let client = args.remote.client()?;
     let answer = submit::submit(&client, &facts, args.request_id).await?;
     let value = json!({
         "cohort": answer.cohort, "existed": answer.existed, "tasks": answer.tasks, "tasks_reused": answer.tasks_reused,
@@ -139,7 +139,7 @@ async fn run_submit(args: SubmitArgs) -> anyhow::Result<()> {
 }
 
 async fn list(remote: &Remote) -> anyhow::Result<()> {
-    let client = Client::new(remote.endpoint.clone());
+    let client = remote.client()?;
     let cohorts = submit::list(&client).await?;
     let values: Vec<_> = cohorts.iter().map(summary_value).collect();
     print::all(remote.output, &values, || {
@@ -181,7 +181,7 @@ fn summary_value(summary: &v1::CohortSummary) -> serde_json::Value {
 }
 
 async fn show(cohort: String, remote: &Remote) -> anyhow::Result<()> {
-    let detail = submit::get(&Client::new(remote.endpoint.clone()), cohort).await?;
+    let detail = submit::get(&remote.client()?, cohort).await?;
     let summary = detail.summary.clone().unwrap_or_default();
     let mut value = summary_value(&summary);
     value["sample_status"] = report::samples_value(&detail);
@@ -214,7 +214,7 @@ async fn number(client: &Client, cohort: String) -> anyhow::Result<u64> {
 }
 
 async fn cancel(cohort: String, reason: String, remote: &Remote) -> anyhow::Result<()> {
-    let client = Client::new(remote.endpoint.clone());
+    let client = remote.client()?;
     let cohort = number(&client, cohort).await?.to_string();
     let request_id = request::fresh_id();
     let asked = v1::CancelCohortRequest {
@@ -226,7 +226,7 @@ async fn cancel(cohort: String, reason: String, remote: &Remote) -> anyhow::Resu
 }
 
 async fn retry(cohort: String, samples: Vec<String>, remote: &Remote) -> anyhow::Result<()> {
-    let client = Client::new(remote.endpoint.clone());
+    let client = remote.client()?;
     let cohort = number(&client, cohort).await?.to_string();
     let asked = v1::RetryCohortRequest {
         request_id: request::fresh_id(),
@@ -247,7 +247,7 @@ async fn why(
     task: Option<&str>,
     remote: &Remote,
 ) -> anyhow::Result<()> {
-    let client = Client::new(remote.endpoint.clone());
+    let client = remote.client()?;
     let task = match task {
         None => None,
         Some(name) => {

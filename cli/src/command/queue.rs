@@ -5,7 +5,6 @@ use kumi_proto::v1::queue_service_client::QueueServiceClient;
 use serde_json::{Value, json};
 
 use crate::args::{PolicyCommand, QueueCommand, Remote};
-use crate::client::Client;
 use crate::exit::{Code, Exit};
 use crate::policy_file::PolicyFile;
 use crate::print;
@@ -49,7 +48,8 @@ pub async fn policy(command: PolicyCommand) -> anyhow::Result<()> {
                 request_id: request::fresh_id(),
                 policy: Some(policy),
             };
-            Client::new(remote.endpoint.clone())
+            remote
+                .client()?
                 .call(async |channel| {
                     let mut client = QueueServiceClient::new(channel);
                     client.set_policy(asked.clone()).await
@@ -63,7 +63,8 @@ pub async fn policy(command: PolicyCommand) -> anyhow::Result<()> {
 
 async fn show_policy(remote: &Remote) -> anyhow::Result<()> {
     let asked = v1::GetPolicyRequest { stale: false };
-    let answer = Client::new(remote.endpoint.clone())
+    let answer = remote
+        .client()?
         .call(async |channel| QueueServiceClient::new(channel).get_policy(asked).await)
         .await?;
     let policy = answer.into_inner().policy;
@@ -81,7 +82,8 @@ async fn show(cohort: String, explain: bool, remote: &Remote) -> anyhow::Result<
         cohort,
         stale: false,
     };
-    let answer = Client::new(remote.endpoint.clone())
+    let answer = remote
+        .client()?
         .call(async |channel| QueueServiceClient::new(channel).show(asked.clone()).await)
         .await?
         .into_inner();

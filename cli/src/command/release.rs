@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 use tonic::transport::Channel;
 
 use crate::args::{ReleaseCommand, Remote};
-use crate::client::Client;
 use crate::command::opened::opened;
 use crate::print;
 use crate::request;
@@ -49,7 +48,7 @@ async fn get(
     source: bool,
     remote: &Remote,
 ) -> anyhow::Result<v1::GetReleaseResponse> {
-    let client = Client::new(remote.endpoint.clone());
+    let client = remote.client()?;
     let asked = v1::GetReleaseRequest {
         release,
         stale: false,
@@ -76,7 +75,7 @@ async fn folder(release: String, remote: &Remote) -> anyhow::Result<PathBuf> {
 }
 
 async fn list(cohort: String, remote: &Remote) -> anyhow::Result<()> {
-    let client = Client::new(remote.endpoint.clone());
+    let client = remote.client()?;
     let asked = v1::ListReleasesRequest {
         cohort,
         stale: false,
@@ -163,7 +162,7 @@ async fn show(release: String, remote: &Remote) -> anyhow::Result<()> {
 }
 
 async fn build(cohort: String, wait: bool, remote: &Remote) -> anyhow::Result<()> {
-    let client = Client::new(remote.endpoint.clone());
+    let client = remote.client()?;
     let asked = v1::BuildReleaseRequest {
         request_id: request::fresh_id(),
         cohort,

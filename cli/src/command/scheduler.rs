@@ -79,5 +79,6 @@ fn flags(args: &SchedulerArgs) -> Vec<(&'static str, String)> {
     pairs
         .into_iter()
         .filter_map(|(key, value)| Some((key, value?)))
+        .chain(args.tls.keys())
         .collect()
 }

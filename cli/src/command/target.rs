@@ -5,7 +5,6 @@ use kumi_proto::v1::target_service_client::TargetServiceClient;
 use serde_json::json;
 
 use crate::args::{Remote, TargetCommand};
-use crate::client::Client;
 use crate::exit::{Code, Exit};
 use crate::print;
 use crate::request;
@@ -64,7 +63,8 @@ async fn set(
         request_id: request::fresh_id(),
         target: Some(target),
     };
-    Client::new(remote.endpoint.clone())
+    remote
+        .client()?
         .call(async |channel| TargetServiceClient::new(channel).set(asked.clone()).await)
         .await?;
     Ok(())
@@ -75,7 +75,8 @@ async fn show(programme: String, remote: &Remote) -> anyhow::Result<()> {
         programme,
         stale: false,
     };
-    let answer = Client::new(remote.endpoint.clone())
+    let answer = remote
+        .client()?
         .call(async |channel| TargetServiceClient::new(channel).show(asked.clone()).await)
         .await?
         .into_inner();

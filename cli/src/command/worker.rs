@@ -8,7 +8,6 @@ use kumi_proto::v1::worker_service_client::WorkerServiceClient;
 use serde_json::{Value, json};
 
 use crate::args::{Remote, WorkerCommand};
-use crate::client::Client;
 use crate::exit::{Code, Exit};
 use crate::print;
 use crate::report;
@@ -35,7 +34,8 @@ pub async fn run(command: WorkerCommand) -> anyhow::Result<()> {
 
 async fn workers(remote: &Remote) -> anyhow::Result<Vec<v1::WorkerStatus>> {
     let asked = v1::ListWorkersRequest { stale: false };
-    let answer = Client::new(remote.endpoint.clone())
+    let answer = remote
+        .client()?
         .call(async |channel| WorkerServiceClient::new(channel).list(asked).await)
         .await?;
     Ok(answer.into_inner().workers)
@@ -141,7 +141,8 @@ async fn drain(name: String, resume: bool, reason: String, remote: &Remote) -> a
         resume,
         reason,
     };
-    Client::new(remote.endpoint.clone())
+    remote
+        .client()?
         .call(async |channel| WorkerServiceClient::new(channel).drain(asked.clone()).await)
         .await?;
     Ok(())

@@ -55,6 +55,7 @@ impl Embedded {
             scratch: home.scratch(),
             metrics: None,
             report_interval: REPORT_EVERY,
+            tls: None,
         };
         let worker = daemon::start(config).await.map_err(|error| {
             let message = format!("the worker does not start: {}", chain(&error));

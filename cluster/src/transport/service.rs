@@ -17,6 +17,11 @@ pub struct RaftEndpoint<S: StateMachine> {
     inbox: Inbox<S::Outcome>,
 }
 
+/// The node that a connection is of, when its transport knows: an extension of the request. Frames of any other
+/// node are refused on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender(pub u64);
+
 /// The service of a node, to be mounted on the endpoint its peers were told.
 pub fn service<S: StateMachine>(node: &Node<S>) -> RaftServiceServer<RaftEndpoint<S>> {
     let inbox = node.inbox();
@@ -30,11 +35,18 @@ impl<S: StateMachine> RaftService for RaftEndpoint<S> {
         &self,
         request: Request<Streaming<RaftFrame>>,
     ) -> Result<Response<RaftAck>, Status> {
+        let sender = request.extensions().get::<Sender>().copied();
         let mut stream = request.into_inner();
         let mut assembly = Assembly::default();
         let mut heard = None;
         let mut frames = 0;
         while let Some(frame) = stream.message().await? {
+            if let Some(Sender(node)) = sender.filter(|sender| sender.0 != frame.from) {
+                return Err(Status::permission_denied(format!(
+                    "node {node} sends a frame that says it comes from node {}",
+                    frame.from
+                )));
+            }
             self.check(&frame)?;
             let says = Introduction {
                 address: frame.address.clone(),

@@ -1,6 +1,7 @@
 //! What others may ask. Every view is computed from the state and changes nothing.
 
 mod backlog;
+mod centre;
 mod cohort;
 mod queue;
 mod release;

@@ -101,7 +101,11 @@ impl World {
                 0
             };
         let kind = Some(kind);
-        let command = v1::Command { at_ms, kind };
+        let command = v1::Command {
+            at_ms,
+            kind,
+            ..v1::Command::default()
+        };
         self.commands.push(command.clone());
         self.checked.apply(at_ms, command.kind.expect("just made"))
     }

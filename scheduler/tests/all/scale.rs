@@ -23,6 +23,7 @@ fn a_million_tasks_are_opened_and_picked_from() {
             &v1::Command {
                 at_ms: 1,
                 kind: Some(kind),
+                ..v1::Command::default()
             },
         )
     };
@@ -49,7 +50,12 @@ fn a_million_tasks_are_opened_and_picked_from() {
     };
     let mut without = State::default();
     let kind = Some(small.open());
-    without.apply(1, &v1::Command { at_ms: 1, kind });
+    let command = v1::Command {
+        at_ms: 1,
+        kind,
+        ..v1::Command::default()
+    };
+    without.apply(1, &command);
     let (many, few) = (state.snapshot().len(), without.snapshot().len());
     let bytes = (many - few) as f64 / (23_800.0 * 39.0);
     assert!(bytes < 1.1, "{bytes} bytes a task");

@@ -39,6 +39,7 @@ impl Site {
         let command = v1::Command {
             at_ms: self.now_ms,
             kind: Some(kind),
+            ..v1::Command::default()
         };
         self.state.apply(self.index, &command)
     }

@@ -249,6 +249,7 @@ impl Checked {
         let command = v1::Command {
             at_ms,
             kind: Some(kind),
+            ..v1::Command::default()
         };
         let outcome = self.state.apply(self.index, &command);
         self.state.check();

@@ -1,6 +1,6 @@
 //! What a scheduler must be told: TOML, with every key also settable from the environment.
 //!
-//! `KUMI_SCHEDULER__LISTEN` overrides `listen` of the section `[scheduler]`, a flag overrides both;
+//! `KUMI_SCHEDULER__LISTEN` overrides `listen` of the section `[scheduler]`, `KUMI_TLS__KEY` `key` of `[tls]`; a flag overrides both;
 //! unknown keys are errors everywhere. Nothing here touches the network, and only [`Config::load`] reads a file.
 
 mod overlay;
@@ -23,8 +23,11 @@ pub use crate::config::span::{Span, SpanError};
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The only section.
+    /// The node and its cluster.
     pub scheduler: Scheduler,
+    /// The certificate it shows and the CA it trusts, on every port; none: plain TCP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<kumi_tls::Files>,
 }
 
 /// Section `[scheduler]`. Its keys are explained in `docs/operations.md`.
@@ -141,11 +144,12 @@ impl Config {
                 preempt_after: default_preempt_after(),
                 peers: BTreeMap::new(),
             },
+            tls: None,
         }
     }
 
     /// Reads a file, puts this process's environment over it and `flags` over both: pairs of a key
-    /// in `[scheduler]` (`listen`, `peers.2`) and its value. Without a file everything must come
+    /// in `[scheduler]` (`listen`, `peers.2`) or `[tls]` (`tls.key`) and its value. Without a file everything must come
     /// from the others. This is `--check-config`; [`Config::to_toml`] of it is `--print-config`.
     ///
     /// # Errors

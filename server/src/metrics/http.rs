@@ -6,8 +6,8 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use kumi_tls::Incoming;
 use prometheus::TEXT_FORMAT;
-use tokio::net::TcpListener;
 
 /// What the listener shows.
 pub(crate) trait Monitor: Send + Sync + 'static {
@@ -21,7 +21,7 @@ pub(crate) trait Monitor: Send + Sync + 'static {
 
 /// Serves until `stop` is done.
 pub(crate) async fn serve(
-    listener: TcpListener,
+    listener: Incoming,
     monitor: Arc<dyn Monitor>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {

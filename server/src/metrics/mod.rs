@@ -5,13 +5,14 @@
 
 mod accounts;
 mod backlog;
-mod family;
+pub(crate) mod family;
 pub(crate) mod http;
 mod kernels;
 mod raft;
 pub(crate) mod rpc;
 mod targets;
 mod tasks;
+pub(crate) mod tls;
 mod units;
 mod workers;
 

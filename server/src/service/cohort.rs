@@ -16,6 +16,7 @@ use kumi_proto::v1::{
 use kumi_scheduler::{Outcome, State};
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::caller::Caller;
 use crate::control::Control;
 use crate::limits;
 use crate::refusal;
@@ -28,10 +29,10 @@ pub(crate) struct Cohorts {
     pub(crate) control: Arc<Control>,
 }
 
-/// The cohort of that number or name.
-pub(super) fn find(state: &State, cohort: &str) -> Result<CohortId, Status> {
+/// The cohort of that number or name, if it exists for the caller.
+pub(super) fn find(state: &State, caller: &Caller, cohort: &str) -> Result<CohortId, Status> {
     state
-        .find(cohort)
+        .find_of(caller.confined_to(), cohort)
         .ok_or_else(|| refusal::not_found("cohort", cohort))
 }
 
@@ -55,7 +56,8 @@ impl CohortService for Cohorts {
         &self,
         request: Request<Streaming<SubmitRequest>>,
     ) -> Result<Response<SubmitResponse>, Status> {
-        let response = submit::submit(&self.control, request.into_inner()).await?;
+        let caller = Caller::of(&request)?;
+        let response = submit::submit(&self.control, &caller, request.into_inner()).await?;
         Ok(Response::new(response))
     }
 
@@ -63,6 +65,7 @@ impl CohortService for Cohorts {
         &self,
         request: Request<ListCohortsRequest>,
     ) -> Result<Response<ListCohortsResponse>, Status> {
+        let caller = Caller::of(&request)?;
         let ListCohortsRequest {
             page_size,
             page_token,
@@ -81,7 +84,8 @@ impl CohortService for Cohorts {
         let (mut cohorts, revision) = self
             .control
             .read(stale, |state, revision| {
-                (state.summaries(before, size + 1), revision)
+                let centre = caller.confined_to();
+                (state.summaries_of(centre, before, size + 1), revision)
             })
             .await?;
         let more = cohorts.len() > size;
@@ -102,6 +106,7 @@ impl CohortService for Cohorts {
         &self,
         request: Request<GetCohortRequest>,
     ) -> Result<Response<CohortDetail>, Status> {
+        let caller = Caller::of(&request)?;
         let GetCohortRequest {
             cohort,
             stale,
@@ -110,7 +115,7 @@ impl CohortService for Cohorts {
         let detail = self
             .control
             .read(stale, |state, _| {
-                let id = find(state, &cohort)?;
+                let id = find(state, &caller, &cohort)?;
                 state
                     .detail(id, store)
                     .ok_or_else(|| refusal::not_found("cohort", &cohort))
@@ -127,7 +132,9 @@ impl CohortService for Cohorts {
         &self,
         request: Request<WatchCohortRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        let updates = watch::watch(Arc::clone(&self.control), request.into_inner()).await?;
+        let caller = Caller::of(&request)?;
+        let control = Arc::clone(&self.control);
+        let updates = watch::watch(control, &caller, request.into_inner()).await?;
         Ok(Response::new(Box::pin(updates)))
     }
 
@@ -135,19 +142,20 @@ impl CohortService for Cohorts {
         &self,
         request: Request<CancelCohortRequest>,
     ) -> Result<Response<CancelCohortResponse>, Status> {
+        let caller = Caller::of(&request)?;
         let CancelCohortRequest {
             request_id,
             cohort,
             reason,
         } = request.into_inner();
         check_request_id("request_id", &request_id)?;
-        let cohort = self.number(&cohort).await?;
+        let cohort = self.number(&caller, &cohort).await?;
         let cancel = command::Kind::Cancel(Cancel {
             request_id,
             cohort,
             reason,
         });
-        let applied = self.control.propose(cancel).await?;
+        let applied = self.control.propose_by(&caller, cancel).await?;
         Ok(Response::new(CancelCohortResponse {
             revision: applied.revision,
         }))
@@ -157,6 +165,7 @@ impl CohortService for Cohorts {
         &self,
         request: Request<RetryCohortRequest>,
     ) -> Result<Response<RetryCohortResponse>, Status> {
+        let caller = Caller::of(&request)?;
         let RetryCohortRequest {
             request_id,
             cohort,
@@ -164,14 +173,14 @@ impl CohortService for Cohorts {
             missing,
         } = request.into_inner();
         check_request_id("request_id", &request_id)?;
-        let cohort = self.number(&cohort).await?;
+        let cohort = self.number(&caller, &cohort).await?;
         let retry = command::Kind::Retry(Retry {
             request_id,
             cohort,
             samples,
             missing,
         });
-        let applied = self.control.propose(retry).await?;
+        let applied = self.control.propose_by(&caller, retry).await?;
         let tasks = match applied.outcome {
             Outcome::Retried { tasks } => tasks,
             other => return Err(refusal::unexpected("a retry", &other)),
@@ -186,6 +195,7 @@ impl CohortService for Cohorts {
         &self,
         request: Request<WithdrawSamplesRequest>,
     ) -> Result<Response<WithdrawSamplesResponse>, Status> {
+        let caller = Caller::of(&request)?;
         let request = request.into_inner();
         check_request_id("request_id", &request.request_id)?;
         if request.samples.is_empty() {
@@ -193,12 +203,12 @@ impl CohortService for Cohorts {
         }
         let withdraw = command::Kind::Withdraw(Withdraw {
             request_id: request.request_id,
-            cohort: self.number(&request.cohort).await?,
+            cohort: self.number(&caller, &request.cohort).await?,
             samples: request.samples,
             undo: request.undo,
             reason: request.reason,
         });
-        let applied = self.control.propose(withdraw).await?;
+        let applied = self.control.propose_by(&caller, withdraw).await?;
         match applied.outcome {
             Outcome::Withdrawn { samples } => Ok(Response::new(WithdrawSamplesResponse {
                 revision: applied.revision,
@@ -212,6 +222,7 @@ impl CohortService for Cohorts {
         &self,
         request: Request<PurgeSamplesRequest>,
     ) -> Result<Response<SubmitResponse>, Status> {
+        let caller = Caller::of(&request)?;
         let PurgeSamplesRequest {
             request_id,
             cohort,
@@ -220,14 +231,15 @@ impl CohortService for Cohorts {
         check_request_id("request_id", &request_id)?;
         let purge = command::Kind::Purge(Purge {
             request_id,
-            cohort: self.number(&cohort).await?,
+            cohort: self.number(&caller, &cohort).await?,
             samples,
         });
-        let applied = self.control.propose(purge).await?;
+        let applied = self.control.propose_by(&caller, purge).await?;
         opened(applied, "a purge").map(Response::new)
     }
 
     async fn why(&self, request: Request<WhyRequest>) -> Result<Response<WhyResponse>, Status> {
+        let caller = Caller::of(&request)?;
         let WhyRequest {
             cohort,
             sample,
@@ -237,7 +249,7 @@ impl CohortService for Cohorts {
         let tasks = self
             .control
             .read(false, |state, _| {
-                let id = find(state, &cohort)?;
+                let id = find(state, &caller, &cohort)?;
                 let task = task.map(|task| kumi_proto::v1::TaskId {
                     cohort: id.0,
                     ..task
@@ -261,11 +273,11 @@ impl CohortService for Cohorts {
 impl Cohorts {
     /// The number of a cohort given by number or name; refused on a follower, which could not go on
     /// with it.
-    async fn number(&self, cohort: &str) -> Result<u64, Status> {
+    async fn number(&self, caller: &Caller, cohort: &str) -> Result<u64, Status> {
         self.control.require_leader()?;
         let id = self
             .control
-            .read(false, |state, _| find(state, cohort))
+            .read(false, |state, _| find(state, caller, cohort))
             .await??;
         Ok(id.0)
     }

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use kumi_proto::v1::queue_service_server::QueueService;
 use kumi_proto::v1::{
-    GetPolicyRequest, GetPolicyResponse, SetPolicy, SetPolicyRequest, SetPolicyResponse,
-    ShowQueueRequest, ShowQueueResponse, command,
+    AccountStatus, GetPolicyRequest, GetPolicyResponse, SetPolicy, SetPolicyRequest,
+    SetPolicyResponse, ShowQueueRequest, ShowQueueResponse, command,
 };
 use tonic::{Request, Response, Status};
 
+use crate::caller::Caller;
 use crate::control::Control;
 use crate::refusal;
 use crate::service::check_request_id;
+use crate::service::cohort::find;
 
 /// How the cores are shared, and who waits for what.
 #[derive(Clone)]
@@ -25,6 +27,7 @@ impl QueueService for Queue {
         &self,
         request: Request<SetPolicyRequest>,
     ) -> Result<Response<SetPolicyResponse>, Status> {
+        let caller = Caller::of(&request)?;
         let SetPolicyRequest { request_id, policy } = request.into_inner();
         check_request_id("request_id", &request_id)?;
         let policy = policy.ok_or_else(|| refusal::bad_field("policy", "it is missing"))?;
@@ -32,7 +35,7 @@ impl QueueService for Queue {
             request_id,
             policy: Some(policy),
         });
-        let applied = self.control.propose(set).await?;
+        let applied = self.control.propose_by(&caller, set).await?;
         Ok(Response::new(SetPolicyResponse {
             revision: applied.revision,
         }))
@@ -51,15 +54,22 @@ impl QueueService for Queue {
         &self,
         request: Request<ShowQueueRequest>,
     ) -> Result<Response<ShowQueueResponse>, Status> {
+        let caller = Caller::of(&request)?;
         let ShowQueueRequest { cohort, stale } = request.into_inner();
         let shown = self.control.read(stale, |state, _| {
             if cohort.is_empty() {
-                return Ok(state.queue(None));
+                return Ok::<_, Status>(state.queue(None));
             }
-            let found = state.find(&cohort);
-            let found = found.ok_or_else(|| refusal::not_found("cohort", &cohort))?;
-            Ok(state.queue(Some(found)))
+            Ok(state.queue(Some(find(state, &caller, &cohort)?)))
         });
-        shown.await?.map(Response::new)
+        let mut shown: ShowQueueResponse = shown.await??;
+        if let Some(centre) = caller.confined_to() {
+            shown.cohorts.retain(|cohort| cohort.centre == centre);
+            // What the programmes use as a whole is everybody's to know.
+            let own =
+                |account: &AccountStatus| account.centre.is_empty() || account.centre == centre;
+            shown.accounts.retain(own);
+        }
+        Ok(Response::new(shown))
     }
 }

@@ -9,6 +9,7 @@ use kumi_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
+use crate::caller::Caller;
 use crate::control::Control;
 use crate::refusal;
 use crate::service::check_request_id;
@@ -27,13 +28,14 @@ impl ReleaseService for Releases {
         &self,
         request: Request<ListReleasesRequest>,
     ) -> Result<Response<ListReleasesResponse>, Status> {
+        let caller = Caller::of(&request)?;
         let ListReleasesRequest { cohort, stale } = request.into_inner();
         let releases = self.control.read(stale, |state, _| {
             let of = match cohort.as_str() {
                 "" => None,
-                cohort => Some(find(state, cohort)?),
+                cohort => Some(find(state, &caller, cohort)?),
             };
-            Ok::<_, Status>(state.releases(of))
+            Ok::<_, Status>(state.releases_of(caller.confined_to(), of))
         });
         Ok(Response::new(ListReleasesResponse {
             releases: releases.await??,
@@ -44,13 +46,14 @@ impl ReleaseService for Releases {
         &self,
         request: Request<GetReleaseRequest>,
     ) -> Result<Response<GetReleaseResponse>, Status> {
+        let caller = Caller::of(&request)?;
         let GetReleaseRequest {
             release,
             stale,
             source,
         } = request.into_inner();
         let found = self.control.read(stale, |state, _| {
-            let found = state.find_release(&release);
+            let found = state.find_release_of(caller.confined_to(), &release);
             let (id, release) = found.ok_or_else(|| refusal::not_found("release", &release))?;
             Ok::<_, Status>(GetReleaseResponse {
                 source: source.then(|| state.release_source(id)).flatten(),
@@ -64,13 +67,16 @@ impl ReleaseService for Releases {
         &self,
         request: Request<BuildReleaseRequest>,
     ) -> Result<Response<SubmitResponse>, Status> {
+        let caller = Caller::of(&request)?;
         let BuildReleaseRequest { request_id, cohort } = request.into_inner();
         check_request_id("request_id", &request_id)?;
         self.control.require_leader()?;
-        let id = self.control.read(false, |state, _| find(state, &cohort));
+        let id = self
+            .control
+            .read(false, |state, _| find(state, &caller, &cohort));
         let cohort = id.await??.0;
         let build = command::Kind::Build(Build { request_id, cohort });
-        let applied = self.control.propose(build).await?;
+        let applied = self.control.propose_by(&caller, build).await?;
         opened(applied, "a release").map(Response::new)
     }
 }

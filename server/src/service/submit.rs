@@ -5,6 +5,7 @@ use kumi_scheduler::{Outcome, plan};
 use prost::Message as _;
 use tonic::{Code, Status, Streaming};
 
+use crate::caller::Caller;
 use crate::control::Control;
 use crate::limits;
 use crate::machine::Applied;
@@ -13,17 +14,23 @@ use crate::service::{check_request_id, deadline};
 
 pub(super) async fn submit(
     control: &Control,
+    caller: &Caller,
     stream: Streaming<SubmitRequest>,
 ) -> Result<SubmitResponse, Status> {
     control.require_leader()?;
     let (header, samples) = gather(stream).await?;
     check_request_id("header.request_id", &header.request_id)?;
+    caller.may_submit(&header, &samples)?;
+    if caller.confined_to().is_some() && control.local(|state, _| state.is_taken(&header)) {
+        let message = "this name is not free in this programme and root; choose another one";
+        return Err(refusal::not_permitted(message));
+    }
     plan::validate(&header, &samples).map_err(|violations| refusal::invalid(&violations))?;
     let open = command::Kind::Open(Open {
         header: Some(header),
         samples,
     });
-    let applied = control.propose(open).await?;
+    let applied = control.propose_by(caller, open).await?;
     opened(applied, "a submission")
 }
 

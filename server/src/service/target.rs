@@ -9,6 +9,7 @@ use kumi_proto::v1::{
 };
 use tonic::{Request, Response, Status};
 
+use crate::caller::Caller;
 use crate::control::Control;
 use crate::refusal;
 use crate::service::check_request_id;
@@ -28,6 +29,7 @@ impl TargetService for Targets {
         &self,
         request: Request<SetTargetRequest>,
     ) -> Result<Response<SetTargetResponse>, Status> {
+        let caller = Caller::of(&request)?;
         let SetTargetRequest { request_id, target } = request.into_inner();
         check_request_id("request_id", &request_id)?;
         let target = target.ok_or_else(|| refusal::bad_field("target", "it is missing"))?;
@@ -40,7 +42,7 @@ impl TargetService for Targets {
             request_id,
             target: Some(target),
         });
-        let applied = self.control.propose(set).await?;
+        let applied = self.control.propose_by(&caller, set).await?;
         Ok(Response::new(SetTargetResponse {
             revision: applied.revision,
         }))

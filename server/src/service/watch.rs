@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
+use crate::caller::Caller;
 use crate::control::Control;
 use crate::limits;
 use crate::refusal;
@@ -21,10 +22,11 @@ type Updates = mpsc::Sender<Result<WatchCohortResponse, Status>>;
 /// `from_revision` is ever shown: a replica that lags waits until it has caught up.
 pub(super) async fn watch(
     control: Arc<Control>,
+    caller: &Caller,
     request: WatchCohortRequest,
 ) -> Result<ReceiverStream<Result<WatchCohortResponse, Status>>, Status> {
     let id = control
-        .read(false, |state, _| find(state, &request.cohort))
+        .read(false, |state, _| find(state, caller, &request.cohort))
         .await??;
     let (updates, stream) = mpsc::channel(limits::WATCH_WAITING_MAX);
     tokio::spawn(async move {

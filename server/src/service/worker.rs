@@ -10,6 +10,7 @@ use kumi_proto::v1::{
 use kumi_scheduler::WorkerView;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::caller::Caller;
 use crate::control::Control;
 use crate::service::check_request_id;
 use crate::session::{self, OrderStream};
@@ -29,7 +30,8 @@ impl WorkerService for Workers {
         &self,
         request: Request<Streaming<Report>>,
     ) -> Result<Response<OrderStream>, Status> {
-        let orders = session::open(Arc::clone(&self.control), request.into_inner()).await?;
+        let caller = Caller::of(&request)?;
+        let orders = session::open(Arc::clone(&self.control), caller, request.into_inner()).await?;
         Ok(Response::new(orders))
     }
 
@@ -52,6 +54,7 @@ impl WorkerService for Workers {
         &self,
         request: Request<DrainWorkerRequest>,
     ) -> Result<Response<DrainWorkerResponse>, Status> {
+        let caller = Caller::of(&request)?;
         let DrainWorkerRequest {
             request_id,
             name,
@@ -65,7 +68,7 @@ impl WorkerService for Workers {
             resume,
             reason,
         });
-        let applied = self.control.propose(drain).await?;
+        let applied = self.control.propose_by(&caller, drain).await?;
         Ok(Response::new(DrainWorkerResponse {
             revision: applied.revision,
         }))

@@ -4,6 +4,9 @@
 mod cluster;
 mod cohorts;
 mod harness;
+mod hostile;
 mod metrics;
+mod secure;
+mod security;
 mod worker;
 mod workers;

@@ -77,6 +77,7 @@ impl Scheduler {
                 DiskLog::open_on(mounted, identity)
             }),
             machine: Machine::watched(Box::new(eyes)),
+            credentials: None,
         };
         let address = SocketAddr::from(([0, 0, 0, 0], PORT));
         let connections = listen().await?;
@@ -139,6 +140,7 @@ impl Worker {
             scratch: "simulated".into(),
             metrics: None,
             report_interval: Duration::from_millis(250),
+            tls: None,
         };
         let runner = Pretender {
             history,
@@ -148,6 +150,7 @@ impl Worker {
             incarnation: format!("{name}-{life}"),
             dial: dial(),
             runner: Arc::new(runner),
+            credentials: None,
         };
         let daemon = kumi_worker::daemon::start_in(config, environment).await?;
         daemon.stopped().await;

@@ -106,6 +106,7 @@ impl Planted {
                             worker: holder.id.0,
                             reason: "forgotten".to_owned(),
                         })),
+                        ..Command::default()
                     })
                     .collect();
                 std::iter::once(command).chain(forgotten).collect()

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kumi_tls::{Credentials, Files, LoadError, Role};
+
 /// The settings of a worker.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -23,6 +25,8 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     /// How often to report when the scheduler does not say.
     pub report_interval: Duration,
+    /// The certificate that it shows and the CA that it trusts; none: no TLS.
+    pub tls: Option<Files>,
 }
 
 /// Why a worker cannot start.
@@ -38,6 +42,17 @@ pub enum StartError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error("tls")]
+    Tls(#[from] LoadError),
+    /// The certificate is somebody else's.
+    #[error("tls.certificate: it is of {found}, not of a worker that goes by the name of {name}")]
+    Identity {
+        /// Whose it is.
+        found: String,
+        /// The worker's name.
+        name: String,
     },
     /// The metrics cannot be served there.
     #[error("cannot serve metrics on {address}")]
@@ -66,6 +81,22 @@ impl Config {
             return Ok(());
         };
         Err(StartError::Config(wrong))
+    }
+
+    /// The certificate of this very worker, when one is configured.
+    pub(super) fn credentials(&self) -> Result<Option<Credentials>, StartError> {
+        let Some(files) = &self.tls else {
+            return Ok(None);
+        };
+        let credentials = Credentials::load(files.clone())?;
+        let identity = credentials.identity();
+        if identity.role() == Role::Worker && identity.goes_by(&self.name) {
+            return Ok(Some(credentials));
+        }
+        Err(StartError::Identity {
+            found: identity.to_string(),
+            name: self.name.clone(),
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use kumi_tls::{Bounds, Credentials, Incoming};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -15,9 +16,11 @@ use crate::metrics::Metrics;
 pub(super) async fn start(
     address: SocketAddr,
     metrics: Metrics,
+    credentials: Option<Credentials>,
 ) -> io::Result<(SocketAddr, JoinHandle<()>)> {
     let listener = TcpListener::bind(address).await?;
     let bound = listener.local_addr()?;
+    let listener = Incoming::new(listener, credentials, Bounds::monitoring())?;
     let router = Router::new()
         .route("/metrics", get(move || async move { text(&metrics) }))
         .route("/healthz", get(|| async { "ok\n" }));

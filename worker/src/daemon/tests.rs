@@ -124,6 +124,7 @@ impl House {
             scratch: self.scratch(),
             metrics: Some(([127, 0, 0, 1], 0).into()),
             report_interval: Duration::from_millis(20),
+            tls: None,
         })
         .await
         .expect("starts")
@@ -352,6 +353,7 @@ async fn a_worker_without_schedulers_is_refused() {
         scratch: house.scratch(),
         metrics: None,
         report_interval: Duration::from_secs(1),
+        tls: None,
     };
     let error = start(config).await.expect_err("nobody to dial");
     assert!(error.to_string().contains("scheduler"), "{error}");

@@ -8,7 +8,6 @@ use kumi_proto::v1::cluster_service_client::ClusterServiceClient;
 use tonic::Status;
 
 use crate::args::{Remote, SchedulerArgs};
-use crate::client::Client;
 use crate::command::scheduler;
 use crate::exit::{Code, Exit};
 use crate::publish::Partial;
@@ -18,7 +17,7 @@ use crate::publish::Partial;
 /// # Errors
 /// 69 when no scheduler answers, 73 and 74 when the file cannot be written.
 pub(super) async fn backup(to: &Path, remote: &Remote) -> anyhow::Result<()> {
-    let client = Client::new(remote.endpoint.clone());
+    let client = remote.client()?;
     let (partial, mut writer) = Partial::create(to)?;
     let file = client.call(async |channel| fetch(channel).await).await?;
     writer

@@ -27,7 +27,7 @@ pub(super) async fn add(
     learner: bool,
     args: &ChangeArgs,
 ) -> anyhow::Result<()> {
-    let members = Members::new(args);
+    let members = Members::new(args)?;
     members
         .until_made(async || {
             members.take_in(id, address).await?;
@@ -44,7 +44,7 @@ pub(super) async fn add(
 /// # Errors
 /// As [`add`].
 pub(super) async fn promote(id: u64, args: &ChangeArgs) -> anyhow::Result<()> {
-    let members = Members::new(args);
+    let members = Members::new(args)?;
     members.until_made(async || members.promote(id).await).await
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn promote(id: u64, args: &ChangeArgs) -> anyhow::Result<()> {
 /// # Errors
 /// What the leader refused it for.
 pub(super) async fn remove(id: u64, args: &ChangeArgs) -> anyhow::Result<()> {
-    let members = Members::new(args);
+    let members = Members::new(args)?;
     members
         .until_made(async || {
             if members.has_left(id).await? {
@@ -76,7 +76,7 @@ pub(super) async fn replace(
     address: &str,
     args: &ChangeArgs,
 ) -> anyhow::Result<()> {
-    let members = Members::new(args);
+    let members = Members::new(args)?;
     members
         .until_made(async || {
             if members.has_left(old).await? {
@@ -95,7 +95,7 @@ pub(super) async fn replace(
 /// # Errors
 /// What the leader refused it for, or that the other node does not lead yet.
 pub(super) async fn transfer(id: u64, remote: &Remote) -> anyhow::Result<()> {
-    let client = Client::new(remote.endpoint.clone());
+    let client = remote.client()?;
     transfer_to(&client, id).await?;
     view::one(&client, remote).await
 }
@@ -105,7 +105,7 @@ pub(super) async fn transfer(id: u64, remote: &Remote) -> anyhow::Result<()> {
 /// # Errors
 /// Which node runs an older build.
 pub(super) async fn upgrade(remote: &Remote) -> anyhow::Result<()> {
-    let client = Client::new(remote.endpoint.clone());
+    let client = remote.client()?;
     let status = status(&client).await?;
     let version = status.machine_version_known;
     if version > status.machine_version {
@@ -181,12 +181,12 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn new(args: &'a ChangeArgs) -> Self {
-        Self {
-            client: Client::new(args.remote.endpoint.clone()),
+    fn new(args: &'a ChangeArgs) -> Result<Self, Exit> {
+        Ok(Self {
+            client: args.remote.client()?,
             args,
             deadline: Instant::now() + args.timeout,
-        }
+        })
     }
 
     /// Runs `steps` again after a change of leader, then prints the members.

@@ -19,7 +19,8 @@ type Answer = (String, Result<v1::ClusterStatusResponse, Status>);
 /// # Errors
 /// 69 when none of them knows a leader.
 pub(super) async fn all(remote: &Remote) -> anyhow::Result<()> {
-    let answers: Vec<Answer> = Client::new(remote.endpoint.clone())
+    let answers: Vec<Answer> = remote
+        .client()?
         .each(async |channel| {
             ClusterServiceClient::new(channel)
                 .status(v1::ClusterStatusRequest::default())

@@ -5,7 +5,6 @@ use kumi_proto::v1::cohort_service_client::CohortServiceClient;
 use serde_json::json;
 
 use crate::args::Remote;
-use crate::client::Client;
 use crate::command::opened::opened;
 use crate::print;
 use crate::table::counted;
@@ -14,7 +13,8 @@ pub(super) async fn withdraw(
     asked: v1::WithdrawSamplesRequest,
     remote: &Remote,
 ) -> anyhow::Result<()> {
-    let changed = Client::new(remote.endpoint.clone())
+    let changed = remote
+        .client()?
         .call(async |channel| {
             CohortServiceClient::new(channel)
                 .withdraw(asked.clone())
@@ -42,7 +42,7 @@ pub(super) async fn purge(
     wait: bool,
     remote: &Remote,
 ) -> anyhow::Result<()> {
-    let client = Client::new(remote.endpoint.clone());
+    let client = remote.client()?;
     let answer = client
         .call(async |channel| CohortServiceClient::new(channel).purge(asked.clone()).await)
         .await?

@@ -22,6 +22,8 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 struct File {
     #[serde(default)]
     worker: Section,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<kumi_tls::Files>,
 }
 
 /// `[worker]`; its keys are explained in `docs/operations.md`.
@@ -42,9 +44,9 @@ struct Section {
 /// # Errors
 /// 66 for a file that is missing, 78 for one that is wrong, 2 for a flag that is.
 pub(super) fn load(args: &StartArgs) -> Result<daemon::Config, Exit> {
-    let file = match &args.config {
-        Some(path) => read(path)?.worker,
-        None => Section::default(),
+    let File { worker: file, tls } = match &args.config {
+        Some(path) => read(path)?,
+        None => File::default(),
     };
     let wrong =
         |key: &str, what: &str| Exit::new(Code::Configuration, format!("worker.{key}: {what}"));
@@ -82,6 +84,7 @@ pub(super) fn load(args: &StartArgs) -> Result<daemon::Config, Exit> {
             .unwrap_or_else(std::env::temp_dir),
         metrics: args.metrics_address.or(file.metrics_address),
         report_interval: args.report_interval.or(interval).unwrap_or(REPORT_INTERVAL),
+        tls: args.tls.over(tls)?,
     })
 }
 
@@ -106,6 +109,7 @@ pub(super) fn to_toml(config: &daemon::Config) -> String {
             metrics_address: config.metrics,
             report_interval: Some(format!("{}ms", config.report_interval.as_millis())),
         },
+        tls: config.tls.clone(),
     };
     toml::to_string(&file).unwrap_or_else(|error| format!("# cannot be written: {error}\n"))
 }

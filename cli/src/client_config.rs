@@ -1,0 +1,84 @@
+//! Where the schedulers are and what certificate to show them, for every command that talks to them.
+
+use std::path::{Path, PathBuf};
+
+use kumi_tls::{Credentials, Files};
+use serde::Deserialize;
+
+use crate::args::Remote;
+use crate::client::Client;
+use crate::exit::{Code, Exit};
+
+const ENDPOINT: &str = "127.0.0.1:7070";
+
+/// The file. Unknown keys are errors.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    client: Section,
+    tls: Option<Files>,
+}
+
+/// `[client]`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Section {
+    endpoints: Option<Vec<String>>,
+}
+
+impl Remote {
+    /// A client of the schedulers: flags over the environment over the file.
+    ///
+    /// # Errors
+    /// 66 for files that are missing, 78 for ones that are wrong.
+    pub fn client(&self) -> Result<Client, Exit> {
+        let file = match (&self.client_config, default_file()) {
+            (Some(path), _) => read(path)?,
+            (None, Some(path)) if path.exists() => read(&path)?,
+            (None, _) => File::default(),
+        };
+        let endpoints = self.endpoint.clone().or(file.client.endpoints);
+        let endpoints = endpoints.unwrap_or_else(|| vec![ENDPOINT.to_owned()]);
+        if endpoints.is_empty() {
+            return Err(Exit::new(
+                Code::Configuration,
+                "client.endpoints: it is empty",
+            ));
+        }
+        let files = self.tls.over(file.tls)?;
+        let client = Client::new(endpoints);
+        Ok(match files {
+            Some(files) => client.secured(credentials(files)?),
+            None => client,
+        })
+    }
+}
+
+/// What is in these files.
+fn credentials(files: Files) -> Result<Credentials, Exit> {
+    Credentials::load(files).map_err(|error| {
+        let code = match &error {
+            kumi_tls::LoadError::Read { .. } => Code::MissingInput,
+            _ => Code::Configuration,
+        };
+        Exit::new(code, kumi_worker::fault::chain(&error))
+    })
+}
+
+/// `kumi/client.toml` where the user's configuration lies.
+fn default_file() -> Option<PathBuf> {
+    let of = |variable: &str| std::env::var_os(variable).filter(|value| !value.is_empty());
+    let home = || of("HOME").map(|home| PathBuf::from(home).join(".config"));
+    let folder = of("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home)?;
+    Some(folder.join("kumi").join("client.toml"))
+}
+
+fn read(path: &Path) -> Result<File, Exit> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Exit::new(Code::MissingInput, format!("{}: {error}", path.display())))?;
+    toml::from_str(&text).map_err(|error| {
+        let message = format!("{}: {}", path.display(), error.to_string().trim_end());
+        Exit::new(Code::Configuration, message)
+    })
+}
