@@ -5,6 +5,7 @@
 
 mod align;
 mod alternates;
+mod audit;
 mod bad;
 mod client;
 mod cluster;

@@ -38,6 +38,7 @@ pub async fn main(cli: args::Cli) -> anyhow::Result<()> {
         Command::Scheduler(args) => command::scheduler::run(args).await,
         Command::Cohort(command) => command::cohort::run(command).await,
         Command::Worker(command) => command::worker::run(command).await,
+        Command::Audit(command) => command::audit::run(command).await,
         Command::Cluster(command) => command::cluster::run(command).await,
         Command::Release(command) => command::release::run(command).await,
         Command::Queue(command) => command::queue::run(command).await,

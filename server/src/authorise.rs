@@ -35,6 +35,8 @@ const LOOK: &[Role] = &[Operator, Auditor, Submitter];
 /// Changes cohorts; a submitter its centre's.
 const CHANGE: &[Role] = &[Operator, Submitter];
 const OPERATE: &[Role] = &[Operator];
+/// Sees who did what.
+const AUDIT: &[Role] = &[Operator, Auditor];
 
 /// Every method that is served.
 pub(crate) const TABLE: &[Row] = &[
@@ -62,6 +64,8 @@ pub(crate) const TABLE: &[Row] = &[
     row("/kumi.v1.ClusterService/Change", OPERATE),
     row("/kumi.v1.ClusterService/TransferLeader", OPERATE),
     row("/kumi.v1.ClusterService/Backup", OPERATE),
+    row("/kumi.v1.AuditService/Head", AUDIT),
+    row("/kumi.v1.AuditService/Read", AUDIT),
     row("/kumi.v1.RaftService/Send", &[Scheduler]).of(Intake::Session),
     row("/grpc.health.v1.Health/Check", ALL),
     row("/grpc.health.v1.Health/Watch", ALL),

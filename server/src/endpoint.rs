@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kumi_proto::v1::audit_service_server::{AuditServiceServer, SERVICE_NAME as AUDIT};
 use kumi_proto::v1::cluster_service_server::{ClusterServiceServer, SERVICE_NAME as CLUSTER};
 use kumi_proto::v1::cohort_service_server::{CohortServiceServer, SERVICE_NAME as COHORT};
 use kumi_proto::v1::queue_service_server::{QueueServiceServer, SERVICE_NAME as QUEUE};
@@ -18,6 +19,7 @@ use crate::environment::Connection;
 use crate::guard::Guard;
 use crate::limits;
 use crate::metrics::rpc::RpcMetrics;
+use crate::service::audit::Audit;
 use crate::service::cluster::Cluster;
 use crate::service::cohort::Cohorts;
 use crate::service::queue::Queue;
@@ -33,7 +35,7 @@ pub(crate) const DESCRIPTORS: [&[u8]; 3] = [
 ];
 
 /// Names in the health service; the empty one stands for all.
-pub(crate) const SERVICES: [&str; 7] = ["", COHORT, RELEASE, WORKER, TARGET, QUEUE, CLUSTER];
+pub(crate) const SERVICES: [&str; 8] = ["", COHORT, RELEASE, WORKER, TARGET, QUEUE, CLUSTER, AUDIT];
 
 /// Why the endpoint ended.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +79,9 @@ where
     let queue = QueueServiceServer::new(Queue {
         control: Arc::clone(&control),
     });
+    let audit = AuditServiceServer::new(Audit {
+        control: Arc::clone(&control),
+    });
     let cluster = ClusterServiceServer::new(Cluster {
         control: Arc::clone(&control),
     });
@@ -95,6 +100,7 @@ where
         .add_service(targets)
         .add_service(queue)
         .add_service(cluster)
+        .add_service(audit)
         .add_service(raft)
         .add_service(health)
         .add_service(reflection)

@@ -7,6 +7,7 @@
 //! This crate never decides what runs next and never reads a genome.
 
 mod ages;
+pub mod audit;
 mod authorise;
 pub mod backup;
 mod caller;

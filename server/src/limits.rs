@@ -66,6 +66,8 @@ pub const LEADER_RETRY_MS: u64 = 100;
 
 /// How long a transfer of leadership is waited for; raft gives it up after an election timeout.
 pub const TRANSFER_MS_MAX: u64 = 5_000;
+/// Records of the audit log that wait for whoever reads it.
+pub const AUDIT_RECORDS_AHEAD: usize = 64;
 /// Bytes of a backup in one message.
 pub const BACKUP_CHUNK_BYTES: usize = 1 << 20;
 

@@ -22,6 +22,8 @@ pub const LOST: &str = "LOST";
 pub const MEMBERS: &str = "MEMBERS";
 /// Another node was asked to lead and does not.
 pub const NOT_TRANSFERRED: &str = "NOT_TRANSFERRED";
+/// The audit log cannot be read, or is not kept.
+pub const AUDIT: &str = "AUDIT";
 /// This node is going down.
 pub const STOPPING: &str = "STOPPING";
 /// A field of the request is missing or malformed.
@@ -119,6 +121,26 @@ pub(crate) fn not_transferred(id: u64) -> Status {
          try again"
     );
     status(Code::Aborted, NOT_TRANSFERRED, message)
+}
+
+/// Why the audit log cannot be read.
+pub(crate) fn audit(error: &dyn std::error::Error) -> Status {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        message = format!("{message}: {error}");
+        source = error.source();
+    }
+    status(Code::DataLoss, AUDIT, message)
+}
+
+/// No audit log is kept here.
+pub(crate) fn no_audit() -> Status {
+    status(
+        Code::FailedPrecondition,
+        AUDIT,
+        "this scheduler keeps no audit log",
+    )
 }
 
 /// Why a linearizable read was not possible.

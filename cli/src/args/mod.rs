@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod certs;
 mod cluster;
 mod daemon;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use crate::args::audit::AuditCommand;
 pub use crate::args::certs::{CertsCommand, IssueArgs, TlsArgs};
 pub use crate::args::cluster::{ChangeArgs, ClusterCommand};
 pub use crate::args::daemon::{LogFormat, SchedulerArgs, StartArgs};
@@ -64,6 +66,9 @@ pub enum Command {
     /// Look at the schedulers
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// Who did what, when and why
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// What was released of cohorts: build, check, compare, write in other forms
     #[command(subcommand)]
     Release(ReleaseCommand),

@@ -1,5 +1,6 @@
 //! One module per noun of the command line.
 
+pub mod audit;
 pub mod certs;
 pub mod cluster;
 pub mod cohort;

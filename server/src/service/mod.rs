@@ -1,5 +1,6 @@
 //! The gRPC services: requests checked, passed on, answered. They decide nothing.
 
+pub(crate) mod audit;
 pub(crate) mod cluster;
 pub(crate) mod cohort;
 pub(crate) mod queue;

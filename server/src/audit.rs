@@ -1,0 +1,143 @@
+//! What an entry of the audit log says to people: who, what, when, why.
+
+use kumi_cluster::audit::{Deed, Record};
+pub use kumi_cluster::audit::{Head, Record as AuditRecord};
+use kumi_proto::v1::command::Kind;
+use kumi_proto::v1::{AuditEvent, Command, finished_task};
+use prost::Message as _;
+
+/// The term of an entry and its events; `None` when its bytes are no entry.
+#[must_use]
+pub fn read(record: &Record) -> Option<(u64, Vec<AuditEvent>)> {
+    let (term, deed) = record.read()?;
+    let events = match deed {
+        Deed::Commands(commands) => commands.iter().map(|bytes| command(bytes)).collect(),
+        Deed::Members => vec![of_cluster("members", "the schedulers")],
+        Deed::Version(version) => {
+            let object = format!("state machine version {version}");
+            vec![of_cluster("upgrade", &object)]
+        }
+    };
+    Some((term, events))
+}
+
+fn of_cluster(action: &str, object: &str) -> AuditEvent {
+    AuditEvent {
+        action: action.to_owned(),
+        object: object.to_owned(),
+        ..AuditEvent::default()
+    }
+}
+
+fn command(bytes: &[u8]) -> AuditEvent {
+    let Ok(command) = Command::decode(bytes) else {
+        return of_cluster("unknown", "a command of another version");
+    };
+    let (action, object, reason) = match &command.kind {
+        Some(kind) => said(kind),
+        None => ("unknown", "a command of another version".to_owned(), ""),
+    };
+    AuditEvent {
+        at_ms: command.at_ms,
+        actor: command.actor.clone(),
+        action: action.to_owned(),
+        object,
+        reason: reason.to_owned(),
+    }
+}
+
+/// Action, object and reason.
+fn said(kind: &Kind) -> (&'static str, String, &str) {
+    let cohort = |cohort: u64| format!("cohort {cohort}");
+    let of = |samples: &[String], cohort: u64| match samples {
+        [] => format!("cohort {cohort}"),
+        samples => format!("{} of cohort {cohort}", samples.join(", ")),
+    };
+    match kind {
+        Kind::Open(open) => {
+            let header = open.header.clone().unwrap_or_default();
+            let samples = open.samples.len();
+            let object = format!("cohort {} of {samples} samples", header.name);
+            ("submit", object, "")
+        }
+        Kind::Grant(grant) => {
+            let object = format!("{} tasks to worker {}", grant.tasks.len(), grant.worker);
+            ("grant", object, "")
+        }
+        Kind::Settle(settle) => {
+            let results = settle.finished.iter();
+            let failure = results.filter_map(|task| match &task.result {
+                Some(finished_task::Result::Failure(failure)) => Some(failure.message.as_str()),
+                _ => None,
+            });
+            let object = format!(
+                "{} tasks of worker {}",
+                settle.finished.len(),
+                settle.worker
+            );
+            ("settle", object, failure.last().unwrap_or_default())
+        }
+        Kind::Expire(expire) => {
+            let object = format!("worker {}", expire.worker);
+            ("expire", object, &expire.reason)
+        }
+        Kind::Cancel(cancel) => ("cancel", cohort(cancel.cohort), &cancel.reason),
+        Kind::Retry(retry) => ("retry", of(&retry.samples, retry.cohort), ""),
+        Kind::Withdraw(withdraw) => {
+            let action = if withdraw.undo { "readmit" } else { "withdraw" };
+            (
+                action,
+                of(&withdraw.samples, withdraw.cohort),
+                &withdraw.reason,
+            )
+        }
+        Kind::Build(build) => ("build", cohort(build.cohort), ""),
+        Kind::Purge(purge) => ("purge", of(&purge.samples, purge.cohort), ""),
+        Kind::SetTarget(set) => {
+            let target = set.target.clone().unwrap_or_default();
+            let object = format!("{} {} of {}", target.count, target.unit, target.programme);
+            ("set-target", object, "")
+        }
+        Kind::SetPolicy(_) => ("set-policy", "the queue".to_owned(), ""),
+        Kind::Register(register) => {
+            let hello = register.hello.clone().unwrap_or_default();
+            ("register", format!("worker {}", hello.name), "")
+        }
+        Kind::Drain(drain) => {
+            let action = if drain.resume { "resume" } else { "drain" };
+            (action, format!("worker {}", drain.name), &drain.reason)
+        }
+        Kind::NewTerm(term) => ("lead", format!("node {}", term.leader), ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kumi_proto::v1;
+
+    use super::*;
+
+    #[test]
+    fn a_withdrawal_says_who_what_when_and_why() {
+        let bytes = Command {
+            at_ms: 17,
+            actor: "submitter/tokyo/aya".to_owned(),
+            kind: Some(Kind::Withdraw(v1::Withdraw {
+                cohort: 4,
+                samples: vec!["s1".to_owned(), "s2".to_owned()],
+                reason: "consent".to_owned(),
+                ..v1::Withdraw::default()
+            })),
+        }
+        .encode_to_vec();
+        let event = AuditEvent {
+            at_ms: 17,
+            actor: "submitter/tokyo/aya".to_owned(),
+            action: "withdraw".to_owned(),
+            object: "s1, s2 of cohort 4".to_owned(),
+            reason: "consent".to_owned(),
+        };
+        assert_eq!(command(&bytes), event);
+        assert_eq!(command(&[0xff]).action, "unknown");
+    }
+}
