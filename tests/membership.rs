@@ -85,6 +85,8 @@ fn schedulers_come_and_go_while_a_cohort_runs() {
     assert_eq!(voters(&moved), [2, 3, 4]);
     let fewer = cluster(&schedulers, &["remove", "4"]);
     assert_eq!(voters(&fewer), [2, 3], "{fewer}");
+    let events = schedulers.ask(1, &["audit", "tail", "-n", "2"]);
+    assert_eq!(events[0]["of"], "node 4 leaves", "{events}");
     // One that left keeps to itself: the others go on.
     assert!(schedulers.nodes[3].is_running());
     let shown = schedulers.ask(1, &["cohort", "show", "ceu-trio"]);

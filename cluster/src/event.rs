@@ -48,8 +48,8 @@ pub(crate) enum Event<O> {
     Propose(Proposal<O>),
     /// A linearizable read.
     Read(Reader),
-    /// A change of the membership.
-    Change(Change, ChangeReply),
+    /// A change of the membership, and who asks for it.
+    Change(Change, String, ChangeReply),
     /// Another voter should lead.
     Transfer(u64, ChangeReply),
     /// What a node says of itself.

@@ -16,6 +16,8 @@ pub struct Membership {
     pub version: u32,
     /// Node id to `host:port`, of members whose address came with the change that added them.
     pub addresses: BTreeMap<u64, String>,
+    /// In an entry of the log, who asked for the change; empty elsewhere.
+    pub actor: String,
     /// Ids of former members, which are never given again: a node that forgot what it promised
     /// must not come back under its id.
     pub retired: BTreeSet<u64>,
@@ -42,7 +44,7 @@ impl Membership {
     }
 
     /// Little-endian: founding `u64`; version `u32`; count `u32` and for each member id `u64`, length `u32`,
-    /// address in UTF-8; count `u32` and the retired ids, `u64` each.
+    /// address in UTF-8; count `u32` and the retired ids, `u64` each; the actor in UTF-8 is the rest.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = self.founding.to_le_bytes().to_vec();
@@ -57,6 +59,7 @@ impl Membership {
         for id in &self.retired {
             bytes.extend_from_slice(&id.to_le_bytes());
         }
+        bytes.extend_from_slice(self.actor.as_bytes());
         bytes
     }
 
@@ -80,7 +83,8 @@ impl Membership {
         for _ in 0..take_count(&mut rest)? {
             membership.retired.insert(take_u64(&mut rest)?);
         }
-        rest.is_empty().then_some(membership)
+        membership.actor = std::str::from_utf8(rest).ok()?.to_owned();
+        Some(membership)
     }
 }
 
@@ -153,13 +157,19 @@ mod tests {
             version: 2,
             addresses: [(1, "a:1".to_owned()), (4, "node4:7070".to_owned())].into(),
             retired: [2, 3].into(),
+            actor: String::new(),
         };
         let bytes = membership.encode();
-        assert_eq!(Membership::decode(&bytes), Some(membership));
         for cut in 0..bytes.len() {
             assert_eq!(Membership::decode(&bytes[..cut]), None, "cut at {cut}");
         }
-        assert_eq!(Membership::decode(&[bytes, vec![0]].concat()), None);
+        let asked = Membership {
+            actor: "operator/-/yuki".to_owned(),
+            ..membership.clone()
+        };
+        assert_eq!(Membership::decode(&bytes), Some(membership));
+        assert_eq!(Membership::decode(&asked.encode()), Some(asked));
+        assert_eq!(Membership::decode(&[bytes, vec![0xff]].concat()), None);
     }
 
     #[test]

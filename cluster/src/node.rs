@@ -206,12 +206,12 @@ impl<S: StateMachine> Node<S> {
     }
 
     /// Changes who belongs to the cluster; answers once the change is made and no joint configuration
-    /// is left. Only the leader can.
+    /// is left. Only the leader can. The audit log says that `actor` asked for it.
     ///
     /// # Errors
     /// [`ChangeError::Lost`] and [`ChangeError::Stopped`]: it may still be made. Any other: it is not.
-    pub async fn change(&self, change: Change) -> Result<(), ChangeError> {
-        self.ask(|reply| Event::Change(change, reply)).await
+    pub async fn change(&self, change: Change, actor: String) -> Result<(), ChangeError> {
+        self.ask(|reply| Event::Change(change, actor, reply)).await
     }
 
     /// Lets another voter lead: it is asked once it has everything. Its election shows in
@@ -463,7 +463,9 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
                 }
                 Event::Propose(proposal) => proposals.push(proposal),
                 Event::Read(reader) => readers.push(reader),
-                Event::Change(change, reply) => self.replica.change(&change, reply),
+                Event::Change(change, actor, reply) => {
+                    self.replica.change(&change, actor, reply);
+                }
                 Event::Transfer(to, reply) => self.replica.transfer(to, reply),
                 Event::Heard(from, introduction) => self.replica.hear(from, &introduction),
                 Event::Unreachable(peer) => self.replica.unreachable(peer),

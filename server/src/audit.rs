@@ -12,11 +12,14 @@ pub fn read(record: &Record) -> Option<(u64, Vec<AuditEvent>)> {
     let (term, deed) = record.read()?;
     let events = match deed {
         Deed::Commands(commands) => commands.iter().map(|bytes| command(bytes)).collect(),
-        Deed::Members => vec![of_cluster("members", "the schedulers")],
-        Deed::Version(version) => {
-            let object = format!("state machine version {version}");
-            vec![of_cluster("upgrade", &object)]
-        }
+        Deed::Members { what, actor } => vec![AuditEvent {
+            actor,
+            ..of_cluster("members", &what)
+        }],
+        Deed::Version { version, actor } => vec![AuditEvent {
+            actor,
+            ..of_cluster("upgrade", &format!("state machine version {version}"))
+        }],
     };
     Some((term, events))
 }

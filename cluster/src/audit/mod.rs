@@ -8,10 +8,12 @@
 mod journal;
 mod segment;
 
-use raft::eraftpb::{Entry, EntryType};
+use protobuf::Message as _;
+use raft::eraftpb::{ConfChangeType, ConfChangeV2, Entry, EntryType};
 use sha2::{Digest as _, Sha256};
 
 use crate::entry::unpack;
+use crate::membership::Membership;
 use crate::store::codec;
 
 pub(crate) use journal::Journal;
@@ -47,9 +49,19 @@ pub enum Deed {
     /// Commands of the state machine, in their order; none: a leader began its term.
     Commands(Vec<Vec<u8>>),
     /// A change of who belongs to the cluster.
-    Members,
+    Members {
+        /// What changes, in words.
+        what: String,
+        /// Who asked for it; empty: the leader, to leave a joint configuration.
+        actor: String,
+    },
     /// A version of the state machine came into force.
-    Version(u32),
+    Version {
+        /// The version.
+        version: u32,
+        /// Who asked for it.
+        actor: String,
+    },
 }
 
 impl Record {
@@ -67,9 +79,16 @@ impl Record {
     pub fn read(&self) -> Option<(u64, Deed)> {
         let entry = codec::decode_entry(self.index, &self.bytes)?;
         let deed = if entry.get_entry_type() != EntryType::EntryNormal {
-            Deed::Members
+            let coming = Membership::decode(&entry.context).unwrap_or_default();
+            let mut change = ConfChangeV2::default();
+            change.merge_from_bytes(&entry.data).ok()?;
+            Deed::Members {
+                what: in_words(&change, &coming),
+                actor: coming.actor,
+            }
         } else if !entry.context.is_empty() {
-            Deed::Version(u32::from_le_bytes(entry.context.as_ref().try_into().ok()?))
+            let Membership { version, actor, .. } = Membership::decode(&entry.context)?;
+            Deed::Version { version, actor }
         } else if entry.data.is_empty() {
             Deed::Commands(Vec::new())
         } else {
@@ -78,6 +97,25 @@ impl Record {
         };
         Some((entry.term, deed))
     }
+}
+
+fn in_words(change: &ConfChangeV2, coming: &Membership) -> String {
+    let steps = change.get_changes().iter().map(|step| {
+        let id = step.node_id;
+        match step.get_change_type() {
+            ConfChangeType::AddNode => format!("node {id} votes"),
+            ConfChangeType::RemoveNode => format!("node {id} leaves"),
+            ConfChangeType::AddLearnerNode => {
+                let address = coming.addresses.get(&id).map_or("", String::as_str);
+                format!("node {id} at {address} learns")
+            }
+        }
+    });
+    let steps: Vec<_> = steps.collect();
+    if steps.is_empty() {
+        return "the joint configuration is left".to_owned();
+    }
+    steps.join(", ")
 }
 
 /// Why the audit log cannot be kept or read.

@@ -65,15 +65,15 @@ impl Peers {
 
 impl<S: StateMachine, L: LogStore> Replica<S, L> {
     /// Begins a change; whoever asked is told once the cluster has left the joint configuration.
-    pub(crate) fn change(&mut self, change: &Change, reply: ChangeReply) {
-        match self.begin(change) {
+    pub(crate) fn change(&mut self, change: &Change, actor: String, reply: ChangeReply) {
+        match self.begin(change, actor) {
             Ok(index) => self.changing = Some(Changing { index, reply }),
             // Who went away needs no answer.
             Err(error) => drop(reply.send(Err(error))),
         }
     }
 
-    fn begin(&mut self, change: &Change) -> Result<u64, ChangeError> {
+    fn begin(&mut self, change: &Change, actor: String) -> Result<u64, ChangeError> {
         self.require_lead()?;
         if self.changing.is_some() || self.raw.raft.has_pending_conf() {
             return Err(ChangeError::UnderWay);
@@ -95,10 +95,17 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             heard: &heard,
         };
         let proposed = match plan(change, &facts)? {
-            Step::Members(joint, coming) => self.raw.propose_conf_change(coming.encode(), joint),
+            Step::Members(joint, mut coming) => {
+                coming.actor = actor;
+                self.raw.propose_conf_change(coming.encode(), joint)
+            }
             Step::Version(version) => {
-                let context = version.to_le_bytes().to_vec();
-                self.raw.propose(context, Vec::new())
+                let context = Membership {
+                    version,
+                    actor,
+                    ..Membership::default()
+                };
+                self.raw.propose(context.encode(), Vec::new())
             }
         };
         proposed.map_err(|_| ChangeError::Lost)?;
@@ -155,11 +162,11 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
 
     /// Goes over to another version of the state machine.
     pub(super) fn upgrade(&mut self, entry: &Entry) -> Result<(), Failure> {
-        let version = entry.context.as_ref().try_into().map(u32::from_le_bytes);
-        self.membership.version = version.map_err(|_| Failure::Membership {
+        let upgrade = Membership::decode(&entry.context).ok_or_else(|| Failure::Membership {
             index: entry.index,
             reason: "its version cannot be read".to_owned(),
         })?;
+        self.membership.version = upgrade.version;
         check_version(&self.membership, self.known_version)?;
         self.conf_changed = true;
         self.finish_change(entry.index);

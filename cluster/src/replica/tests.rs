@@ -240,17 +240,20 @@ impl World {
                     address: address(id),
                 };
                 let log = Kept(Arc::new(Mutex::new(MemoryLog::new(Vec::new()))));
-                replica.change(&add, reply);
+                replica.change(&add, String::new(), reply);
                 self.logs.insert(id, log);
                 self.boot(id);
             }
-            2..=3 => replica.change(&Change::Promote { id: learner }, reply),
-            4 if members.len() > 3 => replica.change(&Change::Remove { id: any }, reply),
+            2..=3 => replica.change(&Change::Promote { id: learner }, String::new(), reply),
+            4 if members.len() > 3 => {
+                replica.change(&Change::Remove { id: any }, String::new(), reply)
+            }
             5 if members.len() > 3 => replica.change(
                 &Change::Replace {
                     old: any,
                     new: learner,
                 },
+                String::new(),
                 reply,
             ),
             6 => replica.transfer(any, reply),

@@ -161,7 +161,11 @@ impl Cluster {
     pub(crate) async fn change(&self, change: Change) {
         eventually("the change to be made", async || {
             let leader = self.leader().await;
-            match self.node(leader).change(change.clone()).await {
+            match self
+                .node(leader)
+                .change(change.clone(), String::new())
+                .await
+            {
                 Ok(()) => Some(()),
                 Err(
                     ChangeError::Behind { .. }
@@ -180,7 +184,10 @@ impl Cluster {
     pub(crate) async fn upgrade(&self, version: u32) {
         eventually("the upgrade", async || {
             let leader = self.leader().await;
-            let changed = self.node(leader).change(Change::Upgrade { version }).await;
+            let changed = self
+                .node(leader)
+                .change(Change::Upgrade { version }, String::new())
+                .await;
             changed.ok()
         })
         .await;

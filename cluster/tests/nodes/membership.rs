@@ -59,10 +59,10 @@ async fn a_learner_follows_and_does_not_vote() {
         id: 4,
         address: "127.0.0.1:1".to_owned(),
     };
-    let refused = cluster.node(leader).change(again).await;
+    let refused = cluster.node(leader).change(again, String::new()).await;
     assert_eq!(refused, Err(ChangeError::Taken { id: 4 }));
     let removal = Change::Remove { id: leader };
-    let refused = cluster.node(leader).change(removal).await;
+    let refused = cluster.node(leader).change(removal, String::new()).await;
     assert_eq!(refused, Err(ChangeError::Leads { id: leader }));
     cluster.stop().await;
 }
@@ -120,7 +120,10 @@ async fn a_rolling_upgrade() {
     cluster.settled(&acknowledged).await;
     let leader = cluster.leader().await;
     let upgrade = Change::Upgrade { version: 2 };
-    let refused = cluster.node(leader).change(upgrade.clone()).await;
+    let refused = cluster
+        .node(leader)
+        .change(upgrade.clone(), String::new())
+        .await;
     assert!(
         matches!(refused, Err(ChangeError::Unknown { .. })),
         "{refused:?}"

@@ -13,6 +13,7 @@ use kumi_proto::v1::{
 use tokio_stream::{Iter, iter};
 use tonic::{Request, Response, Status};
 
+use crate::caller::Caller;
 use crate::control::Control;
 use crate::limits;
 use crate::refusal;
@@ -39,9 +40,10 @@ impl ClusterService for Cluster {
         &self,
         request: Request<ChangeClusterRequest>,
     ) -> Result<Response<ChangeClusterResponse>, Status> {
+        let actor = Caller::of(&request)?.actor();
         let asked = request.into_inner().change;
         let asked = asked.ok_or_else(|| refusal::bad_field("change", "it says nothing to do"))?;
-        let changed = self.control.node.change(change(asked)).await;
+        let changed = self.control.node.change(change(asked), actor).await;
         changed.map_err(|error| refusal::change(&error))?;
         let status = Some(self.view());
         Ok(Response::new(ChangeClusterResponse { status }))
