@@ -75,7 +75,15 @@ fn every_mutation_is_written_and_every_change_of_it_found() {
         65,
         "are missing",
     );
-    fs::write(&file, exported.replacen("0a", "0b", 1)).expect("written");
+    let digit = exported.find("\"entry\":\"").expect("an entry") + "\"entry\":\"".len();
+    let other = if exported[digit..].starts_with('0') {
+        "1"
+    } else {
+        "0"
+    };
+    let mut changed = exported.clone();
+    changed.replace_range(digit..=digit, other);
+    fs::write(&file, changed).expect("written");
     refuses(
         kumi().args(["audit", "verify"]).arg(&file),
         65,
