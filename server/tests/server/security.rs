@@ -40,6 +40,8 @@ const MAY: [(&str, &str); 25] = [
     ("ClusterService/Change", "o"),
     ("ClusterService/TransferLeader", "o"),
     ("ClusterService/Backup", "o"),
+    ("AuditService/Head", "oa"),
+    ("AuditService/Read", "oa"),
     ("RaftService/Send", "n"),
 ];
 
