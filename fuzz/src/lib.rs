@@ -1,5 +1,6 @@
 //! What the fuzz targets share: files from bytes, a reference, and everything one can ask of what was read.
 
+pub mod control;
 mod files;
 pub mod good;
 pub mod store;
