@@ -101,7 +101,7 @@ fn every_mutation_is_written_and_every_change_of_it_found() {
     fs::write(&path, bytes).expect("written");
     let mut verify = kumi();
     verify.args(["audit", "verify", "--endpoint", &schedulers.endpoints()]);
-    refuses(&mut verify, 65, "could not be verified");
+    refuses(&mut verify, 65, "audit log could be verified");
     // The others are as written, and the node is told by its own log when it starts again: what it
     // has not yet snapshotted it writes anew.
     schedulers.nodes[0].kill();

@@ -15,7 +15,7 @@ const OSAKA: &str = "kumi://kumi/submitter/osaka/lims";
 
 /// Methods and who may call them: o(perator), s(ubmitter), w(orker), n(ode), a(uditor), r(ead-only). Written a second
 /// time, so that the table of the server is not compared with itself.
-const MAY: [(&str, &str); 25] = [
+const MAY: [(&str, &str); 27] = [
     ("CohortService/Submit", "os"),
     ("CohortService/List", "osar"),
     ("CohortService/Get", "osa"),
