@@ -69,7 +69,7 @@ fn said(kind: &Kind) -> (&'static str, String, &str) {
         }
         Kind::Settle(settle) => {
             let results = settle.finished.iter();
-            let failure = results.filter_map(|task| match &task.result {
+            let mut failure = results.filter_map(|task| match &task.result {
                 Some(finished_task::Result::Failure(failure)) => Some(failure.message.as_str()),
                 _ => None,
             });
@@ -78,7 +78,7 @@ fn said(kind: &Kind) -> (&'static str, String, &str) {
                 settle.finished.len(),
                 settle.worker
             );
-            ("settle", object, failure.last().unwrap_or_default())
+            ("settle", object, failure.next_back().unwrap_or_default())
         }
         Kind::Expire(expire) => {
             let object = format!("worker {}", expire.worker);
