@@ -1,12 +1,13 @@
 //! Where the schedulers are and what certificate to show them, for every command that talks to them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use kumi_tls::{Credentials, Files};
 use serde::Deserialize;
 
 use crate::args::Remote;
 use crate::client::Client;
+use crate::config_file;
 use crate::exit::{Code, Exit};
 
 const ENDPOINT: &str = "127.0.0.1:7070";
@@ -34,8 +35,8 @@ impl Remote {
     /// 66 for files that are missing, 78 for ones that are wrong.
     pub fn client(&self) -> Result<Client, Exit> {
         let file = match (&self.client_config, default_file()) {
-            (Some(path), _) => read(path)?,
-            (None, Some(path)) if path.exists() => read(&path)?,
+            (Some(path), _) => config_file::read(path)?,
+            (None, Some(path)) if path.exists() => config_file::read(&path)?,
             (None, _) => File::default(),
         };
         let endpoints = self.endpoint.clone().or(file.client.endpoints);
@@ -72,13 +73,4 @@ fn default_file() -> Option<PathBuf> {
     let home = || of("HOME").map(|home| PathBuf::from(home).join(".config"));
     let folder = of("XDG_CONFIG_HOME").map(PathBuf::from).or_else(home)?;
     Some(folder.join("kumi").join("client.toml"))
-}
-
-fn read(path: &Path) -> Result<File, Exit> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Exit::new(Code::MissingInput, format!("{}: {error}", path.display())))?;
-    toml::from_str(&text).map_err(|error| {
-        let message = format!("{}: {}", path.display(), error.to_string().trim_end());
-        Exit::new(Code::Configuration, message)
-    })
 }

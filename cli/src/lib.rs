@@ -9,6 +9,7 @@ pub mod client;
 mod client_config;
 pub mod cohort_file;
 pub mod command;
+mod config_file;
 pub mod exit;
 pub mod follow;
 pub mod logging;

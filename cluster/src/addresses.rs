@@ -23,9 +23,8 @@ impl Addresses {
         }
     }
 
-    /// A node says where it is. Nodes that are not members are remembered too, a few of them: one may
-    /// lead by a change that has not arrived here.
-    /// Whether that is new.
+    /// A node says where it is; true when that is new. Nodes that are not members are remembered too, a
+    /// few of them: one may lead by a change that has not arrived here.
     pub(crate) fn hear(&mut self, id: u64, address: &str) -> bool {
         let known = self.heard.get(&id).is_some_and(|known| known == address);
         let room = self.heard.contains_key(&id) || self.heard.len() < limits::HEARD_NODES_MAX;

@@ -4,8 +4,9 @@
 //! section 4.3): the old and the new majority both decide until the leader has left the joint
 //! configuration.
 
+use protobuf::Message as _;
 use raft::eraftpb::{
-    ConfChangeSingle, ConfChangeTransition, ConfChangeType, ConfChangeV2, ConfState,
+    ConfChangeSingle, ConfChangeTransition, ConfChangeType, ConfChangeV2, ConfState, Entry,
 };
 
 use crate::limits;
@@ -179,6 +180,14 @@ pub(crate) struct Facts<'a> {
     pub(crate) membership: &'a Membership,
     pub(crate) last_index: u64,
     pub(crate) heard: &'a dyn Fn(u64) -> Heard,
+}
+
+/// The change of the configuration that an entry carries; an empty one leaves a joint configuration. No
+/// version has written the older kind of entry.
+pub(crate) fn of(entry: &Entry) -> Result<ConfChangeV2, protobuf::ProtobufError> {
+    let mut change = ConfChangeV2::default();
+    change.merge_from_bytes(&entry.data)?;
+    Ok(change)
 }
 
 /// What enters the log.

@@ -9,6 +9,7 @@ pub mod v1 {
     tonic::include_proto!("kumi.v1");
 }
 
+pub mod causes;
 pub mod dial;
 pub mod ids;
 

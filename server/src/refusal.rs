@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use kumi_cluster::{ChangeError, ProposeError, ReadError};
+use kumi_proto::causes::chain;
 use kumi_scheduler::plan::Violation;
 use kumi_scheduler::{Code as Kind, Outcome, Rejection};
 use tonic::{Code, Status};
@@ -124,14 +125,8 @@ pub(crate) fn not_transferred(id: u64) -> Status {
 }
 
 /// Why the audit log cannot be read.
-pub(crate) fn audit(error: &dyn std::error::Error) -> Status {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        message = format!("{message}: {error}");
-        source = error.source();
-    }
-    status(Code::DataLoss, AUDIT, message)
+pub(crate) fn audit(error: &(dyn std::error::Error + 'static)) -> Status {
+    status(Code::DataLoss, AUDIT, chain(error))
 }
 
 /// No audit log is kept here.

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use kumi_proto::causes::chain;
+
 use crate::certificate::Certificate;
 use crate::files::{Files, LoadError, Stamp};
 use crate::identity::Identity;
@@ -153,14 +155,4 @@ impl fmt::Debug for Credentials {
             .field("files", &self.0.files)
             .finish_non_exhaustive()
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

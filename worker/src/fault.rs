@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+pub use kumi_proto::causes::chain;
 use kumi_proto::v1::{Failure, FailureClass};
 
 /// A task's failure: a class for the scheduler, a message for people.
@@ -69,22 +70,6 @@ impl Fault {
             message: self.message.clone(),
         }
     }
-}
-
-/// An error and its sources, outermost first, joined by colons.
-#[must_use]
-pub fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// The class that the innermost I/O error of a chain asks for. Content that cannot be decoded

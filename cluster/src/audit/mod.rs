@@ -8,10 +8,10 @@
 mod journal;
 mod segment;
 
-use protobuf::Message as _;
 use raft::eraftpb::{ConfChangeType, ConfChangeV2, Entry, EntryType};
 use sha2::{Digest as _, Sha256};
 
+use crate::change;
 use crate::entry::unpack;
 use crate::membership::Membership;
 use crate::store::codec;
@@ -80,10 +80,8 @@ impl Record {
         let entry = codec::decode_entry(self.index, &self.bytes)?;
         let deed = if entry.get_entry_type() != EntryType::EntryNormal {
             let coming = Membership::decode(&entry.context).unwrap_or_default();
-            let mut change = ConfChangeV2::default();
-            change.merge_from_bytes(&entry.data).ok()?;
             Deed::Members {
-                what: in_words(&change, &coming),
+                what: in_words(&change::of(&entry).ok()?, &coming),
                 actor: coming.actor,
             }
         } else if !entry.context.is_empty() {

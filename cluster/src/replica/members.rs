@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use protobuf::Message as _;
 use raft::StateRole;
 use raft::eraftpb::{ConfChangeV2, Entry};
 
 use crate::addresses::Addresses;
-use crate::change::{Change, ChangeError, Facts, Heard, Step, plan};
+use crate::change::{self, Change, ChangeError, Facts, Heard, Step, plan};
 use crate::error::Failure;
 use crate::event::{ChangeReply, Introduction};
 use crate::limits;
@@ -139,7 +138,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             index: entry.index,
             reason,
         };
-        let change = parse(entry).map_err(|error| wrong(error.to_string()))?;
+        let change = change::of(entry).map_err(|error| wrong(error.to_string()))?;
         let coming = match entry.context.is_empty() {
             true => Membership::default(),
             false => Membership::decode(&entry.context)
@@ -250,12 +249,4 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
     pub(crate) fn founding(&self) -> u64 {
         self.membership.founding
     }
-}
-
-/// The change that an entry carries; an empty one leaves a joint configuration. No version has written
-/// the older kind of entry.
-fn parse(entry: &Entry) -> Result<ConfChangeV2, protobuf::ProtobufError> {
-    let mut change = ConfChangeV2::default();
-    change.merge_from_bytes(&entry.data)?;
-    Ok(change)
 }

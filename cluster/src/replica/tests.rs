@@ -441,6 +441,7 @@ fn address(id: u64) -> String {
 }
 
 fn run(seed: u64, moves: bool) -> (World, u32) {
+    eprintln!("seed {seed}");
     let mut world = World::new(seed, moves);
     for _ in 0..6000 {
         world.step();

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use kumi_proto::causes::chain;
 use kumi_proto::dial::Dial;
 use kumi_proto::v1::RaftFrame;
 use kumi_proto::v1::raft_service_client::RaftServiceClient;
@@ -140,15 +141,4 @@ async fn drop_for<O>(
             let _ = events.send(Event::SnapshotSent { to, sent: false });
         }
     }
-}
-
-/// An error with its sources: tonic's own text is only "transport error".
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

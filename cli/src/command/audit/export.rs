@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use kumi_proto::v1;
+use kumi_worker::store::hex;
 use serde_json::json;
 use tonic::Status;
 
@@ -45,10 +46,6 @@ fn line(record: &v1::AuditRecord) -> serde_json::Value {
         "index": record.index, "term": record.term, "events": events,
         "entry": hex(&record.entry), "head": hex(&record.head),
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What [`line`] wrote as hexadecimal digits.

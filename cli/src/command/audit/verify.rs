@@ -7,6 +7,7 @@ use std::path::Path;
 use kumi_proto::v1;
 use kumi_proto::v1::audit_service_client::AuditServiceClient;
 use kumi_server::audit::{AuditRecord, Head};
+use kumi_worker::store::hex;
 use serde::Deserialize;
 use serde_json::json;
 use tonic::Status;
@@ -52,7 +53,7 @@ pub(super) fn file(path: &Path) -> anyhow::Result<()> {
         "{} is what was written up to revision {}; its head is {}",
         path.display(),
         chain.index,
-        digits(chain.head)
+        hex(&chain.head.0)
     );
     Ok(())
 }
@@ -74,7 +75,7 @@ pub(super) async fn schedulers(remote: &Remote) -> anyhow::Result<()> {
                     worst = Code::BadInput;
                 }
                 let entries = format!("{} to {}", found.first, found.last);
-                (found.id.to_string(), entries, digits(found.head), verdict)
+                (found.id.to_string(), entries, hex(&found.head.0), verdict)
             }
             Err(status) => (
                 "-".to_owned(),
@@ -153,8 +154,4 @@ async fn verify(channel: Channel) -> Result<Verdict, Status> {
 
 fn head(bytes: &[u8]) -> Head {
     bytes.try_into().map_or_else(|_| Head::default(), Head)
-}
-
-fn digits(head: Head) -> String {
-    head.0.iter().map(|byte| format!("{byte:02x}")).collect()
 }

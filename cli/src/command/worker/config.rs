@@ -1,7 +1,7 @@
 //! What a worker is told: flags over the environment over a file over what this machine has.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use kumi_worker::capabilities::{machine_cores, machine_memory};
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::StartArgs;
 use crate::args::units::{parse_bytes, parse_duration};
+use crate::config_file;
 use crate::exit::{Code, Exit};
 use crate::sheet::is_name;
 
@@ -45,7 +46,7 @@ struct Section {
 /// 66 for a file that is missing, 78 for one that is wrong, 2 for a flag that is.
 pub(super) fn load(args: &StartArgs) -> Result<daemon::Config, Exit> {
     let File { worker: file, tls } = match &args.config {
-        Some(path) => read(path)?,
+        Some(path) => config_file::read(path)?,
         None => File::default(),
     };
     let wrong =
@@ -85,15 +86,6 @@ pub(super) fn load(args: &StartArgs) -> Result<daemon::Config, Exit> {
         metrics: args.metrics_address.or(file.metrics_address),
         report_interval: args.report_interval.or(interval).unwrap_or(REPORT_INTERVAL),
         tls: args.tls.over(tls)?,
-    })
-}
-
-fn read(path: &Path) -> Result<File, Exit> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Exit::new(Code::MissingInput, format!("{}: {error}", path.display())))?;
-    toml::from_str(&text).map_err(|error| {
-        let message = format!("{}: {}", path.display(), error.to_string().trim_end());
-        Exit::new(Code::Configuration, message)
     })
 }
 
