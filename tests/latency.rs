@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use crate::daemon::{Schedulers, free_ports, worker};
+use crate::daemon::{Process, Schedulers, free_ports, worker};
 use crate::support::mixed::MIXED;
 use crate::support::small::gzip;
 use crate::support::trio::{EMBEDDED, INDEX, SAMPLES, cohort_file, fasta, reads, targets};
-use crate::support::{files, json, kumi, ok, published_file, run, sha256, text, until, unzip};
+use crate::support::{files, json, kumi, ok, published_file, run, sha256, text, unzip};
 
 /// The digests of everything that was published for good, by relative path.
 fn published(root: &Path) -> BTreeMap<String, String> {
@@ -215,16 +216,19 @@ fn regions_change_no_byte_and_leave_nothing_behind() {
     }
 }
 
-/// The worker that runs a task of this stage, once there is one.
-fn busy(schedulers: &Schedulers, cohort: &str, stage: &str) -> String {
-    until("a worker that runs a task of the stage", || {
-        let why = schedulers.ask(0, &["cohort", "why", cohort]);
-        let found = why
-            .as_array()?
-            .iter()
-            .find(|task| task["state"] == "running" && task["task"].to_string().contains(stage))?;
-        Some(found["worker"].as_str()?.to_owned())
-    })
+/// The first of the workers that says it has begun a task of this stage. Such tasks last milliseconds: asking
+/// the schedulers who runs one would come too late.
+fn first_at<'a>(workers: &'a mut [Process], stage: &str) -> &'a mut Process {
+    let begun = format!("stage=\"{stage}\"");
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let said = |worker: &Process| worker.said().contains(&begun);
+        if let Some(at) = workers.iter().position(said) {
+            return &mut workers[at];
+        }
+        assert!(Instant::now() < deadline, "no worker began {stage}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Runs a cohort on two workers, of which the one that first has a task of this stage is killed.
@@ -233,7 +237,7 @@ fn with_a_killed_worker(stage: &str, name: &str, cohort: &Path, root: &Path) {
     let ports = free_ports::<2>();
     let schedulers = Schedulers::start(dir.path(), &ports[..1], &ports[1..]);
     let start = |name: &str| worker(dir.path(), name, &schedulers.endpoints(), &[]);
-    let mut workers = [("w1", start("w1")), ("w2", start("w2"))];
+    let mut workers = [start("w1"), start("w2")];
     let tell = |args: &[&str]| {
         let mut command = kumi();
         command.args(args);
@@ -243,9 +247,7 @@ fn with_a_killed_worker(stage: &str, name: &str, cohort: &Path, root: &Path) {
     let mut submit = tell(&["cohort", "submit", "--output", "json"]);
     let answer = json(&ok(submit.arg(cohort).arg("--output-dir").arg(root)));
     assert_eq!(answer["existed"], false, "{answer}");
-    let victim = busy(&schedulers, name, stage);
-    let killed = workers.iter_mut().find(|(name, _)| *name == victim);
-    killed.expect("one of the two").1.kill();
+    first_at(&mut workers, stage).kill();
     ok(&mut tell(&["cohort", "wait", name]));
 }
 
