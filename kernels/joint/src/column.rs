@@ -6,7 +6,7 @@
 
 use smallvec::SmallVec;
 
-use crate::kind::{Class, Kind, Kinds};
+use crate::kind::{Class, Kind, Kinds, Numbered};
 use crate::project::{Projected, Relation, project_at, relation};
 use crate::site::{Site, is_spanned_by};
 use crate::tally::Tally;
@@ -16,6 +16,8 @@ use crate::track::{Place, Track, Walk};
 const OWN: u32 = 1 << 31;
 /// Samples of which the cells are put in their place together: those of a site fill a line of the cache.
 const LANES: usize = 16;
+/// Runs of a sample for which there is room without asking for memory.
+const RUNS: usize = 128;
 
 /// What a sample has at a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,46 +85,54 @@ impl<'a> Columns<'a> {
             let walks = walks.map(|(track, place)| track.walk_from(*place, first));
             let mut walks: SmallVec<[Walk<'_>; LANES]> = walks.collect();
             for (lane, walk) in walks.iter().enumerate() {
-                columns.cover(first_lane + lane, walk, &starts, (&mut tile, lane));
+                let runs = columns.cover(first_lane + lane, walk, &starts, (&mut tile, lane));
+                reached.push(walk.place_after(runs, last));
             }
             columns.place(first_lane, lanes.len(), &tile);
             for (lane, walk) in walks.iter_mut().enumerate() {
                 columns.ask(first_lane + lane, walk, (sites, &starts), quality, &mut own);
-                reached.push(walk.place_of(last));
             }
         }
         columns.tally.finish();
         (columns, own, reached)
     }
 
-    /// Takes down what blocks cover a sample: of each site the kind of its block.
+    /// Takes down what blocks cover a sample: of each site the kind of its block. How many of the walk's runs end at or
+    /// before the last site.
     fn cover(
         &mut self,
         sample: usize,
         walk: &Walk<'_>,
         starts: &[u32],
         (tile, lane): (&mut [[u32; LANES]], usize),
-    ) {
-        let kinds = self.kinds.of(sample);
-        let mut at = 0;
-        let mut lay = |kind: u32, until: Option<u32>| {
-            let from = at;
-            while at < starts.len() && until.is_none_or(|end| starts[at] < end) {
+    ) -> usize {
+        let (kinds, runs) = (self.kinds.of(sample), walk.runs());
+        let last = starts.last().copied().unwrap_or(0);
+        let passed = runs.iter().take_while(|run| run.end <= last).count();
+        let block = runs.get(passed).map_or(0, |run| run.block);
+        // Looked up all at once, so that the memory is waited for once.
+        let covering = runs[..passed]
+            .iter()
+            .map(|run| (kinds[run.block as usize], run.end));
+        let covering = covering.chain([(kinds[block as usize], u32::MAX)]);
+        let covering: SmallVec<[_; RUNS]> = covering.collect();
+        // Runs of one class are counted together, from a site on.
+        let (mut counted, mut since, mut at) = (kinds[0].class, 0, 0);
+        for (Numbered { kind, class }, end) in covering {
+            if starts.get(at).is_none_or(|start| *start >= end) {
+                continue;
+            }
+            if class != counted {
+                self.tally.add(counted as usize, since, at);
+                (counted, since) = (class, at);
+            }
+            while starts.get(at).is_some_and(|start| *start < end) {
                 tile[at][lane] = kind;
                 at += 1;
             }
-            if from < at {
-                let class = self.kinds.all[kind as usize].decides as usize;
-                self.tally.add(class, from, at);
-            }
-            at < starts.len()
-        };
-        for run in walk.runs() {
-            if !lay(kinds[run.block as usize], Some(run.end)) {
-                return;
-            }
         }
-        lay(kinds[0], None);
+        self.tally.add(counted as usize, since, starts.len());
+        passed
     }
 
     /// Puts the cells of some samples in their place.

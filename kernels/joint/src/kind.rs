@@ -99,6 +99,13 @@ pub(crate) struct Kind {
     pub(crate) depth: Option<u32>,
 }
 
+/// The number of a kind, and that of the class that decides: what is asked of every run, side by side.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Numbered {
+    pub(crate) kind: u32,
+    pub(crate) class: u32,
+}
+
 /// The kinds of all blocks of a window.
 pub(crate) struct Kinds {
     pub(crate) all: Vec<Kind>,
@@ -106,8 +113,10 @@ pub(crate) struct Kinds {
     pub(crate) exact: Vec<Class>,
     /// The classes that decide, in order.
     pub(crate) classes: Vec<Class>,
-    /// Of every sample: the kind of each of its blocks, by number; 0 stands for no block.
-    of: Vec<Arc<[u32]>>,
+    /// Of every table of blocks: the kinds of its blocks; the first is that of no block.
+    tables: Vec<Vec<Numbered>>,
+    /// Of every sample: its table.
+    table_of: Vec<usize>,
 }
 
 impl Kinds {
@@ -115,18 +124,18 @@ impl Kinds {
     pub(crate) fn new(tracks: &[&Track]) -> Self {
         let mut met = Met::default();
         met.number(Class::NOTHING, None);
-        let mut tables: HashMap<*const Vec<Block>, Arc<[u32]>> = HashMap::new();
-        let of = |track: &&Track| {
+        let mut numbers: Vec<Vec<u32>> = Vec::new();
+        let mut known: HashMap<*const Vec<Block>, usize> = HashMap::new();
+        let table_of = |track: &&Track| {
             let blocks = track.blocks();
-            let table = tables.entry(Arc::as_ptr(blocks)).or_insert_with(|| {
+            *known.entry(Arc::as_ptr(blocks)).or_insert_with(|| {
                 let number = |block: &Block| met.number(Class::of(block), block.depth);
-                std::iter::once(0)
-                    .chain(blocks.iter().map(number))
-                    .collect()
-            });
-            Arc::clone(table)
+                let table = std::iter::once(0).chain(blocks.iter().map(number));
+                numbers.push(table.collect());
+                numbers.len() - 1
+            })
         };
-        let of = tracks.iter().map(of).collect();
+        let table_of = tracks.iter().map(table_of).collect();
         let Met { mut all, exact, .. } = met;
         let keys = exact.iter().map(|class| class.deciding().key());
         let mut order: Vec<(u64, usize)> = keys.zip(0..).collect();
@@ -139,17 +148,24 @@ impl Kinds {
             }
             all[kind].decides = classes.len() as u32 - 1;
         }
+        let numbered = |kind: u32| Numbered {
+            kind,
+            class: all[kind as usize].decides,
+        };
+        let numbered = |table: Vec<u32>| table.into_iter().map(numbered).collect();
+        let tables = numbers.into_iter().map(numbered).collect();
         Self {
             all,
             exact,
             classes,
-            of,
+            tables,
+            table_of,
         }
     }
 
-    /// The kinds of a sample's blocks, by their numbers; the first is that of no block.
-    pub(crate) fn of(&self, sample: usize) -> &[u32] {
-        &self.of[sample]
+    /// The kinds of a sample's blocks; the first is that of no block.
+    pub(crate) fn of(&self, sample: usize) -> &[Numbered] {
+        &self.tables[self.table_of[sample]]
     }
 }
 
@@ -241,7 +257,7 @@ mod tests {
         let runs = vec![Run { end: 9, block: 1 }];
         let tracks = [Track::new(runs, Arc::new(blocks), Vec::new())];
         let kinds = Kinds::new(&[&tracks[0]]);
-        let of: Vec<usize> = kinds.of(0).iter().map(|kind| *kind as usize).collect();
+        let of: Vec<usize> = kinds.of(0).iter().map(|of| of.kind as usize).collect();
         let decides = |block: usize| kinds.all[of[block]].decides;
         assert!(decides(1) == decides(2) && decides(2) == decides(4));
         assert!(decides(3) != decides(1) && decides(0) != decides(1));

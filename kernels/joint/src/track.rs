@@ -167,9 +167,14 @@ impl<'a> Walk<'a> {
         &self.track.calls[self.place.call..]
     }
 
-    /// The place of a base that does not lie before the one that was begun with.
-    pub(crate) fn place_of(&self, position: u32) -> Place {
-        self.track.place_from(self.place, position)
+    /// The place of a base that does not lie before the one that was begun with, when so many runs from that one's on
+    /// end before it.
+    pub(crate) fn place_after(&self, runs: usize, position: u32) -> Place {
+        let Place { run, call } = self.place;
+        Place {
+            run: run + runs,
+            call: beyond(&self.track.reach, call, |end| *end <= position),
+        }
     }
 
     /// The calls that speak of the base, which was gone to, the one that starts last first.

@@ -11,6 +11,8 @@ mod local;
 mod samples;
 mod typed;
 
+use std::ops::Range;
+
 use kumi_formats::vcf::Record;
 
 use crate::header::Keys;
@@ -19,22 +21,34 @@ use crate::output::bcf::typed::{floats, numbers, text};
 use crate::output::{Called, share};
 use crate::params::Params;
 
+/// Bytes before a record: the lengths of its two parts.
+const LENGTHS: usize = 8;
+/// Where a record has the numbers of its FORMAT fields and samples: after contig, start, length, QUAL and the numbers of
+/// alleles and INFO fields.
+const COUNTS: Range<usize> = LENGTHS + 20..LENGTHS + 24;
+
 /// The encoded record of a site. `keys` are of the header that is written.
 #[must_use]
 pub fn record(called: &Called<'_>, keys: &Keys, params: &Params) -> Record {
-    let (formats, samples) = samples(&called.site, keys);
-    let shared = shared(called, keys, params, formats);
-    let mut line = Vec::with_capacity(8 + shared.len() + samples.len());
-    line.extend_from_slice(&(shared.len() as u32).to_le_bytes());
-    line.extend_from_slice(&(samples.len() as u32).to_le_bytes());
-    line.extend_from_slice(&shared);
-    line.extend_from_slice(&samples);
+    let genotyped = &called.site;
+    // Most have GT of two bytes, and one for each of DP, GQ, NC and a few lists.
+    let mut line = Vec::with_capacity(256 + 12 * genotyped.column.samples());
+    line.extend_from_slice(&[0; LENGTHS]);
+    shared(&mut line, called, keys, params);
+    let shared = line.len();
+    let formats = samples(&mut line, genotyped, keys);
+    line[COUNTS]
+        .copy_from_slice(&(formats << 24 | genotyped.column.samples() as u32).to_le_bytes());
+    let lengths = [shared - LENGTHS, line.len() - shared];
+    for (place, length) in line.chunks_exact_mut(4).zip(lengths) {
+        place.copy_from_slice(&(length as u32).to_le_bytes());
+    }
     called.record(line)
 }
 
-fn shared(called: &Called<'_>, keys: &Keys, params: &Params, formats: u32) -> Vec<u8> {
+/// Appends all but FORMAT, the number of whose fields is left 0.
+fn shared(out: &mut Vec<u8>, called: &Called<'_>, keys: &Keys, params: &Params) {
     let (genotyped, site) = (&called.site, &called.site.site);
-    let mut out = Vec::with_capacity(128);
     let (excess, inbreeding) = (called.excess_het(), called.inbreeding());
     let infos = 4 + u32::from(excess.is_some()) + u32::from(inbreeding.is_some());
     let quality = (genotyped.quality * 100.0).round() / 100.0;
@@ -43,32 +57,30 @@ fn shared(called: &Called<'_>, keys: &Keys, params: &Params, formats: u32) -> Ve
     out.extend_from_slice(&(site.end() - site.start).to_le_bytes());
     out.extend_from_slice(&(quality as f32).to_le_bytes());
     out.extend_from_slice(&((site.alleles() as u32) << 16 | infos).to_le_bytes());
-    let samples = genotyped.column.samples() as u32;
-    out.extend_from_slice(&(formats << 24 | samples).to_le_bytes());
-    text(&mut out, b"");
-    text(&mut out, &site.reference);
+    out.extend_from_slice(&[0; 4]);
+    text(out, b"");
+    text(out, &site.reference);
     for allele in 1..site.alleles() {
-        text(&mut out, &site.text(allele));
+        text(out, &site.text(allele));
     }
     let low = genotyped.quality < f64::from(params.site_quality_min);
-    numbers(&mut out, &[if low { keys.low_quality } else { keys.pass }]);
+    numbers(out, &[if low { keys.low_quality } else { keys.pass }]);
     let total: u32 = genotyped.copies.iter().sum();
     let copies: Vec<i32> = genotyped.copies[1..].iter().map(|&n| n as i32).collect();
     let shares = genotyped.copies[1..].iter();
     let shares: Vec<Option<f64>> = shares.map(|&copies| share(copies, total)).collect();
-    numbers(&mut out, &[keys.ac]);
-    numbers(&mut out, &copies);
-    numbers(&mut out, &[keys.af]);
-    floats(&mut out, &shares);
-    numbers(&mut out, &[keys.an]);
-    numbers(&mut out, &[total as i32]);
-    numbers(&mut out, &[keys.ns]);
-    numbers(&mut out, &[genotyped.called as i32]);
+    numbers(out, &[keys.ac]);
+    numbers(out, &copies);
+    numbers(out, &[keys.af]);
+    floats(out, &shares);
+    numbers(out, &[keys.an]);
+    numbers(out, &[total as i32]);
+    numbers(out, &[keys.ns]);
+    numbers(out, &[genotyped.called as i32]);
     for (key, value) in [(keys.excess_het, excess), (keys.inbreeding, inbreeding)] {
         if let Some(value) = value {
-            numbers(&mut out, &[key]);
-            floats(&mut out, &[Some(value)]);
+            numbers(out, &[key]);
+            floats(out, &[Some(value)]);
         }
     }
-    out
 }

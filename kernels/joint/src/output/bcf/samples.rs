@@ -4,7 +4,7 @@ use crate::column::Cell;
 use crate::genotype::{Evidence, Genotyped, Sample};
 use crate::header::Keys;
 use crate::output::bcf::local::Local;
-use crate::output::bcf::typed::{CHAR, END, MISSING, descriptor, matrix, numbers, sparse};
+use crate::output::bcf::typed::{CHAR, END, INT8, MISSING, byte, bytes, matrix, sparse};
 use crate::project::NoCall;
 
 /// What DP is rounded down to.
@@ -14,35 +14,40 @@ const DEPTH_MAX: usize = DEPTHS[DEPTHS.len() - 1] as usize;
 const QUALITIES: [u32; 5] = [0, 5, 10, 20, 40];
 
 /// What every depth is rounded down to.
-const DEPTH_STEPS: [i32; DEPTH_MAX + 1] = {
+const DEPTH_STEPS: [i16; DEPTH_MAX + 1] = {
     let mut steps = [0; DEPTH_MAX + 1];
     let (mut depth, mut at) = (0, 0);
     while depth <= DEPTH_MAX {
         if at + 1 < DEPTHS.len() && depth == DEPTHS[at + 1] as usize {
             at += 1;
         }
-        steps[depth] = DEPTHS[at] as i32;
+        steps[depth] = DEPTHS[at] as i16;
         depth += 1;
     }
     steps
 };
 
-/// What a sample's genotype is encoded as.
+/// What a sample is encoded as.
 #[derive(Clone, Copy)]
 struct Coded {
     /// GT: two values, of which a haploid sample uses one.
     genotype: [i32; 2],
-    quality: i32,
+    /// DP, or [`Coded::NO_DEPTH`].
+    depth: i16,
+    /// GQ as the one byte that it takes.
+    quality: u8,
     reason: u8,
 }
 
 impl Coded {
+    const NO_DEPTH: i16 = -1;
     const NO_REASON: u8 = b'.';
 
+    /// All but the depth.
     fn of(sample: &Sample<'_>) -> Self {
         let second = |value: i32| if sample.ploidy() == 1 { END } else { value };
         let coded = |allele: &u16| (i32::from(*allele) + 1) << 1;
-        let quality = || step(u32::from(sample.genotype.quality), &QUALITIES);
+        let quality = || step(u32::from(sample.genotype.quality), &QUALITIES) as i32;
         let genotype = sample.genotype.alleles();
         Self {
             genotype: match genotype {
@@ -50,12 +55,31 @@ impl Coded {
                 [one] => [coded(one), END],
                 [one, two, ..] => [coded(one), coded(two)],
             },
-            quality: if genotype.is_empty() {
+            depth: Self::NO_DEPTH,
+            quality: byte(if genotype.is_empty() {
                 MISSING
             } else {
-                quality() as i32
-            },
+                quality()
+            }),
             reason: letter(sample).unwrap_or(Self::NO_REASON),
+        }
+    }
+
+    /// With DP.
+    fn with(self, depth: Option<u32>) -> Self {
+        let step = |depth: u32| DEPTH_STEPS[(depth as usize).min(DEPTH_MAX)];
+        Self {
+            depth: depth.map_or(Self::NO_DEPTH, step),
+            ..self
+        }
+    }
+
+    /// DP as a value of BCF.
+    fn told(self) -> i32 {
+        if self.depth == Self::NO_DEPTH {
+            MISSING
+        } else {
+            i32::from(self.depth)
         }
     }
 }
@@ -80,86 +104,53 @@ fn step(value: u32, steps: &[u32]) -> u32 {
     above.checked_sub(1).map_or(0, |at| steps[at])
 }
 
-fn depth(depth: Option<u32>) -> i32 {
-    depth.map_or(MISSING, |depth| {
-        DEPTH_STEPS[(depth as usize).min(DEPTH_MAX)]
-    })
-}
-
-/// Number of FORMAT fields, and the fields.
-pub(super) fn samples(genotyped: &Genotyped<'_>, keys: &Keys) -> (u32, Vec<u8>) {
-    let mut columns = Columns::new(genotyped.column.samples());
+/// Appends the FORMAT fields; how many they are.
+pub(super) fn samples(out: &mut Vec<u8>, genotyped: &Genotyped<'_>, keys: &Keys) -> u32 {
+    let column = genotyped.column;
     // Those of a group differ in depth only.
     let groups: Vec<Coded> = genotyped.groups().map(|group| Coded::of(&group)).collect();
-    for (sample, cell) in genotyped.column.cells().enumerate() {
-        match cell {
-            Cell::Kind(kind) => {
-                let kind = genotyped.column.kind(kind);
-                let group = genotyped.column.group(kind);
-                columns.push(sample, &groups[group], depth(kind.depth));
-            }
-            Cell::Own(_) => {
-                let own = genotyped.sample(cell);
-                columns.push(sample, &Coded::of(&own), depth(own.depth));
-                if let Evidence::Own(projected) = own.evidence
-                    && let Some(local) = Local::of(projected, own.genotype.alleles())
-                {
-                    columns.local.push((sample, local));
-                }
-            }
+    let mut local = Vec::new();
+    let one = |(at, cell)| match cell {
+        Cell::Kind(kind) => {
+            let kind = column.kind(kind);
+            groups[column.group(kind)].with(kind.depth)
         }
-    }
-    columns.encoded(keys)
+        Cell::Own(_) => {
+            let own = genotyped.sample(cell);
+            if let Evidence::Own(projected) = own.evidence {
+                let found = Local::of(projected, own.genotype.alleles());
+                local.extend(found.map(|found| (at, found)));
+            }
+            Coded::of(&own).with(own.depth)
+        }
+    };
+    let coded = column.cells().enumerate().map(one).collect();
+    Columns { coded, local }.encode(out, keys)
 }
 
-/// Values by FORMAT key, then by sample.
+/// Values by sample.
 struct Columns {
-    genotypes: Vec<[i32; 2]>,
-    depths: Vec<i32>,
-    qualities: Vec<i32>,
-    reasons: Vec<u8>,
+    coded: Vec<Coded>,
     /// Of some samples.
     local: Vec<(usize, Local)>,
 }
 
 impl Columns {
-    fn new(samples: usize) -> Self {
-        Self {
-            genotypes: vec![[0; 2]; samples],
-            depths: vec![0; samples],
-            qualities: vec![0; samples],
-            reasons: vec![Coded::NO_REASON; samples],
-            local: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, sample: usize, coded: &Coded, depth: i32) {
-        self.genotypes[sample] = coded.genotype;
-        self.depths[sample] = depth;
-        self.qualities[sample] = coded.quality;
-        self.reasons[sample] = coded.reason;
-    }
-
-    fn encoded(&self, keys: &Keys) -> (u32, Vec<u8>) {
-        let mut out = Vec::with_capacity(12 * self.depths.len());
+    fn encode(&self, out: &mut Vec<u8>, keys: &Keys) -> u32 {
         let mut fields = 3;
-        matrix(&mut out, keys.gt, 2, self.genotypes.as_flattened());
-        matrix(&mut out, keys.dp, 1, &self.depths);
-        matrix(&mut out, keys.gq, 1, &self.qualities);
-        fields += self.lists(&mut out, keys.laa, |local| &local.alleles);
-        fields += self.lists(&mut out, keys.lad, |local| &local.depths);
-        fields += self.lists(&mut out, keys.lpl, |local| &local.likelihoods);
-        if self
-            .reasons
-            .iter()
-            .any(|reason| *reason != Coded::NO_REASON)
-        {
+        let coded = self.coded.iter();
+        matrix(out, keys.gt, coded.clone().map(|coded| coded.genotype));
+        matrix(out, keys.dp, coded.clone().map(|coded| [coded.told()]));
+        bytes(out, keys.gq, INT8, coded.clone().map(|coded| coded.quality));
+        fields += self.lists(out, keys.laa, |local| &local.alleles);
+        fields += self.lists(out, keys.lad, |local| &local.depths);
+        fields += self.lists(out, keys.lpl, |local| &local.likelihoods);
+        let reasons = coded.map(|coded| coded.reason);
+        if reasons.clone().any(|reason| reason != Coded::NO_REASON) {
             fields += 1;
-            numbers(&mut out, &[keys.nc]);
-            descriptor(&mut out, 1, CHAR);
-            out.extend_from_slice(&self.reasons);
+            bytes(out, keys.nc, CHAR, reasons);
         }
-        (fields, out)
+        fields
     }
 
     /// Writes a field of lists unless all are empty; number of fields written.
@@ -171,14 +162,14 @@ impl Columns {
         if lists.clone().all(|(_, list)| list.is_empty()) {
             return 0;
         }
-        sparse(out, key, self.depths.len(), lists);
+        sparse(out, key, self.coded.len(), lists);
         1
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{DEPTHS, depth, step};
+    use super::{DEPTH_MAX, DEPTH_STEPS, DEPTHS, step};
 
     #[test]
     fn steps_round_down() {
@@ -188,7 +179,8 @@ mod tests {
             [0, 0, 5, 10]
         );
         for value in (0..1_000).chain([u32::MAX]) {
-            assert_eq!(depth(Some(value)), step(value, &DEPTHS) as i32, "{value}");
+            let depth = DEPTH_STEPS[(value as usize).min(DEPTH_MAX)];
+            assert_eq!(depth as u32, step(value, &DEPTHS), "{value}");
         }
     }
 }

@@ -6,18 +6,39 @@ pub(super) const MISSING: i32 = i32::MIN;
 pub(super) const END: i32 = i32::MIN + 1;
 /// Bits of a missing float.
 const FLOAT_MISSING: u32 = 0x7f80_0001;
-const INT8: u8 = 1;
+pub(super) const INT8: u8 = 1;
 const INT16: u8 = 2;
 const INT32: u8 = 3;
 const FLOAT: u8 = 5;
 pub(super) const CHAR: u8 = 7;
 
 /// A FORMAT field: so many values for each sample, in the fewest bytes that hold all.
-pub(super) fn matrix(out: &mut Vec<u8>, key: i32, width: usize, values: &[i32]) {
+pub(super) fn matrix<const WIDTH: usize>(
+    out: &mut Vec<u8>,
+    key: i32,
+    values: impl ExactSizeIterator<Item = [i32; WIDTH]> + Clone,
+) {
+    let of = |most: i32, values: [i32; WIDTH]| values.into_iter().fold(most, i32::max);
+    let kind = holding(values.clone().fold(0, of));
     numbers(out, &[key]);
-    let kind = narrowest(values);
-    descriptor(out, width, kind);
-    put(out, kind, values);
+    descriptor(out, WIDTH, kind);
+    if kind != INT8 {
+        values.for_each(|values| put(out, kind, &values));
+        return;
+    }
+    let start = out.len();
+    out.resize(start + WIDTH * values.len(), 0);
+    let (cells, _) = out[start..].as_chunks_mut();
+    for (cell, values) in cells.iter_mut().zip(values) {
+        *cell = values.map(byte);
+    }
+}
+
+/// A FORMAT field of one byte for each sample.
+pub(super) fn bytes(out: &mut Vec<u8>, key: i32, kind: u8, values: impl Iterator<Item = u8>) {
+    numbers(out, &[key]);
+    descriptor(out, 1, kind);
+    out.extend(values);
 }
 
 /// A FORMAT field of which few of so many samples have values: their numbers, in order, and their values.
@@ -37,8 +58,11 @@ pub(super) fn sparse<'a>(
     let mut cell = Vec::new();
     put(&mut cell, kind, &nothing);
     let start = out.len();
-    for _ in 0..samples {
-        out.extend_from_slice(&cell);
+    let end = start + samples * cell.len();
+    out.extend_from_slice(&cell);
+    while out.len() < end {
+        let more = (out.len() - start).min(end - out.len());
+        out.extend_from_within(start..start + more);
     }
     let mut values = vec![END; width];
     for (sample, list) in lists.filter(|(_, list)| !list.is_empty()) {
@@ -60,17 +84,26 @@ pub(super) fn numbers(out: &mut Vec<u8>, values: &[i32]) {
 
 fn narrowest(values: &[i32]) -> u8 {
     // What is missing is below 0.
-    match values.iter().fold(0, |most, value| most.max(*value)) {
+    holding(values.iter().fold(0, |most, value| most.max(*value)))
+}
+
+/// The type of the fewest bytes that holds values of up to this.
+fn holding(most: i32) -> u8 {
+    match most {
         0..=127 => INT8,
         128..=32_767 => INT16,
         _ => INT32,
     }
 }
 
+/// A value as one byte. Only what is missing is below 0: the least value of a type, and the one after it.
+pub(super) fn byte(value: i32) -> u8 {
+    value as u8 | ((value >> 31) as u8 & 0x80)
+}
+
 fn put(out: &mut Vec<u8>, kind: u8, values: &[i32]) {
-    // Only what is missing is below 0: the least value of a type, and the one after it.
     match kind {
-        INT8 => out.extend(values.iter().map(|v| *v as u8 | ((v >> 31) as u8 & 0x80))),
+        INT8 => out.extend(values.iter().copied().map(byte)),
         INT16 => {
             for value in values {
                 let coded = *value as u16 | ((value >> 31) as u16 & 0x8000);
