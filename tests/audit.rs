@@ -68,7 +68,8 @@ fn every_mutation_is_written_and_every_change_of_it_found() {
     assert!(said.contains("is what was written"), "{said}");
     let exported = fs::read_to_string(&file).expect("an export");
     let lines: Vec<&str> = exported.lines().collect();
-    let without_third = [&lines[..2], &lines[3..]].concat().join("\n");
+    assert!(lines[0].starts_with("{\"before\":\"0000"), "{}", lines[0]);
+    let without_third = [&lines[..3], &lines[4..]].concat().join("\n");
     fs::write(&file, without_third).expect("written");
     refuses(
         kumi().args(["audit", "verify"]).arg(&file),
@@ -87,8 +88,18 @@ fn every_mutation_is_written_and_every_change_of_it_found() {
     refuses(
         kumi().args(["audit", "verify"]).arg(&file),
         65,
-        ":1: entry 1",
+        ":2: entry 1",
     );
+    // Neither a history that begins with another head nor one that begins nowhere is taken.
+    let elsewhere = exported.replacen("\"before\":\"0", "\"before\":\"1", 1);
+    for (content, why) in [
+        (elsewhere, ":1: there is nothing before entry 1"),
+        (lines[1..].join("\n"), "the head before entry 1 is missing"),
+        (String::new(), "nothing is in it"),
+    ] {
+        fs::write(&file, content).expect("written");
+        refuses(kumi().args(["audit", "verify"]).arg(&file), 65, why);
+    }
 
     // On one node's disk a letter of the reason is changed, and its checksum with it or not.
     let path = audit_file(dir.path(), 1);

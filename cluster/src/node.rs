@@ -283,13 +283,13 @@ impl<S: StateMachine> Node<S> {
         self.inner.audit.as_deref()
     }
 
-    /// The applied index and the head of the audit log there.
+    /// The index up to which the audit log can be read from its files, and the head there.
     ///
     /// # Panics
     /// As [`Node::stale`].
     pub fn head(&self) -> (u64, Head) {
         let shared = self.inner.shared.read().expect(POISONED);
-        (shared.index, shared.head)
+        shared.written
     }
 
     /// Reads the local replica and the index up to which it has been applied. It may lag behind.

@@ -40,6 +40,8 @@ pub(crate) struct Applied<S> {
     pub(crate) index: u64,
     /// Of the audit log up to the index.
     pub(crate) head: Head,
+    /// Index and head up to which the audit log can be read from its files.
+    pub(crate) written: (u64, Head),
 }
 
 /// What a replica finds on its disk.
@@ -98,6 +100,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             machine,
             index: 0,
             head: Head::default(),
+            written: (0, Head::default()),
         };
         let conf = storage.conf_state().clone();
         let mut membership = Membership::founded_by(&conf.voters);
@@ -108,6 +111,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             restore(&mut applied, &snapshot).map_err(StartError::State)?;
         }
         let index = applied.index;
+        applied.written = (index, applied.head);
         let audit = audit.map(|folder| Journal::open(&folder, index, applied.head));
         let audit = audit.transpose()?;
         let raft_config = raft_config(&config, &conf.voters, index);
@@ -327,6 +331,8 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         }
         if let Some(audit) = &mut self.audit {
             audit.flush()?;
+            let mut shared = self.shared.write().expect(POISONED);
+            shared.written = (shared.index, shared.head);
         }
         self.entries_since_snapshot += entries.len() as u64;
         Counters::add(&self.counters.entries_applied, entries.len() as u64);
@@ -362,6 +368,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             self.applied = shared.index;
             if let Some(audit) = &mut self.audit {
                 audit.skip_to(shared.index, shared.head)?;
+                shared.written = (shared.index, shared.head);
             }
         }
         self.conf = snapshot.get_metadata().get_conf_state().clone();

@@ -1,10 +1,66 @@
 //! What an entry of the audit log says to people: who, what, when, why.
 
-use kumi_cluster::audit::{Deed, Record};
+use std::collections::VecDeque;
+use std::path::Path;
+
+use kumi_cluster::audit::{AuditError, Deed, Reader, Record, beginnings};
 pub use kumi_cluster::audit::{Head, Record as AuditRecord};
+use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::{AuditEvent, Command, finished_task};
 use prost::Message as _;
+
+/// What schedulers and workers do by themselves.
+const BY_ITSELF: [&str; 5] = ["grant", "settle", "register", "expire", "lead"];
+
+/// The records up to `until` with the latest events, so many at most; of what schedulers and workers do by themselves
+/// only when `all` are asked for. Reads whole files, the newest first, until it has them.
+pub(crate) fn latest(
+    folder: &Path,
+    until: u64,
+    (most, all): (usize, bool),
+) -> Result<Vec<v1::AuditRecord>, AuditError> {
+    let mut found = VecDeque::new();
+    let mut events = 0;
+    let mut end = until;
+    for (first, _) in beginnings(folder, until)?.into_iter().rev() {
+        if events >= most {
+            break;
+        }
+        let mut here = VecDeque::new();
+        let mut reader = Reader::open(folder, first, end)?;
+        while let Some(record) = reader.read_next()? {
+            if let Some(record) = asked_for(&record, all) {
+                events += record.events.len();
+                here.push_back(record);
+            }
+            while let Some(oldest) = here.front_mut().filter(|_| events > most) {
+                oldest.events.remove(0);
+                events -= 1;
+                if oldest.events.is_empty() {
+                    here.pop_front();
+                }
+            }
+        }
+        here.append(&mut found);
+        found = here;
+        end = first - 1;
+    }
+    Ok(found.into())
+}
+
+/// A record with those of its events that are asked for, if there are any.
+fn asked_for(record: &Record, all: bool) -> Option<v1::AuditRecord> {
+    let (term, mut events) = read(record)?;
+    events.retain(|event| all || !BY_ITSELF.contains(&event.action.as_str()));
+    (!events.is_empty()).then(|| v1::AuditRecord {
+        index: record.index,
+        term,
+        head: record.head.0.to_vec(),
+        entry: Vec::new(),
+        events,
+    })
+}
 
 /// The term of an entry and its events; `None` when its bytes are no entry.
 #[must_use]
@@ -116,8 +172,6 @@ fn said(kind: &Kind) -> (&'static str, String, &str) {
 
 #[cfg(test)]
 mod tests {
-    use kumi_proto::v1;
-
     use super::*;
 
     #[test]

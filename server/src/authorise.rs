@@ -66,6 +66,7 @@ pub(crate) const TABLE: &[Row] = &[
     row("/kumi.v1.ClusterService/Backup", OPERATE),
     row("/kumi.v1.AuditService/Head", AUDIT),
     row("/kumi.v1.AuditService/Read", AUDIT),
+    row("/kumi.v1.AuditService/Tail", AUDIT),
     row("/kumi.v1.RaftService/Send", &[Scheduler]).of(Intake::Session),
     row("/grpc.health.v1.Health/Check", ALL),
     row("/grpc.health.v1.Health/Watch", ALL),

@@ -66,8 +66,12 @@ pub const LEADER_RETRY_MS: u64 = 100;
 
 /// How long a transfer of leadership is waited for; raft gives it up after an election timeout.
 pub const TRANSFER_MS_MAX: u64 = 5_000;
-/// Records of the audit log that wait for whoever reads it.
-pub const AUDIT_RECORDS_AHEAD: usize = 64;
+/// Records of the audit log that are read at a time, and their bytes from which on no more are.
+pub const AUDIT_RECORDS_AHEAD: usize = 256;
+/// See [`AUDIT_RECORDS_AHEAD`].
+pub const AUDIT_BYTES_AHEAD: usize = 1 << 20;
+/// Latest events of the audit log in one answer.
+pub const AUDIT_TAIL_MAX: usize = 10_000;
 /// Bytes of a backup in one message.
 pub const BACKUP_CHUNK_BYTES: usize = 1 << 20;
 

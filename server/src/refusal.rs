@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use kumi_cluster::audit::AuditError;
 use kumi_cluster::{ChangeError, ProposeError, ReadError};
 use kumi_proto::causes::chain;
 use kumi_scheduler::plan::Violation;
@@ -125,8 +126,17 @@ pub(crate) fn not_transferred(id: u64) -> Status {
 }
 
 /// Why the audit log cannot be read.
-pub(crate) fn audit(error: &(dyn std::error::Error + 'static)) -> Status {
-    status(Code::DataLoss, AUDIT, chain(error))
+pub(crate) fn audit(error: &AuditError) -> Status {
+    let code = match error {
+        AuditError::Io { .. } => Code::Internal,
+        AuditError::Damaged(_) | AuditError::Differs { .. } => Code::DataLoss,
+    };
+    status(code, AUDIT, chain(error))
+}
+
+/// What reads files here died.
+pub(crate) fn failed(error: &tokio::task::JoinError) -> Status {
+    status(Code::Internal, UNEXPECTED, chain(error))
 }
 
 /// No audit log is kept here.

@@ -4,8 +4,6 @@ mod chain;
 mod export;
 mod verify;
 
-use std::collections::VecDeque;
-
 use kumi_proto::v1;
 use kumi_proto::v1::audit_service_client::AuditServiceClient;
 use serde_json::json;
@@ -15,9 +13,6 @@ use tonic::transport::Channel;
 use crate::args::{AuditCommand, Remote};
 use crate::print;
 use crate::table::{Table, timestamp};
-
-/// What schedulers and workers do by themselves.
-const BY_ITSELF: [&str; 5] = ["grant", "settle", "register", "expire", "lead"];
 
 /// Runs the command.
 ///
@@ -35,24 +30,20 @@ pub async fn run(command: AuditCommand) -> anyhow::Result<()> {
 }
 
 async fn tail(lines: usize, all: bool, remote: &Remote) -> anyhow::Result<()> {
+    let events = u32::try_from(lines).unwrap_or(u32::MAX);
     let latest = remote
         .client()?
         .call(async |channel| {
-            let mut latest = VecDeque::new();
-            let keep = |record: &v1::AuditRecord| {
-                for event in &record.events {
-                    if all || !BY_ITSELF.contains(&event.action.as_str()) {
-                        latest.push_back((record.index, event.clone()));
-                    }
-                    while latest.len() > lines {
-                        latest.pop_front();
-                    }
-                }
-                Ok(())
-            };
-            each(channel, 0, keep).await.map(|()| latest)
+            let mut client = AuditServiceClient::new(channel);
+            let answer = client.tail(v1::TailAuditRequest { events, all }).await?;
+            Ok(answer.into_inner().records)
         })
         .await?;
+    let of = |record: v1::AuditRecord| {
+        let events = record.events.into_iter();
+        events.map(move |event| (record.index, event))
+    };
+    let latest: Vec<_> = latest.into_iter().flat_map(of).collect();
     let values: Vec<_> = latest
         .iter()
         .map(|(index, event)| value(*index, event))

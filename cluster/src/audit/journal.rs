@@ -32,8 +32,11 @@ impl Journal {
             last: None,
             waiting: Vec::new(),
         };
-        if let Some(newest) = segment::files(folder)?.pop() {
-            journal.adopt(&newest, index)?;
+        let mut files = segment::files(folder)?;
+        while let Some(newest) = files.pop() {
+            if journal.adopt(&newest, index)? {
+                break;
+            }
         }
         match journal.last {
             Some((last, found)) if last == index && found != head => {
@@ -53,14 +56,18 @@ impl Journal {
         }
     }
 
-    /// Goes on with a file, without what a crash left of its last record. Up to the snapshot, at `index`,
-    /// everything was durable: what is damaged there was not damaged by a crash.
-    fn adopt(&mut self, path: &Path, index: u64) -> Result<(), AuditError> {
+    /// Goes on with a file, without what a crash left of its last record; false when a crash left nothing of the file,
+    /// which is removed. Up to the snapshot, at `index`, everything was durable: what is damaged there was not damaged
+    /// by a crash.
+    fn adopt(&mut self, path: &Path, index: u64) -> Result<bool, AuditError> {
         let mut found = match Segment::open(path) {
             Ok(found) => found,
-            // A crash while it was created: nothing is in it.
-            Err(AuditError::Damaged(_)) if is_shorter_than_a_header(path)? => {
-                return std::fs::remove_file(path).map_err(io("remove", path));
+            Err(AuditError::Damaged(_))
+                if segment::first(path).is_some_and(|first| first > index) =>
+            {
+                tracing::warn!(file = %path.display(), "a file of the audit log was not finished and is written again");
+                std::fs::remove_file(path).map_err(io("remove", path))?;
+                return Ok(false);
             }
             Err(error) => return Err(error),
         };
@@ -81,7 +88,7 @@ impl Journal {
         self.file = Some(file);
         self.bytes = found.sound_bytes;
         self.last = (found.next > 1).then_some((found.next - 1, found.head));
-        Ok(())
+        Ok(true)
     }
 
     /// Adds an applied entry. One that is there already, after a restart, must lead to the same head.
@@ -138,7 +145,7 @@ impl Journal {
     fn begin(&mut self, first: u64, before: Head) -> Result<(), AuditError> {
         self.sync()?;
         let path = self.folder.join(segment::name(first));
-        let mut file = File::create(&path).map_err(io("create", &path))?;
+        let mut file = File::create_new(&path).map_err(io("create", &path))?;
         let header = segment::header(first, before);
         file.write_all(&header).map_err(io("write", &path))?;
         file.sync_all().map_err(io("sync", &path))?;
@@ -148,9 +155,4 @@ impl Journal {
         self.file = Some(file);
         Ok(())
     }
-}
-
-fn is_shorter_than_a_header(path: &Path) -> Result<bool, AuditError> {
-    let found = std::fs::metadata(path).map_err(io("look at", path))?;
-    Ok(found.len() < segment::HEADER_BYTES as u64)
 }

@@ -6,6 +6,7 @@
 //! the files in `docs/formats/audit-log.md`.
 
 mod journal;
+mod reader;
 mod segment;
 
 use raft::eraftpb::{ConfChangeType, ConfChangeV2, Entry, EntryType};
@@ -17,7 +18,8 @@ use crate::membership::Membership;
 use crate::store::codec;
 
 pub(crate) use journal::Journal;
-pub use segment::{Damage, Reader};
+pub use reader::{Reader, beginnings};
+pub use segment::Damage;
 
 /// SHA-256 over the head before it and an entry's record; all zeros before the first entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -58,6 +58,11 @@ pub(super) fn put(bytes: &mut Vec<u8>, record: &Record) {
     bytes.extend_from_slice(&record.head.0);
 }
 
+/// The index in a file's name.
+pub(super) fn first(path: &Path) -> Option<u64> {
+    path.file_stem()?.to_str()?.parse().ok()
+}
+
 /// The files in a folder, in order.
 pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, AuditError> {
     let entries = std::fs::read_dir(folder).map_err(io("list", folder))?;
@@ -169,87 +174,5 @@ impl Segment {
     fn damage(&self) -> AuditError {
         let (path, after) = (self.path.clone(), self.next - 1);
         Damage::Record { path, after }.into()
-    }
-}
-
-/// Reads an audit log from its folder, checking the chain from the first entry asked for; a file that is
-/// written meanwhile is read as far as it goes.
-pub struct Reader {
-    files: std::vec::IntoIter<PathBuf>,
-    current: Option<Segment>,
-    from: u64,
-}
-
-impl std::fmt::Debug for Reader {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").finish_non_exhaustive()
-    }
-}
-
-impl Reader {
-    /// Records from the raft index `from` on, or from the first that is kept.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
-    pub fn open(folder: &Path, from: u64) -> Result<Self, AuditError> {
-        let mut files = files(folder)?;
-        let starts = |path: &PathBuf| path.file_name().is_some_and(|n| *n <= *name(from));
-        let before = files.iter().rposition(starts).unwrap_or(0);
-        files.drain(..before);
-        Ok(Self {
-            files: files.into_iter(),
-            current: None,
-            from,
-        })
-    }
-
-    /// The next record; `None` at the end of what is written.
-    ///
-    /// # Errors
-    /// Where the log is damaged or ends in the middle.
-    pub fn read_next(&mut self) -> Result<Option<Record>, AuditError> {
-        loop {
-            if self.current.is_none() && !self.advance()? {
-                return Ok(None);
-            }
-            let Some(segment) = &mut self.current else {
-                return Ok(None);
-            };
-            match segment.read_next()? {
-                Some(record) if record.index >= self.from => return Ok(Some(record)),
-                Some(_) => {}
-                None if !self.advance()? => return Ok(None),
-                None => {}
-            }
-        }
-    }
-
-    /// The first index that is read here, and the head before it.
-    ///
-    /// # Errors
-    /// As [`Reader::read_next`].
-    pub fn base(&mut self) -> Result<Option<(u64, Head)>, AuditError> {
-        if self.current.is_none() && !self.advance()? {
-            return Ok(None);
-        }
-        Ok(self.current.as_ref().map(|file| (file.first, file.before)))
-    }
-
-    /// Goes on to the next file. A node that was far behind begins a new one after a gap: what is
-    /// between is on the others.
-    fn advance(&mut self) -> Result<bool, AuditError> {
-        let Some(path) = self.files.next() else {
-            return Ok(false);
-        };
-        let segment = Segment::open(&path)?;
-        if let Some(last) = &self.current {
-            let follows = segment.first == last.next && segment.before == last.head;
-            if !follows && segment.first <= last.next {
-                let after = last.next - 1;
-                return Err(Damage::Gap { path, after }.into());
-            }
-        }
-        self.current = Some(segment);
-        Ok(true)
     }
 }

@@ -26,7 +26,7 @@ fn write(journal: &mut Journal, head: Head, range: std::ops::RangeInclusive<u64>
 }
 
 fn read(folder: &Path, from: u64) -> Result<Vec<u64>, AuditError> {
-    let mut reader = Reader::open(folder, from)?;
+    let mut reader = Reader::open(folder, from, u64::MAX)?;
     let mut found = Vec::new();
     while let Some(record) = reader.read_next()? {
         let (term, deed) = record.read().unwrap();
@@ -64,8 +64,10 @@ fn what_was_applied_is_read_back_and_written_once() {
         (1..=12).collect::<Vec<_>>()
     );
     assert_eq!(read(folder.path(), 9).unwrap(), [9, 10, 11, 12]);
-    let mut reader = Reader::open(folder.path(), 1).unwrap();
-    assert_eq!(reader.base().unwrap(), Some((1, Head::default())));
+    assert_eq!(
+        beginnings(folder.path(), 12).unwrap(),
+        [(1, Head::default())]
+    );
 }
 
 #[test]
@@ -135,9 +137,49 @@ fn a_node_far_behind_goes_on_in_a_new_file() {
     let at_102 = write(&mut journal, later, 101..=102);
     drop(journal);
     assert_eq!(read(folder.path(), 1).unwrap(), [1, 2, 3, 101, 102]);
+    let begins = [(1, Head::default()), (101, later)];
+    assert_eq!(beginnings(folder.path(), 102).unwrap(), begins);
     let mut journal = Journal::open(folder.path(), 102, at_102).unwrap();
     write(&mut journal, at_102, 103..=103);
     let files = segment::files(folder.path()).unwrap();
     std::fs::remove_file(&files[0]).unwrap();
     assert_eq!(read(folder.path(), 1).unwrap(), [101, 102, 103]);
+}
+
+/// A crash between the creation of a file and its header, after which the one before it must be gone on with.
+#[test]
+fn a_file_that_was_not_finished_hides_none_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(folder.path(), 0, Head::default()).unwrap();
+    let at_3 = write(&mut journal, Head::default(), 1..=3);
+    write(&mut journal, at_3, 4..=5);
+    drop(journal);
+    for unfinished in [b"".as_slice(), b"KUMIAUD", &[0; segment::HEADER_BYTES]] {
+        std::fs::write(folder.path().join(segment::name(6)), unfinished).unwrap();
+        let mut journal = Journal::open(folder.path(), 3, at_3).unwrap();
+        write(&mut journal, at_3, 4..=6);
+        assert_eq!(read(folder.path(), 1).unwrap(), [1, 2, 3, 4, 5, 6]);
+        let path = only_file(folder.path());
+        let bytes = std::fs::read(&path).unwrap();
+        let record = (bytes.len() - segment::HEADER_BYTES) / 6;
+        std::fs::write(&path, &bytes[..bytes.len() - record]).unwrap();
+    }
+}
+
+/// What lies behind the entry up to which the log can be read may be half written.
+#[test]
+fn what_is_being_written_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut journal = Journal::open(folder.path(), 0, Head::default()).unwrap();
+    write(&mut journal, Head::default(), 1..=4);
+    let path = only_file(folder.path());
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    std::fs::write(folder.path().join(segment::name(5)), b"KUMI").unwrap();
+    let mut reader = Reader::open(folder.path(), 1, 3).unwrap();
+    for index in 1..=3 {
+        assert_eq!(reader.read_next().unwrap().unwrap().index, index);
+    }
+    assert!(reader.read_next().unwrap().is_none());
+    assert_eq!(beginnings(folder.path(), 3).unwrap().len(), 1);
 }

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use kumi_cluster::audit::{AuditError, Reader};
+use kumi_cluster::audit::{AuditError, Reader, beginnings};
 use kumi_proto::v1::audit_service_server::AuditService;
-use kumi_proto::v1::{AuditHead, AuditHeadRequest, AuditRecord, ReadAuditRequest};
+use kumi_proto::v1::{
+    AuditFile, AuditHead, AuditHeadRequest, AuditRecord, AuditTail, ReadAuditRequest,
+    TailAuditRequest,
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -26,18 +29,17 @@ type Records = mpsc::Sender<Result<AuditRecord, Status>>;
 #[tonic::async_trait]
 impl AuditService for Audit {
     async fn head(&self, _: Request<AuditHeadRequest>) -> Result<Response<AuditHead>, Status> {
-        let folder = self.folder()?;
-        let base = tokio::task::spawn_blocking(move || Reader::open(&folder, 0)?.base()).await;
-        let base = base.map_err(|error| refusal::audit(&error))?;
-        let base = base.map_err(|error| refusal::audit(&error))?;
-        let (index, head) = self.control.node.head();
-        let (first, base) = base.unwrap_or_default();
+        let (folder, (index, head)) = (self.folder()?, self.control.node.head());
+        let files = blocking(move || beginnings(&folder, index)).await?;
+        let file = |(first, before): (u64, audit::Head)| AuditFile {
+            first,
+            before: before.0.to_vec(),
+        };
         Ok(Response::new(AuditHead {
             id: self.control.node.status().borrow().id,
             index,
             head: head.0.to_vec(),
-            first,
-            base: base.0.to_vec(),
+            files: files.into_iter().map(file).collect(),
         }))
     }
 
@@ -48,15 +50,26 @@ impl AuditService for Audit {
         request: Request<ReadAuditRequest>,
     ) -> Result<Response<Self::ReadStream>, Status> {
         let from = request.into_inner().from;
-        let folder = self.folder()?;
+        let (folder, (until, _)) = (self.folder()?, self.control.node.head());
         let (records, stream) = mpsc::channel(limits::AUDIT_RECORDS_AHEAD);
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = send(folder, from, &records) {
+        tokio::spawn(async move {
+            if let Err(status) = send((folder, from, until), &records).await {
                 // Who went away needs no reason.
-                let _ = records.blocking_send(Err(refusal::audit(&error)));
+                let _ = records.send(Err(status)).await;
             }
         });
         Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn tail(
+        &self,
+        request: Request<TailAuditRequest>,
+    ) -> Result<Response<AuditTail>, Status> {
+        let TailAuditRequest { events, all } = request.into_inner();
+        let most = (events as usize).min(limits::AUDIT_TAIL_MAX);
+        let (folder, (until, _)) = (self.folder()?, self.control.node.head());
+        let records = blocking(move || audit::latest(&folder, until, (most, all))).await?;
+        Ok(Response::new(AuditTail { records }))
     }
 }
 
@@ -67,21 +80,48 @@ impl Audit {
     }
 }
 
-/// Sends records until the end of what is written, or until nobody listens.
-fn send(folder: PathBuf, from: u64, records: &Records) -> Result<(), AuditError> {
-    let mut reader = Reader::open(&folder, from)?;
-    while let Some(record) = reader.read_next()? {
+/// Runs what reads files.
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, AuditError> + Send + 'static,
+) -> Result<T, Status> {
+    let answer = tokio::task::spawn_blocking(read).await;
+    let answer = answer.map_err(|error| refusal::failed(&error))?;
+    answer.map_err(|error| refusal::audit(&error))
+}
+
+/// Sends records until the end of what is written, or until nobody listens. A slow listener holds no thread.
+async fn send((folder, from, until): (PathBuf, u64, u64), records: &Records) -> Result<(), Status> {
+    let mut reader = blocking(move || Reader::open(&folder, from, until)).await?;
+    loop {
+        let (rest, ahead) = blocking(move || some(reader)).await?;
+        reader = rest;
+        if ahead.is_empty() {
+            return Ok(());
+        }
+        for record in ahead {
+            if records.send(Ok(record)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The next records; none at the end.
+fn some(mut reader: Reader) -> Result<(Reader, Vec<AuditRecord>), AuditError> {
+    let (mut ahead, mut bytes) = (Vec::new(), 0);
+    while ahead.len() < limits::AUDIT_RECORDS_AHEAD
+        && bytes < limits::AUDIT_BYTES_AHEAD
+        && let Some(record) = reader.read_next()?
+    {
+        bytes += record.bytes.len();
         let (term, events) = audit::read(&record).unwrap_or_default();
-        let record = AuditRecord {
+        ahead.push(AuditRecord {
             index: record.index,
             term,
             head: record.head.0.to_vec(),
             entry: record.bytes,
             events,
-        };
-        if records.blocking_send(Ok(record)).is_err() {
-            break;
-        }
+        });
     }
-    Ok(())
+    Ok((reader, ahead))
 }

@@ -15,7 +15,7 @@ const OSAKA: &str = "kumi://kumi/submitter/osaka/lims";
 
 /// Methods and who may call them: o(perator), s(ubmitter), w(orker), n(ode), a(uditor), r(ead-only). Written a second
 /// time, so that the table of the server is not compared with itself.
-const MAY: [(&str, &str); 27] = [
+const MAY: [(&str, &str); 28] = [
     ("CohortService/Submit", "os"),
     ("CohortService/List", "osar"),
     ("CohortService/Get", "osa"),
@@ -42,6 +42,7 @@ const MAY: [(&str, &str); 27] = [
     ("ClusterService/Backup", "o"),
     ("AuditService/Head", "oa"),
     ("AuditService/Read", "oa"),
+    ("AuditService/Tail", "oa"),
     ("RaftService/Send", "n"),
 ];
 
