@@ -12,7 +12,7 @@ use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::finished_task::Result as Finished;
 use kumi_scheduler::policy::{self, Offer};
-use kumi_scheduler::{Outcome, State};
+use kumi_scheduler::{Outcome, State, version};
 
 /// Samples of the cohorts; 37 call shards, an alignment and a gVCF each, and a little more.
 const SIZES: [usize; 4] = [250, 2_500, 25_000, 250_000];
@@ -98,7 +98,7 @@ impl Cluster {
             kind: Some(kind),
             ..v1::Command::default()
         };
-        self.state.apply(self.index, &command)
+        self.state.apply(self.index, version::NEWEST, &command)
     }
 
     fn register(&mut self) -> WorkerId {

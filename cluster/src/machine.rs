@@ -15,7 +15,8 @@ pub trait StateMachine: Send + Sync + 'static {
         1
     }
 
-    /// Applies one committed command at raft index `index`.
+    /// Applies one committed command at raft index `index`, as version `version` of the state machine
+    /// does: the one that is in force there, at most [`StateMachine::version`].
     ///
     /// Indices never decrease; commands that shared one log entry are applied in their order with
     /// the same index. A rejection is an [`StateMachine::Outcome`]; a panic stops the node.
@@ -23,7 +24,12 @@ pub trait StateMachine: Send + Sync + 'static {
     /// # Errors
     /// When this build cannot read the command; the node then stops, or its state would differ from
     /// that of the others.
-    fn apply(&mut self, index: u64, command: &[u8]) -> Result<Self::Outcome, UnknownCommand>;
+    fn apply(
+        &mut self,
+        index: u64,
+        version: u32,
+        command: &[u8],
+    ) -> Result<Self::Outcome, UnknownCommand>;
 
     /// The whole state as bytes: equal states give equal bytes.
     fn snapshot(&self) -> Vec<u8>;

@@ -166,6 +166,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         self.look();
         self.peers.tick();
         self.leave_joint();
+        self.found();
         for context in self.reads.tick() {
             self.raw.read_index(context);
         }
@@ -321,7 +322,8 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
                     continue;
                 }
                 let waiters = self.pending.take(entry.index, entry.term);
-                let results = apply_entry(&mut shared.machine, entry)?;
+                let version = self.membership.version;
+                let results = apply_entry(&mut shared.machine, version, entry)?;
                 Counters::add(&self.counters.proposals_committed, results.len() as u64);
                 outcomes.extend(waiters.into_iter().zip(results));
                 shared.index = entry.index;
@@ -487,6 +489,7 @@ pub(crate) const POISONED: &str = "the state machine panicked earlier; this node
 
 fn apply_entry<S: StateMachine>(
     machine: &mut S,
+    version: u32,
     entry: &Entry,
 ) -> Result<Vec<S::Outcome>, Failure> {
     if entry.data.is_empty() {
@@ -498,7 +501,7 @@ fn apply_entry<S: StateMachine>(
         source: Arc::new(source),
     })?;
     let apply = |command| {
-        let outcome = machine.apply(entry.index, command);
+        let outcome = machine.apply(entry.index, version, command);
         outcome.map_err(|source| Failure::Command {
             index: entry.index,
             source: Arc::new(source),

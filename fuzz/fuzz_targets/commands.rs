@@ -3,7 +3,7 @@
 #![no_main]
 
 use kumi_proto::v1::Command;
-use kumi_scheduler::State;
+use kumi_scheduler::{State, version};
 use prost::Message as _;
 
 libfuzzer_sys::fuzz_target!(init: kumi_fuzz::control::seed("commands"), |data: &[u8]| {
@@ -18,7 +18,7 @@ libfuzzer_sys::fuzz_target!(init: kumi_fuzz::control::seed("commands"), |data: &
             continue;
         };
         index += 1;
-        let _ = state.apply(index, &command);
+        let _ = state.apply(index, version::NEWEST, &command);
     }
     let snapshot = state.snapshot();
     let again = State::restore(&snapshot).expect("what was written is read");

@@ -22,6 +22,7 @@ mod state;
 pub mod tallies;
 mod unit;
 mod usage;
+pub mod version;
 mod view;
 mod worker;
 

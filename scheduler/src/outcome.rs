@@ -189,6 +189,16 @@ pub enum Rejection {
         /// The id.
         request_id: String,
     },
+    /// A command that a version of the state machine brought which is not in force yet.
+    #[error(
+        "this needs version {needs} of the state machine and version {version} is in force; upgrade all schedulers, then run: kumi cluster upgrade"
+    )]
+    NotInForce {
+        /// The version that brought it.
+        needs: u32,
+        /// The version in force.
+        version: u32,
+    },
     /// A command without content, or of a newer version.
     #[error("the command is empty or of a version this scheduler does not know")]
     UnknownCommand,
@@ -212,6 +222,7 @@ impl Rejection {
             Self::InvalidTarget { .. } => "INVALID_TARGET",
             Self::InvalidPolicy { .. } => "INVALID_POLICY",
             Self::RequestReused { .. } => "REQUEST_ID_REUSED",
+            Self::NotInForce { .. } => "VERSION_NOT_IN_FORCE",
             Self::UnknownCommand => "UNKNOWN_COMMAND",
         }
     }
@@ -232,7 +243,8 @@ impl Rejection {
             Self::CohortEnded { .. }
             | Self::NobodyLeft { .. }
             | Self::CohortRuns { .. }
-            | Self::NothingToPurge { .. } => Code::FailedPrecondition,
+            | Self::NothingToPurge { .. }
+            | Self::NotInForce { .. } => Code::FailedPrecondition,
             Self::RequestReused { .. } => Code::AlreadyExists,
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use kumi_cluster::{RestoreError, StateMachine, UnknownCommand};
 use kumi_proto::v1::Command;
-use kumi_scheduler::{Outcome, State};
+use kumi_scheduler::{Outcome, State, version};
 use prost::Message as _;
 
 /// What a command did, and where in the log.
@@ -62,8 +62,8 @@ impl Machine {
         &self.state
     }
 
-    fn apply_watched(&mut self, index: u64, command: &Command) -> Outcome {
-        let outcome = self.state.apply(index, command);
+    fn apply_watched(&mut self, (index, version): (u64, u32), command: &Command) -> Outcome {
+        let outcome = self.state.apply(index, version, command);
         if let Some(witness) = &mut self.witness {
             witness.after(&self.state, index, command, &outcome);
         }
@@ -72,14 +72,14 @@ impl Machine {
 
     /// Applies what a planted fault makes of a command; the last outcome counts.
     #[cfg(feature = "plant")]
-    fn apply_distorted(&mut self, index: u64, command: Command) -> Outcome {
+    fn apply_distorted(&mut self, at: (u64, u32), command: Command) -> Outcome {
         let commands = match &mut self.witness {
             Some(witness) => witness.distort(&self.state, command),
             None => vec![command],
         };
         let outcomes = commands
             .iter()
-            .map(|command| self.apply_watched(index, command));
+            .map(|command| self.apply_watched(at, command));
         outcomes.last().expect("a fault leaves something to apply")
     }
 }
@@ -87,7 +87,16 @@ impl Machine {
 impl StateMachine for Machine {
     type Outcome = Applied;
 
-    fn apply(&mut self, index: u64, command: &[u8]) -> Result<Applied, UnknownCommand> {
+    fn version(&self) -> u32 {
+        version::NEWEST
+    }
+
+    fn apply(
+        &mut self,
+        index: u64,
+        version: u32,
+        command: &[u8],
+    ) -> Result<Applied, UnknownCommand> {
         let unknown = |reason: String| UnknownCommand { reason };
         let command = Command::decode(command).map_err(|error| unknown(error.to_string()))?;
         if command.kind.is_none() {
@@ -96,9 +105,9 @@ impl StateMachine for Machine {
         Ok(Applied {
             revision: index,
             #[cfg(feature = "plant")]
-            outcome: self.apply_distorted(index, command),
+            outcome: self.apply_distorted((index, version), command),
             #[cfg(not(feature = "plant"))]
-            outcome: self.apply_watched(index, &command),
+            outcome: self.apply_watched((index, version), &command),
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use raft::StateRole;
 use raft::eraftpb::{ConfChangeV2, Entry};
+use tokio::sync::oneshot;
 
 use crate::addresses::Addresses;
 use crate::change::{self, Change, ChangeError, Facts, Heard, Step, plan};
@@ -174,6 +175,21 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             "a newer version of the state machine is in force"
         );
         Ok(())
+    }
+
+    /// The first leader of a new cluster brings into force what all its founders know, since there is nothing
+    /// yet that an older version did. In any other cluster an operator decides when.
+    pub(super) fn found(&mut self) {
+        let version = self.known_version;
+        let knows = |id: &u64| {
+            *id == self.config.id || self.peers.versions.get(id).is_some_and(|v| *v >= version)
+        };
+        let new = self.term_start == Some(1) && self.membership.version < version;
+        if new && self.changing.is_none() && self.conf.voters.iter().all(knows) {
+            // Nobody waits for it; it is tried again when it is refused.
+            let (reply, _) = oneshot::channel();
+            self.change(&Change::Upgrade { version }, String::new(), reply);
+        }
     }
 
     fn finish_change(&mut self, index: u64) {

@@ -25,7 +25,7 @@ struct Numbers(Vec<u64>);
 impl StateMachine for Numbers {
     type Outcome = usize;
 
-    fn apply(&mut self, _index: u64, command: &[u8]) -> Result<usize, UnknownCommand> {
+    fn apply(&mut self, _: u64, _: u32, command: &[u8]) -> Result<usize, UnknownCommand> {
         self.0.push(u64::from_le_bytes(command.try_into().unwrap()));
         Ok(self.0.len() - 1)
     }

@@ -1,6 +1,6 @@
 //! A journal as the state machine, and a cluster of nodes that can be killed and revived.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub(crate) struct Journal {
     knows: u32,
     commands: Vec<Vec<u8>>,
     last_index: u64,
+    /// In which versions it was told to apply something since it started.
+    versions: BTreeSet<u32>,
 }
 
 impl Default for Journal {
@@ -32,6 +34,7 @@ impl Default for Journal {
             knows: 1,
             commands: Vec::new(),
             last_index: 0,
+            versions: BTreeSet::new(),
         }
     }
 }
@@ -42,6 +45,10 @@ impl Journal {
     pub(crate) fn commands(&self) -> Vec<Vec<u8>> {
         self.commands.clone()
     }
+
+    pub(crate) fn versions(&self) -> BTreeSet<u32> {
+        self.versions.clone()
+    }
 }
 
 impl StateMachine for Journal {
@@ -51,11 +58,12 @@ impl StateMachine for Journal {
         self.knows
     }
 
-    fn apply(&mut self, index: u64, command: &[u8]) -> Result<usize, UnknownCommand> {
+    fn apply(&mut self, index: u64, version: u32, command: &[u8]) -> Result<usize, UnknownCommand> {
         assert!(index >= self.last_index, "an index went backwards");
         assert_ne!(command, Self::PANIC, "told to panic");
         self.last_index = index;
         self.commands.push(command.to_vec());
+        self.versions.insert(version);
         Ok(self.commands.len())
     }
 
@@ -112,6 +120,16 @@ impl Cluster {
     pub(crate) async fn start(nodes: u64, snapshot_every: u64) -> Self {
         let (mut cluster, listeners) = Self::found(nodes, snapshot_every).await;
         for (id, listener) in listeners {
+            cluster.serve(id, listener).await;
+        }
+        cluster
+    }
+
+    /// A cluster whose builds all know a version of the state machine.
+    pub(crate) async fn start_knowing(nodes: u64, version: u32) -> Self {
+        let (mut cluster, listeners) = Self::found(nodes, 1000).await;
+        for (id, listener) in listeners {
+            cluster.knows.insert(id, version);
             cluster.serve(id, listener).await;
         }
         cluster

@@ -147,6 +147,26 @@ async fn a_rolling_upgrade() {
     let upgraded = status.wait_for(|status| status.machine_version == 2).await;
     assert_eq!(upgraded.unwrap().machine_version_known, 2);
     drop(status);
+    // Each was told, with every command, which version was in force where it lies in the log.
+    for id in [1, 2] {
+        let versions = cluster.node(id).stale(|journal, _| journal.versions());
+        assert_eq!(versions, [1, 2].into(), "node {id}");
+    }
+    let versions = cluster.node(3).stale(|journal, _| journal.versions());
+    assert!(versions.is_subset(&[1, 2].into()) && versions.contains(&2));
+    cluster.stop().await;
+}
+
+/// What founds a cluster has nothing to be compatible with: it begins in the newest version.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_cluster_begins_in_the_newest_version() {
+    let cluster = Cluster::start_knowing(3, 2).await;
+    for id in 1..=3 {
+        let mut status = cluster.node(id).status();
+        // Unless the first leader was voted out first, on a machine under load.
+        let upgraded = status.wait_for(|status| status.machine_version == 2 || status.term > 1);
+        upgraded.await.unwrap();
+    }
     cluster.stop().await;
 }
 

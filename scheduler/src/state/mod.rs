@@ -28,6 +28,7 @@ use crate::profile::Profiles;
 use crate::rules::Rules;
 use crate::tallies::Tallies;
 use crate::usage::Usage;
+use crate::version::brought;
 
 pub(crate) use account::{Account, Accounts, Target};
 pub(crate) use derived::{Derived, Line, due_ms};
@@ -44,6 +45,8 @@ pub struct State {
     pub(crate) clock_ms: u64,
     /// The raft index of the last command.
     pub(crate) revision: u64,
+    /// Of the state machine, in force at the last command; not stored.
+    pub(crate) version: u32,
     pub(crate) last_cohort: u64,
     pub(crate) last_worker: u64,
     pub(crate) last_attempt: u64,
@@ -75,13 +78,19 @@ pub(crate) struct Term {
 impl State {
     /// Applies one command of the log. `index` is its raft index, the revision.
     ///
-    /// The clock is the largest `at_ms` seen: a leader whose clock is behind cannot turn it back.
-    pub fn apply(&mut self, index: u64, command: &v1::Command) -> Outcome {
+    /// It does what `version` of the state machine does, one of [`crate::version`], and refuses what only a newer one
+    /// knows. The clock is the largest `at_ms` seen: a leader whose clock is behind cannot turn it back.
+    pub fn apply(&mut self, index: u64, version: u32, command: &v1::Command) -> Outcome {
+        self.version = version;
         self.clock_ms = self.clock_ms.max(command.at_ms);
         self.revision = self.revision.max(index);
         self.usage.decay(self.clock_ms, self.half_life_ms());
         let outcome = match &command.kind {
             None => Err(Rejection::UnknownCommand),
+            Some(kind) if brought(kind) > version => Err(Rejection::NotInForce {
+                needs: brought(kind),
+                version,
+            }),
             Some(Kind::Open(open)) => self.open(open),
             Some(Kind::Grant(grant)) => self.grant(grant),
             Some(Kind::Settle(settle)) => Ok(self.settle(settle)),

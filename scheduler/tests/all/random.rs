@@ -8,7 +8,7 @@ use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::finished_task::Result as Finished;
 use kumi_scheduler::policy::{self, Offer};
-use kumi_scheduler::{Outcome, State, Verdict, WorkerState};
+use kumi_scheduler::{Outcome, State, Verdict, WorkerState, version};
 use proptest::prelude::*;
 
 use crate::support::{Checked, Shape, bins, finished, first_bin, hello, manifest};
@@ -405,8 +405,8 @@ proptest! {
         let mut replayed = State::default();
         let mut restarted = State::default();
         for (index, command) in (1..).zip(&world.commands) {
-            let live = replayed.apply(index, command);
-            let again = restarted.apply(index, command);
+            let live = replayed.apply(index, version::NEWEST, command);
+            let again = restarted.apply(index, version::NEWEST, command);
             prop_assert_eq!(live, again);
             if index % 7 == 0 {
                 restarted = State::restore(&restarted.snapshot()).expect("restorable");

@@ -3,7 +3,7 @@
 use kumi_proto::v1::command::Kind;
 use kumi_proto::{ids::WorkerId, v1};
 use kumi_scheduler::policy::{self, Offer};
-use kumi_scheduler::{Outcome, State};
+use kumi_scheduler::{Outcome, State, version};
 
 use crate::support::{Shape, hello};
 
@@ -20,6 +20,7 @@ fn a_million_tasks_are_opened_and_picked_from() {
     let mut apply = |index: u64, kind| {
         state.apply(
             index,
+            version::NEWEST,
             &v1::Command {
                 at_ms: 1,
                 kind: Some(kind),
@@ -55,7 +56,7 @@ fn a_million_tasks_are_opened_and_picked_from() {
         kind,
         ..v1::Command::default()
     };
-    without.apply(1, &command);
+    without.apply(1, version::NEWEST, &command);
     let (many, few) = (state.snapshot().len(), without.snapshot().len());
     let bytes = (many - few) as f64 / (23_800.0 * 39.0);
     assert!(bytes < 1.1, "{bytes} bytes a task");

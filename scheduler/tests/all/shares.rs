@@ -7,7 +7,7 @@ use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::finished_task::Result as Finished;
 use kumi_scheduler::policy::{self, Offer};
-use kumi_scheduler::{Outcome, State};
+use kumi_scheduler::{Outcome, State, version};
 use proptest::prelude::*;
 
 use crate::support::{Shape, finished, hello, manifest};
@@ -41,7 +41,7 @@ impl Site {
             kind: Some(kind),
             ..v1::Command::default()
         };
-        self.state.apply(self.index, &command)
+        self.state.apply(self.index, version::NEWEST, &command)
     }
 
     fn policy(&mut self, accounts: &[Named<'_>]) {

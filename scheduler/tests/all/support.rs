@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
-use kumi_scheduler::{Outcome, State};
+use kumi_scheduler::{Outcome, State, version};
 
 /// What a test's cohort looks like.
 #[derive(Clone, Debug)]
@@ -251,7 +251,7 @@ impl Checked {
             kind: Some(kind),
             ..v1::Command::default()
         };
-        let outcome = self.state.apply(self.index, &command);
+        let outcome = self.state.apply(self.index, version::NEWEST, &command);
         self.state.check();
         outcome
     }

@@ -1,0 +1,61 @@
+//! Versions of the state machine, and what each brought.
+//!
+//! Which one is in force is in the log, and every replica goes over to another at the same index
+//! (`kumi cluster upgrade`). Whatever a build does to the same state differently from the builds before it has a
+//! version here and asks, in `apply`, whether that one is in force.
+
+use kumi_proto::v1::command::Kind;
+
+/// What there was when versions began.
+pub const FIRST: u32 = 1;
+/// The newest that this build knows.
+pub const NEWEST: u32 = FIRST;
+
+/// The version that brought a kind of command: before it is in force, the command is refused.
+pub(crate) fn brought(kind: &Kind) -> u32 {
+    match kind {
+        Kind::Open(_)
+        | Kind::Grant(_)
+        | Kind::Settle(_)
+        | Kind::Expire(_)
+        | Kind::Cancel(_)
+        | Kind::Retry(_)
+        | Kind::SetTarget(_)
+        | Kind::Register(_)
+        | Kind::Drain(_)
+        | Kind::NewTerm(_)
+        | Kind::Withdraw(_)
+        | Kind::Build(_)
+        | Kind::Purge(_)
+        | Kind::SetPolicy(_) => FIRST,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kumi_proto::v1::Command;
+    use kumi_proto::v1::command::Kind;
+
+    use super::FIRST;
+    use crate::outcome::{Outcome, Rejection};
+    use crate::state::State;
+
+    #[test]
+    fn what_is_not_in_force_is_refused() {
+        let command = Command {
+            at_ms: 5,
+            kind: Some(Kind::NewTerm(kumi_proto::v1::NewTerm {
+                leader: 3,
+                lease_ms: 1,
+            })),
+            ..Command::default()
+        };
+        let mut state = State::default();
+        let refused = Rejection::NotInForce {
+            needs: FIRST,
+            version: 0,
+        };
+        assert_eq!(state.apply(1, 0, &command), Outcome::Refused(refused));
+        assert_eq!(state.apply(2, FIRST, &command), Outcome::TermBegun);
+    }
+}
