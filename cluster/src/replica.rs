@@ -152,6 +152,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             // Nobody else could win: no need to wait for a timeout. It cannot fail either.
             let _ = replica.raw.campaign();
             replica.look();
+            replica.found();
         }
         Ok(replica)
     }

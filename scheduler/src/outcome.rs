@@ -93,6 +93,8 @@ pub enum Code {
     FailedPrecondition,
     /// The request id belongs to another request.
     AlreadyExists,
+    /// Whoever asks may not.
+    PermissionDenied,
 }
 
 /// Why a command was refused.
@@ -183,8 +185,13 @@ pub enum Rejection {
         /// What is wrong with it.
         problem: String,
     },
+    /// Another centre has a cohort of that name.
+    #[error("this name is not free in this programme and root; choose another one")]
+    NameTaken,
     /// The request id was used for something else.
-    #[error("the request id `{request_id}` was used for another request before")]
+    #[error(
+        "the request id `{request_id}` was used for another request before, which asked something else; nothing was done: use an id of its own for each request"
+    )]
     RequestReused {
         /// The id.
         request_id: String,
@@ -221,6 +228,7 @@ impl Rejection {
             Self::InvalidWorker { .. } => "INVALID_WORKER",
             Self::InvalidTarget { .. } => "INVALID_TARGET",
             Self::InvalidPolicy { .. } => "INVALID_POLICY",
+            Self::NameTaken => "NAME_TAKEN",
             Self::RequestReused { .. } => "REQUEST_ID_REUSED",
             Self::NotInForce { .. } => "VERSION_NOT_IN_FORCE",
             Self::UnknownCommand => "UNKNOWN_COMMAND",
@@ -246,6 +254,7 @@ impl Rejection {
             | Self::NothingToPurge { .. }
             | Self::NotInForce { .. } => Code::FailedPrecondition,
             Self::RequestReused { .. } => Code::AlreadyExists,
+            Self::NameTaken => Code::PermissionDenied,
         }
     }
 }

@@ -8,8 +8,10 @@ use kumi_proto::v1::command::Kind;
 
 /// What there was when versions began.
 pub const FIRST: u32 = 1;
+/// A request id belongs to the centre of who asks and to what is asked; a name in a programme and root is one centre's.
+pub const REQUESTS_BY_CENTRE: u32 = 2;
 /// The newest that this build knows.
-pub const NEWEST: u32 = FIRST;
+pub const NEWEST: u32 = REQUESTS_BY_CENTRE;
 
 /// The version that brought a kind of command: before it is in force, the command is refused.
 pub(crate) fn brought(kind: &Kind) -> u32 {

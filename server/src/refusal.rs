@@ -166,6 +166,7 @@ pub(crate) fn rejected(rejection: &Rejection) -> Status {
         Kind::NotFound => Code::NotFound,
         Kind::FailedPrecondition => Code::FailedPrecondition,
         Kind::AlreadyExists => Code::AlreadyExists,
+        Kind::PermissionDenied => Code::PermissionDenied,
     };
     let message = rejection.to_string();
     let mut details = details(rejection.reason(), []);

@@ -21,6 +21,7 @@ use crate::plan::layout::{self, Layout, ReleaseKeys};
 use crate::plan::need::Need;
 use crate::plan::region::Starts;
 use crate::ripple::Ripple;
+use crate::state::Request;
 use crate::tallies::Reason;
 
 pub(crate) use end::Mishap;
@@ -75,6 +76,8 @@ pub(crate) struct Cohort {
     pub(crate) parts: BTreeMap<Cell, Part>,
     /// What it removes, if it is opened for that.
     pub(crate) purge: Option<Purge>,
+    /// What opened it, if that has an id.
+    pub(crate) request: Option<Request>,
     /// Follows from header, samples, shards and batches.
     pub(crate) layout: Layout,
     /// Kept while the rows that are in the release are settled.
@@ -111,6 +114,7 @@ impl Cohort {
             shards,
             parts: BTreeMap::new(),
             purge: None,
+            request: None,
             batch_keys: vec![None; layout.batches.len()],
             layout,
             release: None,

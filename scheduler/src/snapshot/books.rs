@@ -11,7 +11,7 @@ use crate::snapshot::record::{
     AccountRecord, BooksRecord, CounterRecord, HistogramRecord, KernelRecord, RequestRecord,
     TalliesRecord,
 };
-use crate::state::{Account, Accounts, Answer, Requests, Target};
+use crate::state::{Account, Accounts, Answer, Digest, Kept, Key, Requests, Target};
 use crate::tallies::{Ending, Histogram, KernelTally, Reason, Tallies, UnitLabels};
 use crate::unit::Unit;
 
@@ -83,8 +83,8 @@ pub(super) fn of_record(record: BooksRecord) -> Result<Accounts, RestoreError> {
 }
 
 pub(super) fn requests(requests: &Requests) -> Vec<RequestRecord> {
-    let record = |(number, id, answer): (u64, &str, Answer)| {
-        let (answer, tasks) = match answer {
+    let record = |((centre, id), kept): (&Key, &Kept)| {
+        let (answer, tasks) = match kept.answer {
             Answer::Cancelled(tasks) => (1, tasks),
             Answer::Retried(tasks) => (2, tasks),
             Answer::TargetSet => (3, 0),
@@ -92,12 +92,13 @@ pub(super) fn requests(requests: &Requests) -> Vec<RequestRecord> {
             Answer::Withdrawn(samples) => (5, samples),
             Answer::PolicySet => (6, 0),
         };
-        let id = id.to_owned();
         RequestRecord {
-            number,
-            id,
+            number: kept.number,
+            id: id.clone(),
             answer,
             tasks,
+            centre: centre.clone(),
+            digest: digest_record(kept.digest),
         }
     };
     requests.iter().map(record).collect()
@@ -115,9 +116,27 @@ pub(super) fn of_requests(records: Vec<RequestRecord>) -> Result<Requests, Resto
             6 => Answer::PolicySet,
             _ => return Err(RestoreError::Invalid("requests")),
         };
-        requests.restore(record.number, record.id, answer);
+        let kept = Kept {
+            number: record.number,
+            answer,
+            digest: of_digest(&record.digest)?,
+        };
+        requests.restore((record.centre, record.id), kept);
     }
     Ok(requests)
+}
+
+pub(super) fn digest_record(digest: Option<Digest>) -> Vec<u8> {
+    digest.map_or_else(Vec::new, Vec::from)
+}
+
+pub(super) fn of_digest(bytes: &[u8]) -> Result<Option<Digest>, RestoreError> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let digest = Digest::try_from(bytes);
+    let digest = digest.map_err(|_| RestoreError::Invalid("requests"))?;
+    Ok(Some(digest))
 }
 
 pub(super) fn tallies(tallies: &Tallies) -> TalliesRecord {

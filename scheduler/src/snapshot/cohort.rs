@@ -9,13 +9,16 @@ use crate::limits::SPARE_SHARDS;
 use crate::plan::layout::{Layout, Shards};
 use crate::plan::{region, validate};
 use crate::snapshot::RestoreError;
+use crate::snapshot::books::{digest_record, of_digest};
 use crate::snapshot::record::{
     AsideRecord, CellRecord, CohortRecord, GridRecord, PartRecord, TroubleRecord,
 };
 use crate::snapshot::stores::{batch_record, of_batch, of_purge, purge_record};
+use crate::state::Request;
 use crate::tallies::Reason;
 
 pub(super) fn record(cohort: &Cohort) -> CohortRecord {
+    let request = cohort.request.as_ref();
     CohortRecord {
         id: cohort.id,
         header: Some(cohort.header.clone()),
@@ -31,6 +34,8 @@ pub(super) fn record(cohort: &Cohort) -> CohortRecord {
         parts: cohort.parts.iter().map(part_record).collect(),
         batches: cohort.layout.batches.iter().map(batch_record).collect(),
         purge: cohort.purge.as_ref().map(purge_record),
+        centre: request.map_or_else(String::new, |request| request.key.0.clone()),
+        digest: digest_record(request.and_then(|request| request.digest)),
     }
 }
 
@@ -97,6 +102,12 @@ pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
             .ok_or(RestoreError::Invalid("shards"))?,
     };
     let layout = Layout::new(&header, &record.samples, &shards);
+    let digest = of_digest(&record.digest)?;
+    let id = header.request_id.clone();
+    let request = (!id.is_empty()).then(|| Request {
+        key: (record.centre, id),
+        digest,
+    });
     let batches = record.batches.into_iter().map(of_batch);
     let purge = record.purge.map(of_purge).transpose()?;
     let layout = layout.take(batches.collect::<Result<_, _>>()?, purge.is_some());
@@ -108,6 +119,7 @@ pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
         record.submitted_ms,
     );
     cohort.purge = purge;
+    cohort.request = request;
     cohort.finished_ms = record.finished_ms;
     cohort.state = CohortState::try_from(record.state).map_err(|_| invalid)?;
     cohort.reason = record.reason;

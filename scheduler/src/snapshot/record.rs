@@ -210,6 +210,12 @@ pub(super) struct CohortRecord {
     pub(super) batches: Vec<BatchRecord>,
     #[prost(message, optional, tag = "14")]
     pub(super) purge: Option<PurgeRecord>,
+    /// Of who opened it; empty for those who have none, and in version 1 of the state machine.
+    #[prost(string, tag = "15")]
+    pub(super) centre: String,
+    /// Of what opened it; empty in version 1 of the state machine.
+    #[prost(bytes = "vec", tag = "16")]
+    pub(super) digest: Vec<u8>,
 }
 
 /// What a cohort removes.
@@ -331,6 +337,12 @@ pub(super) struct RequestRecord {
     pub(super) answer: u32,
     #[prost(uint64, tag = "4")]
     pub(super) tasks: u64,
+    /// Of who asked; empty for those who have none, and in version 1 of the state machine.
+    #[prost(string, tag = "5")]
+    pub(super) centre: String,
+    /// Of what was asked; empty in version 1 of the state machine.
+    #[prost(bytes = "vec", tag = "6")]
+    pub(super) digest: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, Message)]

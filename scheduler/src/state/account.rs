@@ -7,7 +7,7 @@ use kumi_proto::v1;
 use crate::limits::RATE_HOURS;
 use crate::outcome::{Outcome, Rejection};
 use crate::plan::key::Chain;
-use crate::state::{Answer, State};
+use crate::state::State;
 use crate::tallies::{Reason, UnitLabels};
 use crate::unit::Unit;
 
@@ -151,9 +151,6 @@ impl State {
     }
 
     pub(super) fn set_target(&mut self, set: &v1::SetTarget) -> Result<Outcome, Rejection> {
-        if let Some(before) = self.repeated(&set.request_id, Answer::TargetSet)? {
-            return Ok(before);
-        }
         let wrong = |field, problem: &str| Rejection::InvalidTarget {
             field,
             problem: problem.to_owned(),
@@ -177,6 +174,6 @@ impl State {
         };
         let targets = &mut self.accounts.targets;
         targets.insert((target.programme, unit), record);
-        Ok(self.requests.remember(&set.request_id, Answer::TargetSet))
+        Ok(Outcome::TargetSet)
     }
 }

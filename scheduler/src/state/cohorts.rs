@@ -13,26 +13,23 @@ use crate::plan::key::Address;
 use crate::plan::layout::Layout;
 use crate::plan::validate;
 use crate::ripple::Ripple;
+use crate::state::State;
 use crate::state::account::Counted;
 use crate::state::traces::Traces;
-use crate::state::{Answer, State};
 use crate::tallies::{Ending, UnitLabels};
 use crate::unit::Unit;
 use crate::view::cohort_state;
 
 impl State {
+    pub(super) fn submit(&mut self, open: &v1::Open, actor: &str) -> Result<Outcome, Rejection> {
+        if let Some(header) = &open.header {
+            self.refuse_taken(header, actor)?;
+        }
+        self.open(open)
+    }
+
     pub(super) fn open(&mut self, open: &v1::Open) -> Result<Outcome, Rejection> {
         let header = open.header.clone().unwrap_or_default();
-        if let Some(before) = self.derived.opened.get(&header.request_id) {
-            // Who is known by its content is submitted again to be released as it is now.
-            let place = self.cohort_place(*before)?;
-            self.refuse_withdrawn(&place, &open.samples)?;
-            return Ok(self.opened(*before, true));
-        }
-        if self.requests.knows(&header.request_id) {
-            let request_id = header.request_id;
-            return Err(Rejection::RequestReused { request_id });
-        }
         validate(&header, &open.samples).map_err(Rejection::InvalidCohort)?;
         self.enter(header, open.samples.clone(), None)
     }
@@ -85,9 +82,6 @@ impl State {
     }
 
     pub(super) fn cancel(&mut self, cancel: &v1::Cancel) -> Result<Outcome, Rejection> {
-        if let Some(before) = self.repeated(&cancel.request_id, Answer::Cancelled(0))? {
-            return Ok(before);
-        }
         let mut ripple = Ripple::new(self.clock_ms);
         let cohort = self.cohort_mut(cancel.cohort)?;
         let tasks = match cohort.state {
@@ -101,14 +95,10 @@ impl State {
             }
         };
         self.absorb(cancel.cohort, ripple, None);
-        let answer = Answer::Cancelled(tasks);
-        Ok(self.requests.remember(&cancel.request_id, answer))
+        Ok(Outcome::Cancelled { tasks })
     }
 
     pub(super) fn retry(&mut self, retry: &v1::Retry) -> Result<Outcome, Rejection> {
-        if let Some(before) = self.repeated(&retry.request_id, Answer::Retried(0))? {
-            return Ok(before);
-        }
         let id = retry.cohort;
         self.refuse_beside_purge(id)?;
         let cohort = self.cohort_mut(id)?;
@@ -136,23 +126,12 @@ impl State {
         if missing.iter().any(|cell| OF_COHORT.contains(&cell.stage)) {
             self.touch_namesakes(id);
         }
-        let answer = Answer::Retried(tasks);
-        Ok(self.requests.remember(&retry.request_id, answer))
+        Ok(Outcome::Retried { tasks })
     }
 
     fn cohort_mut(&mut self, id: u64) -> Result<&mut Cohort, Rejection> {
         let cohort = self.cohorts.get_mut(&id);
         cohort.ok_or(Rejection::NoSuchCohort { cohort: id })
-    }
-
-    /// The answer given before to a request id of this kind.
-    pub(super) fn repeated(&self, id: &str, like: Answer) -> Result<Option<Outcome>, Rejection> {
-        if self.derived.opened.contains_key(id) {
-            return Err(Rejection::RequestReused {
-                request_id: id.to_owned(),
-            });
-        }
-        self.requests.repeated(id, like)
     }
 
     /// Takes in what followed from a change in a cohort. `made` is the address of a result that was

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cohort::{Cohort, Extent};
 use crate::plan::key::Address;
-use crate::state::Lease;
+use crate::state::{Key, Lease};
 
 /// Cohorts of one account and priority: [`due_ms`] and number.
 pub(crate) type Line = BTreeSet<(u64, u64)>;
@@ -38,8 +38,8 @@ impl Running {
 pub(crate) struct Derived {
     /// The latest cohort of each name.
     pub(crate) names: BTreeMap<String, u64>,
-    /// Cohorts by the request id that opened them.
-    pub(crate) opened: BTreeMap<String, u64>,
+    /// Cohorts by the request that opened them.
+    pub(crate) opened: BTreeMap<Key, u64>,
     /// Running cohorts in the order in which they are served when nothing is shared: priority, [`due_ms`], number.
     pub(crate) queue: BTreeSet<(i32, u64, u64)>,
     /// The same by priority, programme and centre.
@@ -60,10 +60,7 @@ impl Derived {
         let id = cohort.id;
         let latest = self.names.entry(cohort.header.name.clone()).or_insert(id);
         *latest = id.max(*latest);
-        if !cohort.header.request_id.is_empty() {
-            let request_id = cohort.header.request_id.clone();
-            self.opened.insert(request_id, id);
-        }
+        self.add_request(cohort);
         if cohort.is_running() && self.queue.insert(place(cohort)) {
             let (class, due, id) = place(cohort);
             let (programme, centre) = cohort.account();

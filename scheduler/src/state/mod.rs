@@ -1,6 +1,7 @@
 //! The state and its one way to change.
 
 mod account;
+mod actor;
 mod check;
 mod cohorts;
 mod costs;
@@ -33,7 +34,7 @@ use crate::version::brought;
 pub(crate) use account::{Account, Accounts, Target};
 pub(crate) use derived::{Derived, Line, due_ms};
 pub(crate) use leases::Lease;
-pub(crate) use requests::{Answer, Requests};
+pub(crate) use requests::{Answer, Digest, Kept, Key, Request, Requests};
 pub(crate) use shares::{Standing, is_entry};
 pub(crate) use stores::{Store, Stores, Withdrawal};
 pub(crate) use workers::Worker;
@@ -91,28 +92,34 @@ impl State {
                 needs: brought(kind),
                 version,
             }),
-            Some(Kind::Open(open)) => self.open(open),
-            Some(Kind::Grant(grant)) => self.grant(grant),
-            Some(Kind::Settle(settle)) => Ok(self.settle(settle)),
-            Some(Kind::Expire(expire)) => Ok(self.expire(expire)),
-            Some(Kind::Cancel(cancel)) => self.cancel(cancel),
-            Some(Kind::Retry(retry)) => self.retry(retry),
-            Some(Kind::Withdraw(withdraw)) => self.withdraw(withdraw),
-            Some(Kind::Build(build)) => self.build(build),
-            Some(Kind::Purge(purge)) => self.purge(purge),
-            Some(Kind::SetTarget(set)) => self.set_target(set),
-            Some(Kind::SetPolicy(set)) => self.set_policy(set),
-            Some(Kind::Register(register)) => self.register(register),
-            Some(Kind::Drain(drain)) => self.drain(drain),
-            Some(Kind::NewTerm(term)) => {
+            Some(kind) => self.once(kind, &command.actor),
+        };
+        outcome.unwrap_or_else(Outcome::Refused)
+    }
+
+    fn act(&mut self, kind: &Kind, actor: &str) -> Result<Outcome, Rejection> {
+        match kind {
+            Kind::Open(open) => self.submit(open, actor),
+            Kind::Grant(grant) => self.grant(grant),
+            Kind::Settle(settle) => Ok(self.settle(settle)),
+            Kind::Expire(expire) => Ok(self.expire(expire)),
+            Kind::Cancel(cancel) => self.cancel(cancel),
+            Kind::Retry(retry) => self.retry(retry),
+            Kind::Withdraw(withdraw) => self.withdraw(withdraw),
+            Kind::Build(build) => self.build(build),
+            Kind::Purge(purge) => self.purge(purge),
+            Kind::SetTarget(set) => self.set_target(set),
+            Kind::SetPolicy(set) => self.set_policy(set),
+            Kind::Register(register) => self.register(register),
+            Kind::Drain(drain) => self.drain(drain),
+            Kind::NewTerm(term) => {
                 self.term = Term {
                     leader: term.leader,
                     began_ms: self.clock_ms,
                 };
                 Ok(Outcome::TermBegun)
             }
-        };
-        outcome.unwrap_or_else(Outcome::Refused)
+        }
     }
 
     /// The cohort of that number, or the latest of that name.

@@ -17,19 +17,6 @@ impl State {
     /// was not done.
     pub(super) fn purge(&mut self, purge: &v1::Purge) -> Result<Outcome, Rejection> {
         let place = self.cohort_place(purge.cohort)?;
-        if let Some(before) = self.derived.opened.get(&purge.request_id) {
-            return match self.cohorts[before].purge {
-                Some(_) => Ok(self.opened(*before, true)),
-                None => Err(Rejection::RequestReused {
-                    request_id: purge.request_id.clone(),
-                }),
-            };
-        }
-        if self.requests.knows(&purge.request_id) {
-            return Err(Rejection::RequestReused {
-                request_id: purge.request_id.clone(),
-            });
-        }
         let running = self
             .at_place(&place)
             .find(|id| self.cohorts[id].is_running());

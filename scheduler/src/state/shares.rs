@@ -9,7 +9,7 @@ use crate::limits::HALF_LIFE_MS;
 use crate::outcome::{Outcome, Rejection};
 use crate::rules::{Allowance, Rules};
 use crate::state::cohorts::genome;
-use crate::state::{Answer, Lease, State};
+use crate::state::{Lease, State};
 use crate::usage::{DAY_MS, Used};
 
 /// How an account stands now.
@@ -40,15 +40,12 @@ impl Standing {
 
 impl State {
     pub(super) fn set_policy(&mut self, set: &v1::SetPolicy) -> Result<Outcome, Rejection> {
-        if let Some(before) = self.repeated(&set.request_id, Answer::PolicySet)? {
-            return Ok(before);
-        }
         let policy = set.policy.clone().unwrap_or_default();
         let rules = Rules::of(&policy)
             .map_err(|(field, problem)| Rejection::InvalidPolicy { field, problem })?;
         self.usage.rescale(self.clock_ms, rules.half_life_ms);
         self.rules = Some(rules);
-        Ok(self.requests.remember(&set.request_id, Answer::PolicySet))
+        Ok(Outcome::PolicySet)
     }
 
     /// The policy that is in force; none when none was ever set.

@@ -9,16 +9,12 @@ use crate::outcome::{Outcome, Rejection};
 use crate::plan::Violation;
 use crate::plan::key::CohortPlace;
 use crate::ripple::Ripple;
-use crate::state::{Answer, State, Withdrawal};
+use crate::state::{State, Withdrawal};
 use crate::tallies::Reason;
 
 impl State {
     /// From now on no release of the cohort, whatever its number, has these samples; those that run go on without them.
     pub(super) fn withdraw(&mut self, withdraw: &v1::Withdraw) -> Result<Outcome, Rejection> {
-        let request_id = &withdraw.request_id;
-        if let Some(before) = self.repeated(request_id, Answer::Withdrawn(0))? {
-            return Ok(before);
-        }
         let place = self.cohort_place(withdraw.cohort)?;
         if withdraw.undo {
             self.refuse_beside_purge(withdraw.cohort)?;
@@ -55,15 +51,13 @@ impl State {
         if !withdraw.undo {
             self.set_withdrawn_aside(&place, withdraw);
         }
-        let answer = Answer::Withdrawn(changed);
-        Ok(self.requests.remember(request_id, answer))
+        Ok(Outcome::Withdrawn { samples: changed })
     }
 
     /// Opens a cohort again, with the samples it has and without those who have withdrawn.
     pub(super) fn build(&mut self, build: &v1::Build) -> Result<Outcome, Rejection> {
         let open = self.again(build.cohort, &build.request_id)?;
-        let before = self.derived.opened.contains_key(&build.request_id);
-        if self.cohorts[&build.cohort].is_running() && !before {
+        if self.cohorts[&build.cohort].is_running() {
             return Err(Rejection::CohortRuns {
                 cohort: CohortId(build.cohort),
             });

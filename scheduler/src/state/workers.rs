@@ -5,7 +5,7 @@ use kumi_proto::v1;
 
 use crate::limits::LOST_WORKERS_KEPT_MAX;
 use crate::outcome::{Outcome, Rejection};
-use crate::state::{Answer, State};
+use crate::state::State;
 use crate::worker::{WorkerState, WorkerView};
 
 /// A registration.
@@ -93,9 +93,6 @@ impl State {
     /// With a request id an operator drains a worker: it stays drained when it restarts, until it
     /// is resumed. Without one the worker itself drains: its next process takes tasks again.
     pub(super) fn drain(&mut self, drain: &v1::Drain) -> Result<Outcome, Rejection> {
-        if let Some(before) = self.repeated(&drain.request_id, Answer::Drained)? {
-            return Ok(before);
-        }
         let registrations = self.registrations(&drain.name);
         if registrations.is_empty() && !self.drained.contains_key(&drain.name) {
             let worker = drain.name.clone();
@@ -116,7 +113,7 @@ impl State {
                 worker.since_ms = self.clock_ms;
             }
         }
-        Ok(self.requests.remember(&drain.request_id, Answer::Drained))
+        Ok(Outcome::Drained)
     }
 
     fn registrations(&self, name: &str) -> Vec<u64> {

@@ -2,6 +2,7 @@
 
 mod preempt;
 mod random;
+mod requests;
 mod scale;
 mod script;
 mod shares;

@@ -21,10 +21,6 @@ pub(super) async fn submit(
     let (header, samples) = gather(stream).await?;
     check_request_id("header.request_id", &header.request_id)?;
     caller.may_submit(&header, &samples)?;
-    if caller.confined_to().is_some() && control.local(|state, _| state.is_taken(&header)) {
-        let message = "this name is not free in this programme and root; choose another one";
-        return Err(refusal::not_permitted(message));
-    }
     plan::validate(&header, &samples).map_err(|violations| refusal::invalid(&violations))?;
     let open = command::Kind::Open(Open {
         header: Some(header),

@@ -199,7 +199,8 @@ async fn a_centre_submits_in_its_own_name_and_keeps_it() {
     };
     // The same name elsewhere is another cohort; in the same place it would share withdrawals.
     let refused = submit(&mut osaka, of_osaka("/data/out")).await.unwrap_err();
-    assert_eq!(reason(&refused), "NOT_PERMITTED");
+    assert_eq!(reason(&refused), "NAME_TAKEN");
+    assert_eq!(refused.code(), Code::PermissionDenied);
     let own = submit(&mut osaka, of_osaka("/data/osaka")).await.unwrap();
     let found = |cohort: &str| v1::GetCohortRequest {
         cohort: cohort.to_owned(),
