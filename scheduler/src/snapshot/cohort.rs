@@ -104,7 +104,7 @@ pub(super) fn of_record(record: CohortRecord) -> Result<Cohort, RestoreError> {
     let layout = Layout::new(&header, &record.samples, &shards);
     let digest = of_digest(&record.digest)?;
     let id = header.request_id.clone();
-    let request = (!id.is_empty()).then(|| Request {
+    let request = (!id.is_empty()).then_some(Request {
         key: (record.centre, id),
         digest,
     });

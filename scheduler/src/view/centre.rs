@@ -7,11 +7,26 @@ use crate::cohort::Cohort;
 use crate::state::State;
 
 /// Whether a cohort exists for a centre; all of them do where none is meant.
-fn is_of(cohort: &Cohort, centre: Option<&str>) -> bool {
+pub(super) fn is_of(cohort: &Cohort, centre: Option<&str>) -> bool {
     centre.is_none_or(|centre| cohort.header.centre == centre)
 }
 
+/// Whether an account is shown to a centre: its own, and programmes as a whole, whose centre is empty.
+pub(super) fn shows(centre: Option<&str>, account: &str) -> bool {
+    account.is_empty() || centre.is_none_or(|centre| centre == account)
+}
+
 impl State {
+    /// The policy that is in force, as far as a centre is shown it; none when none was ever set.
+    #[must_use]
+    pub fn policy_of(&self, centre: Option<&str>) -> Option<v1::Policy> {
+        let mut policy = self.policy()?;
+        policy
+            .accounts
+            .retain(|account| shows(centre, &account.centre));
+        Some(policy)
+    }
+
     /// The cohort of that number, or the latest of that name, among those of a centre.
     #[must_use]
     pub fn find_of(&self, centre: Option<&str>, cohort: &str) -> Option<CohortId> {

@@ -10,6 +10,7 @@ use crate::cohort::Cohort;
 use crate::grid::Cell;
 use crate::policy::Level;
 use crate::state::{Standing, State};
+use crate::view::centre::{is_of, shows};
 use crate::view::wait::count;
 
 /// Core-milliseconds in 1024ths of a core-hour.
@@ -17,15 +18,18 @@ const HEIGHT_PER_CORE_HOUR: f64 = 3_600_000.0 * 1_024.0;
 
 impl State {
     /// Accounts that used something, run something or wait, and the cohorts that run in the order in which they are
-    /// served; of one cohort alone: itself and its accounts.
+    /// served; of one cohort alone: itself and its accounts. A `centre` is shown its own cohorts and accounts and the
+    /// programmes as a whole.
     #[must_use]
-    pub fn queue(&self, only: Option<CohortId>) -> v1::ShowQueueResponse {
+    pub fn queue(&self, centre: Option<&str>, only: Option<CohortId>) -> v1::ShowQueueResponse {
         let served = self.served().into_iter().zip(1..);
         let cohorts = served.filter(|(id, _)| only.is_none_or(|only| only.0 == *id));
         let cohorts: Vec<_> = cohorts
-            .map(|(id, place)| self.queued(&self.cohorts[&id], place))
+            .map(|(id, place)| (&self.cohorts[&id], place))
+            .filter(|(cohort, _)| is_of(cohort, centre))
+            .map(|(cohort, place)| self.queued(centre, cohort, place))
             .collect();
-        let accounts = match only.and_then(|id| self.cohorts.get(&id.0)) {
+        let mut accounts = match only.and_then(|id| self.cohorts.get(&id.0)) {
             Some(cohort) => {
                 let (programme, centre) = cohort.account();
                 vec![
@@ -35,6 +39,7 @@ impl State {
             }
             None => self.account_list(),
         };
+        accounts.retain(|account| shows(centre, &account.centre));
         v1::ShowQueueResponse {
             accounts,
             cohorts,
@@ -104,7 +109,7 @@ impl State {
         }
     }
 
-    fn queued(&self, cohort: &Cohort, place: u64) -> v1::QueuedCohort {
+    fn queued(&self, centre: Option<&str>, cohort: &Cohort, place: u64) -> v1::QueuedCohort {
         let first = first_ready(cohort);
         v1::QueuedCohort {
             cohort: cohort.id,
@@ -117,7 +122,7 @@ impl State {
             ready: count(cohort, TaskState::Ready),
             running: count(cohort, TaskState::Running),
             waiting: count(cohort, TaskState::Waiting),
-            reason: first.map_or_else(String::new, |cell| self.ready(cohort, cell)),
+            reason: first.map_or_else(String::new, |cell| self.ready(centre, cohort, cell)),
         }
     }
 }

@@ -10,28 +10,37 @@ use crate::limits::WORKERS_EXPLAINED_MAX;
 use crate::plan::need::Need;
 use crate::policy::Level;
 use crate::state::{Standing, State, Worker, due_ms};
+use crate::view::centre::is_of;
 
 impl State {
     /// What keeps a ready task from running.
-    pub(super) fn ready(&self, cohort: &Cohort, cell: Cell) -> String {
+    pub(super) fn ready(&self, centre: Option<&str>, cohort: &Cohort, cell: Cell) -> String {
         let address = cohort.address(cell);
         if let Some(attempt) = self.derived.in_flight.get(&address)
             && let Some(lease) = self.leases.get(attempt)
         {
             let other = &self.cohorts[&lease.cohort];
+            if !is_of(other, centre) {
+                return "the same work runs for a cohort of another centre; its result will be used"
+                    .to_owned();
+            }
             let place = self.place_of(other, lease.cell);
             return format!(
                 "the same work for cohort {} is {place}; its result will be used",
                 other.id
             );
         }
-        if let Some(problem) = self.no_worker(cohort, cohort.need(cell)) {
+        if let Some(problem) = self.no_worker(centre, cohort, cohort.need(cell)) {
             return problem;
         }
         if let Some(problem) = self.over_quota(cohort, cell) {
             return problem;
         }
         match self.ahead_of(cohort) {
+            Some((first, _)) if !is_of(first, centre) => format!(
+                "ready, behind {} ready tasks of cohorts of other centres; every worker that could take it is busy",
+                self.others_ahead(cohort),
+            ),
             Some((first, tasks)) => format!(
                 "ready, behind {tasks} ready tasks of cohort {} ({}, priority {}){}; every worker that could take it is busy",
                 first.id,
@@ -46,7 +55,11 @@ impl State {
     }
 
     /// Why no worker will ever take such a task as things are, if so.
-    fn no_worker(&self, cohort: &Cohort, need: Need) -> Option<String> {
+    fn no_worker(&self, centre: Option<&str>, cohort: &Cohort, need: Need) -> Option<String> {
+        let named = |name: &str, other: &str| match centre {
+            None => name.to_owned(),
+            Some(_) => other.to_owned(),
+        };
         let present: Vec<&Worker> = self.workers.values().filter(|w| !w.lost).collect();
         if present.is_empty() {
             return Some("no worker is connected; start one with: kumi worker start".to_owned());
@@ -61,7 +74,8 @@ impl State {
             let other = &present[0].hello;
             return Some(format!(
                 "no worker computes kernel version {version} ({} computes {}); start workers of that version or submit the cohort with the new one",
-                other.name, other.kernel_version
+                named(&other.name, "one"),
+                other.kernel_version
             ));
         }
         let large = |worker: &&&Worker| worker.hello.memory_bytes >= need.memory_bytes;
@@ -69,17 +83,21 @@ impl State {
             let largest = able.iter().max_by_key(|worker| worker.hello.memory_bytes);
             let largest = &largest?.hello;
             return Some(format!(
-                "asks for {} of memory; the largest worker, {}, has {}; start a larger one",
+                "asks for {} of memory; the largest worker{} has {}; start a larger one",
                 gib(need.memory_bytes),
-                largest.name,
+                named(&format!(", {},", largest.name), ""),
                 gib(largest.memory_bytes)
             ));
         }
         let draining = able.iter().filter(large).find(|worker| worker.draining)?;
         let open = able.iter().filter(large).any(|worker| !worker.draining);
         (!open).then(|| {
-            let name = &draining.hello.name;
-            format!("every worker that could take it is draining; resume one with: kumi worker resume {name}")
+            let resume = format!(
+                "resume one with: kumi worker resume {}",
+                draining.hello.name
+            );
+            let resume = named(&resume, "an operator can resume one");
+            format!("every worker that could take it is draining; {resume}")
         })
     }
 
@@ -129,6 +147,17 @@ impl State {
             .map(|id| &self.cohorts[&id])
             .map(|cohort| (cohort, count(cohort, TaskState::Ready)))
             .find(|(_, ready)| *ready > 0)
+    }
+
+    /// How many ready tasks of other centres are served before this cohort.
+    fn others_ahead(&self, cohort: &Cohort) -> u64 {
+        let before = self.served().into_iter();
+        let before = before.take_while(|id| *id != cohort.id);
+        before
+            .map(|id| &self.cohorts[&id])
+            .filter(|other| other.header.centre != cohort.header.centre)
+            .map(|other| count(other, TaskState::Ready))
+            .sum()
     }
 
     /// Running cohorts in the order in which they are served now.
@@ -182,13 +211,14 @@ impl State {
     /// An explanation with the numbers behind it.
     pub(super) fn with_arithmetic(
         &self,
+        centre: Option<&str>,
         short: v1::TaskExplanation,
         cohort: &Cohort,
         cell: Cell,
     ) -> v1::TaskExplanation {
         let need = cohort.need(cell);
         let place = self.served().iter().position(|id| *id == cohort.id);
-        let (programme, centre) = cohort.account();
+        let (programme, own) = cohort.account();
         v1::TaskExplanation {
             priority: cohort.priority().into(),
             deadline_ms: cohort.header.deadline_ms,
@@ -197,9 +227,12 @@ impl State {
             memory_bytes: need.memory_bytes,
             accounts: vec![
                 self.account(programme, None),
-                self.account(programme, Some(centre)),
+                self.account(programme, Some(own)),
             ],
-            workers: self.fits(cohort, need),
+            workers: match centre {
+                None => self.fits(cohort, need),
+                Some(_) => Vec::new(),
+            },
             ..short
         }
     }

@@ -13,10 +13,12 @@ use crate::state::State;
 impl State {
     /// Why tasks are in their state: of the cohort, of a sample (`sample` not empty), or of one
     /// task. Done and skipped tasks are explained only when asked for by name; at most a thousand
-    /// explanations, those of running and failed tasks first. `now_ms`: Unix milliseconds.
+    /// explanations, those of running and failed tasks first. `now_ms`: Unix milliseconds. A `centre` is told
+    /// of others' cohorts how many go first and no more, and no worker's name but where its own tasks are.
     #[must_use]
     pub fn why(
         &self,
+        centre: Option<&str>,
         id: CohortId,
         sample: &str,
         task: Option<&v1::TaskId>,
@@ -35,10 +37,10 @@ impl State {
         };
         let cells = cells.into_iter();
         let explain = |cell| {
-            let short = self.explain(cohort, cell, now_ms);
+            let short = self.explain(centre, cohort, cell, now_ms);
             match task {
                 Some(_) if cohort.get(cell) == TaskState::Ready => {
-                    self.with_arithmetic(short, cohort, cell)
+                    self.with_arithmetic(centre, short, cohort, cell)
                 }
                 _ => short,
             }
@@ -46,7 +48,13 @@ impl State {
         cells.map(explain).collect()
     }
 
-    fn explain(&self, cohort: &Cohort, cell: Cell, now_ms: u64) -> v1::TaskExplanation {
+    fn explain(
+        &self,
+        centre: Option<&str>,
+        cohort: &Cohort,
+        cell: Cell,
+        now_ms: u64,
+    ) -> v1::TaskExplanation {
         let state = cohort.get(cell);
         let trouble = cohort.troubles.get(&cell);
         let attempt = cohort.running.get(&cell).copied().unwrap_or(0);
@@ -62,7 +70,7 @@ impl State {
         let worker = lease.and_then(|lease| self.workers.get(&lease.worker));
         let sample = cohort.sample_of(cell);
         let expected_ms = self.expected_ms(cohort, cell);
-        let mut reason = self.reason(cohort, cell, state);
+        let mut reason = self.reason(centre, cohort, cell, state);
         if let (Some(lease), Some(expected_ms)) = (lease, expected_ms) {
             let so_far = seconds(now_ms.saturating_sub(lease.started_ms));
             let expected = seconds(expected_ms);
@@ -85,14 +93,20 @@ impl State {
         }
     }
 
-    fn reason(&self, cohort: &Cohort, cell: Cell, state: TaskState) -> String {
+    fn reason(
+        &self,
+        centre: Option<&str>,
+        cohort: &Cohort,
+        cell: Cell,
+        state: TaskState,
+    ) -> String {
         match state {
             TaskState::Unspecified => "there is no such task".to_owned(),
             TaskState::Waiting => waiting(self, cohort, cell),
             TaskState::Ready => {
                 let last = cohort.troubles.get(&cell).map(last_failure);
                 let last = last.map_or_else(String::new, |last| format!("{last}; "));
-                format!("{last}{}", self.ready(cohort, cell))
+                format!("{last}{}", self.ready(centre, cohort, cell))
             }
             TaskState::Running => self.place_of(cohort, cell),
             TaskState::Done => "its result is there".to_owned(),

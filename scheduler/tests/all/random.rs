@@ -346,7 +346,7 @@ impl World {
         let state = &self.checked.state;
         let has = |task: &v1::TaskId| {
             let id = kumi_proto::ids::CohortId(task.cohort);
-            !state.why(id, "", Some(task), 0).is_empty()
+            !state.why(None, id, "", Some(task), 0).is_empty()
         };
         let missing: Vec<_> = missing.filter(has).collect();
         self.apply(Kind::Retry(v1::Retry {

@@ -509,7 +509,7 @@ impl Script {
         let state = &self.checked.state;
         let id = state.find(words.at(1)).expect("a cohort");
         let task = words.plain.get(2).map(|word| task(word, id.0));
-        let why = state.why(id, &words.text("sample"), task.as_ref(), self.now_ms);
+        let why = state.why(None, id, &words.text("sample"), task.as_ref(), self.now_ms);
         let mut text = String::new();
         for why in why {
             let task = name(&why.task.unwrap_or_default());

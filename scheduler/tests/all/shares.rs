@@ -270,7 +270,7 @@ fn an_account_that_was_idle_comes_first_and_then_has_its_share() {
         site.finish_one();
     }
     assert!(site.part("q", "a") > 0.4, "{}", site.part("q", "a"));
-    let queue = site.state.queue(None);
+    let queue = site.state.queue(None, None);
     assert!(queue.fair);
     assert_eq!(queue.cohorts[0].programme, "q", "it has used less");
     for _ in 0..600 {
@@ -345,7 +345,7 @@ fn at_a_quota_nothing_more_is_granted_and_others_go_on() {
     assert_eq!(in_use(&site, "q"), 2);
     assert_eq!(in_use(&site, "r"), 20);
     let reasons: BTreeSet<String> = {
-        let queue = site.state.queue(None);
+        let queue = site.state.queue(None, None);
         queue
             .cohorts
             .into_iter()

@@ -254,7 +254,7 @@ impl CohortService for Cohorts {
                     cohort: id.0,
                     ..task
                 });
-                Ok::<_, Status>(state.why(id, &sample, task.as_ref(), now_ms))
+                Ok::<_, Status>(state.why(caller.confined_to(), id, &sample, task.as_ref(), now_ms))
             })
             .await??;
         if tasks.is_empty() && !sample.is_empty() {

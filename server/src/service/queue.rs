@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use kumi_proto::v1::queue_service_server::QueueService;
 use kumi_proto::v1::{
-    AccountStatus, GetPolicyRequest, GetPolicyResponse, SetPolicy, SetPolicyRequest,
-    SetPolicyResponse, ShowQueueRequest, ShowQueueResponse, command,
+    GetPolicyRequest, GetPolicyResponse, SetPolicy, SetPolicyRequest, SetPolicyResponse,
+    ShowQueueRequest, ShowQueueResponse, command,
 };
 use tonic::{Request, Response, Status};
 
@@ -45,8 +45,12 @@ impl QueueService for Queue {
         &self,
         request: Request<GetPolicyRequest>,
     ) -> Result<Response<GetPolicyResponse>, Status> {
+        let caller = Caller::of(&request)?;
         let stale = request.into_inner().stale;
-        let policy = self.control.read(stale, |state, _| state.policy()).await?;
+        let policy = self
+            .control
+            .read(stale, |state, _| state.policy_of(caller.confined_to()));
+        let policy = policy.await?;
         Ok(Response::new(GetPolicyResponse { policy }))
     }
 
@@ -57,19 +61,12 @@ impl QueueService for Queue {
         let caller = Caller::of(&request)?;
         let ShowQueueRequest { cohort, stale } = request.into_inner();
         let shown = self.control.read(stale, |state, _| {
-            if cohort.is_empty() {
-                return Ok::<_, Status>(state.queue(None));
-            }
-            Ok(state.queue(Some(find(state, &caller, &cohort)?)))
+            let only = match cohort.as_str() {
+                "" => None,
+                cohort => Some(find(state, &caller, cohort)?),
+            };
+            Ok::<_, Status>(state.queue(caller.confined_to(), only))
         });
-        let mut shown: ShowQueueResponse = shown.await??;
-        if let Some(centre) = caller.confined_to() {
-            shown.cohorts.retain(|cohort| cohort.centre == centre);
-            // What the programmes use as a whole is everybody's to know.
-            let own =
-                |account: &AccountStatus| account.centre.is_empty() || account.centre == centre;
-            shown.accounts.retain(own);
-        }
-        Ok(Response::new(shown))
+        Ok(Response::new(shown.await??))
     }
 }
