@@ -1,6 +1,6 @@
 //! What a node must be told before it starts, and what is wrong with it when it cannot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -66,16 +66,17 @@ impl Config {
     }
 
     /// Ticks after which this node campaigns among `voters`: `election_ticks` for the lowest id, then
-    /// later by a fixed step, so that elections are decided by rank and never by chance. A node that
-    /// does not vote yet comes after them, by its id.
-    pub(crate) fn campaign_ticks(&self, voters: &[u64]) -> usize {
-        let rank = if voters.contains(&self.id) {
-            voters.iter().filter(|id| **id < self.id).count()
-        } else {
-            voters.len() + usize::try_from(self.id % 4).unwrap_or(0)
-        };
+    /// later by a fixed step, so that elections are decided by rank and never by chance. Whoever does not
+    /// vote does not campaign.
+    pub(crate) fn campaign_ticks(&self, voters: &BTreeSet<u64>) -> usize {
+        let rank = voters.range(..self.id).count();
         let step = (self.election_ticks / voters.len().max(3)).max(1);
         self.election_ticks + rank * step
+    }
+
+    /// More than [`Config::campaign_ticks`] is ever: its steps are at most `election_ticks` together, or one each.
+    pub(crate) fn campaign_ticks_end(&self) -> usize {
+        2 * self.election_ticks + 2 * limits::PEERS_MAX + 1
     }
 
     /// Checks what can be checked without touching the disk.

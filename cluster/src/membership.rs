@@ -102,6 +102,12 @@ pub(crate) fn members(conf: &ConfState) -> BTreeSet<u64> {
     .collect()
 }
 
+/// Those who vote in a configuration, in either half of it.
+pub(crate) fn voters(conf: &ConfState) -> BTreeSet<u64> {
+    let halves = conf.voters.iter().chain(&conf.voters_outgoing);
+    halves.copied().collect()
+}
+
 /// A name for a founding: FNV-1a, 64 bits, of the first voters and of what they began with. Never 0
 /// for a cluster with a voter.
 pub(crate) fn founding(voters: &[u64], seed: &[u8]) -> u64 {

@@ -24,7 +24,7 @@ use crate::event::{ChangeReply, Proposal, Reader, Waiter};
 use crate::limits;
 use crate::log_bridge;
 use crate::machine::StateMachine;
-use crate::membership::{Membership, members};
+use crate::membership::{Membership, members, voters};
 use crate::metrics::Counters;
 use crate::pending::Pending;
 use crate::reads::Reads;
@@ -73,6 +73,8 @@ pub(crate) struct Replica<S: StateMachine, L: LogStore> {
     bytes_since_snapshot: u64,
     /// Who belongs to the cluster at the applied index.
     conf: ConfState,
+    /// Ticks without a leader after which this node campaigns: no two of those who vote have the same.
+    campaign_ticks: usize,
     membership: Membership,
     /// Newest version of the state machine that this build knows.
     known_version: u32,
@@ -114,7 +116,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         applied.written = (index, applied.head);
         let audit = audit.map(|folder| Journal::open(&folder, index, applied.head));
         let audit = audit.transpose()?;
-        let raft_config = raft_config(&config, &conf.voters, index);
+        let raft_config = raft_config(&config, index);
         let raw = RawNode::new(&raft_config, storage, &log_bridge::logger()).map_err(|error| {
             StartError::State(Failure::Raft {
                 reason: error.to_string(),
@@ -138,6 +140,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             term_start: None,
             entries_since_snapshot: 0,
             bytes_since_snapshot: 0,
+            campaign_ticks: config.campaign_ticks(&voters(&conf)),
             conf,
             membership,
             known_version,
@@ -148,6 +151,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             peers: Peers::new(Addresses::new(config.peers.clone())),
             config,
         };
+        replica.look();
         if replica.raw.raft.prs().is_singleton() {
             // Nobody else could win: no need to wait for a timeout. It cannot fail either.
             let _ = replica.raw.campaign();
@@ -375,6 +379,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             }
         }
         self.conf = snapshot.get_metadata().get_conf_state().clone();
+        self.campaign_ticks = self.config.campaign_ticks(&voters(&self.conf));
         self.peers.moved();
         self.raw.mut_store().install(snapshot, hard_state)?;
         Counters::add(&self.counters.snapshots_installed, 1);
@@ -427,6 +432,10 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
     /// Notices changes of role, term and leader. Called after everything that may cause one and
     /// before the next proposal, so that the entry that begins a term is the last one here.
     fn look(&mut self) {
+        if self.raw.raft.randomized_election_timeout() != self.campaign_ticks {
+            let ticks = self.campaign_ticks;
+            self.raw.raft.set_randomized_election_timeout(ticks);
+        }
         let now = (self.raw.raft.state, self.raw.raft.term);
         if now != self.seen {
             let lost = self.pending.lose_all();
@@ -543,15 +552,14 @@ fn restore<S: StateMachine>(applied: &mut Applied<S>, snapshot: &Snapshot) -> Re
     Ok(())
 }
 
-fn raft_config(config: &Config, voters: &[u64], applied: u64) -> raft::Config {
-    let campaign = config.campaign_ticks(voters);
+fn raft_config(config: &Config, applied: u64) -> raft::Config {
     raft::Config {
         id: config.id,
         election_tick: config.election_ticks,
         heartbeat_tick: config.heartbeat_ticks,
-        // raft-rs would draw the timeout at random otherwise.
-        min_election_tick: campaign,
-        max_election_tick: campaign + 1,
+        // raft-rs draws the timeout from these; the replica sets it to its own whenever that happened.
+        min_election_tick: config.election_ticks,
+        max_election_tick: config.campaign_ticks_end(),
         applied,
         max_size_per_msg: limits::APPEND_BYTES_MAX,
         max_inflight_msgs: limits::APPENDS_IN_FLIGHT_MAX,

@@ -12,7 +12,7 @@ use crate::error::Failure;
 use crate::event::{ChangeReply, Introduction};
 use crate::limits;
 use crate::machine::StateMachine;
-use crate::membership::{Membership, members};
+use crate::membership::{Membership, members, voters};
 use crate::replica::{Replica, check_version};
 use crate::store::LogStore;
 
@@ -149,6 +149,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         let now = now.map_err(|error| wrong(error.to_string()))?;
         self.membership.follow(coming, &self.conf, &now);
         self.conf = now;
+        self.campaign_ticks = self.config.campaign_ticks(&voters(&self.conf));
         self.conf_changed = true;
         self.peers.moved();
         self.step_down_if_removed();

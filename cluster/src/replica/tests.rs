@@ -436,6 +436,57 @@ impl World {
     }
 }
 
+/// A node that joined kept the election timeout of a stranger until it restarted, which could be that of a
+/// founder: the two split votes. Node 4 had that of node 1.
+#[test]
+fn a_node_that_joined_campaigns_at_a_time_of_its_own() {
+    let mut world = World::new(1, false);
+    world.faults = false;
+    let change = |world: &mut World, change: Change| {
+        for _ in 0..10_000 {
+            world.step();
+            let leader = world.replicas.values_mut().find(|r| r.status().leads());
+            let (reply, mut made) = oneshot::channel();
+            if let Some(leader) = leader {
+                leader.change(&change, String::new(), reply);
+            }
+            for _ in 0..500 {
+                world.step();
+                if matches!(made.try_recv(), Ok(Ok(()))) {
+                    return;
+                }
+            }
+        }
+        panic!("{change:?} is not made");
+    };
+    world
+        .logs
+        .insert(4, Kept(Arc::new(Mutex::new(MemoryLog::new(Vec::new())))));
+    world.boot(4);
+    let address = address(4);
+    change(&mut world, Change::AddLearner { id: 4, address });
+    change(&mut world, Change::Promote { id: 4 });
+    for _ in 0..500 {
+        world.step();
+    }
+    let timeouts = |world: &World| {
+        let replicas = world.replicas.values();
+        let timeouts = replicas.map(|replica| replica.raw.raft.randomized_election_timeout());
+        timeouts.collect::<Vec<_>>()
+    };
+    assert_eq!(timeouts(&world), [10, 12, 14, 16]);
+    let leader = world.replicas.values().find(|r| r.status().leads());
+    let leader = leader.map_or(0, |leader| leader.status().id);
+    let id = if leader == 1 { 2 } else { 1 };
+    change(&mut world, Change::Remove { id });
+    world.replicas.remove(&id);
+    world.logs.remove(&id);
+    for _ in 0..500 {
+        world.step();
+    }
+    assert_eq!(timeouts(&world), [10, 13, 16], "as of three voters");
+}
+
 fn address(id: u64) -> String {
     format!("n{id}:1")
 }
