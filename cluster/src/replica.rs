@@ -182,7 +182,9 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         if matches!(message.get_msg_type(), MessageType::MsgPropose) {
             return;
         }
-        self.peers.heard_from(message.from);
+        let conf = &self.conf;
+        let is_member = || members(conf).contains(&message.from);
+        self.peers.heard_from(message.from, is_member);
         if let Err(error) = self.raw.step(message) {
             tracing::debug!(%error, "raft ignored a message");
         }

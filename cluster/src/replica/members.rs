@@ -26,7 +26,7 @@ pub(crate) struct Changing {
 pub(crate) struct Peers {
     addresses: Addresses,
     /// Tick of the last message of each.
-    heard_at: BTreeMap<u64, u64>,
+    pub(super) heard_at: BTreeMap<u64, u64>,
     /// Newest version of the state machine that each knows.
     versions: BTreeMap<u64, u32>,
     now: u64,
@@ -49,8 +49,13 @@ impl Peers {
         self.now += 1;
     }
 
-    pub(crate) fn heard_from(&mut self, id: u64) {
-        self.heard_at.insert(id, self.now);
+    /// Of nodes that are not members a few are remembered: without certificates anybody can say any number.
+    pub(crate) fn heard_from(&mut self, id: u64, is_member: impl FnOnce() -> bool) {
+        if let Some(at) = self.heard_at.get_mut(&id) {
+            *at = self.now;
+        } else if self.heard_at.len() < limits::HEARD_NODES_MAX || is_member() {
+            self.heard_at.insert(id, self.now);
+        }
     }
 
     pub(crate) fn moved(&mut self) {
@@ -241,6 +246,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         }
         if self.peers.versions.len() < limits::HEARD_NODES_MAX
             || self.peers.versions.contains_key(&from)
+            || members(&self.conf).contains(&from)
         {
             self.peers.versions.insert(from, says.version);
         }
@@ -259,6 +265,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         everybody.extend(self.peers.addresses.heard());
         everybody.extend(self.peers.addresses.configured());
         everybody.remove(&self.config.id);
+        everybody.retain(|id| !self.membership.retired.contains(id));
         let routes = everybody.into_iter().map(|id| (id, self.address_of(id)));
         Some(routes.filter(|(_, address)| !address.is_empty()).collect())
     }

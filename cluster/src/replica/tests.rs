@@ -485,6 +485,33 @@ fn a_node_that_joined_campaigns_at_a_time_of_its_own() {
         world.step();
     }
     assert_eq!(timeouts(&world), [10, 13, 16], "as of three voters");
+    // Whoever has left is not dialled, though the configuration file still names it.
+    let routes = world.replicas.get_mut(&leader).unwrap().take_routes();
+    let routes: Vec<u64> = routes.unwrap().into_keys().collect();
+    assert_eq!(routes.len(), 2, "{routes:?}");
+    assert!(!routes.contains(&id));
+}
+
+/// Without certificates whoever reaches a port says which node it is: each number was remembered for good.
+#[test]
+fn strangers_fill_no_memory() {
+    let mut world = World::new(2, false);
+    let replica = world.replicas.get_mut(&1).unwrap();
+    for from in 1_000..11_000 {
+        let mut message = Message::default();
+        message.set_msg_type(raft::eraftpb::MessageType::MsgHeartbeatResponse);
+        (message.from, message.to) = (from, 1);
+        replica.receive(message);
+    }
+    let from_member = Message {
+        from: 3,
+        to: 1,
+        ..Message::default()
+    };
+    replica.receive(from_member);
+    let heard = &replica.peers.heard_at;
+    assert_eq!(heard.len(), crate::limits::HEARD_NODES_MAX + 1);
+    assert!(heard.contains_key(&3), "members are always heard");
 }
 
 fn address(id: u64) -> String {
