@@ -3,7 +3,7 @@
 //! Layout in `docs/formats/raft-log.md`, "Backup". A restored cluster is founded anew: nodes of the one
 //! that was backed up are strangers to it, even under the same name and ids.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use raft::eraftpb::{ConfState, HardState, Snapshot};
 
@@ -12,6 +12,7 @@ use crate::config::{Config, ConfigError};
 use crate::envelope::{self, EnvelopeError};
 use crate::membership::{Membership, founding};
 use crate::store::disk::{DiskLog, FILE_NAME};
+use crate::store::file::{create_folder, io};
 use crate::store::records::Identity;
 use crate::store::{LogStore as _, StoreError};
 
@@ -19,6 +20,10 @@ const MAGIC: &[u8; 8] = b"KUMIBKUP";
 const VERSION: u32 = 1;
 /// The term of a restored cluster's first entry.
 const TERM: u64 = 1;
+/// Where a log is restored until it is whole.
+const UNFINISHED: &str = "restoring";
+/// What the root of a file system may hold.
+const LOST_AND_FOUND: &str = "lost+found";
 
 /// The state of a cluster at one index.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +60,7 @@ impl Backup {
         file.extend_from_slice(&VERSION.to_le_bytes());
         file.extend_from_slice(&header);
         file.extend_from_slice(&crc32fast::hash(&header).to_le_bytes());
-        file.extend_from_slice(&envelope::seal(&membership, self.head, &self.state));
+        envelope::seal_onto(&mut file, &membership, self.head, &self.state);
         file
     }
 
@@ -94,16 +99,14 @@ impl Backup {
     }
 
     /// Creates the data folder of one founding node of a new cluster that begins with this state.
-    /// Every node must be given the same backup and the same peers.
+    /// Every node must be given the same backup and the same peers. The log has its name once it is whole:
+    /// a restore that is killed can be repeated, and leaves nothing that a node would start from.
     ///
     /// # Errors
-    /// When the folder holds a log already, the configuration cannot work, or the disk refuses.
+    /// When the folder holds anything already, the configuration cannot work, or the disk refuses.
     pub fn restore(&self, config: &Config) -> Result<(), BackupError> {
         config.validate()?;
-        let path = config.data_dir.join(FILE_NAME);
-        if path.exists() {
-            return Err(BackupError::Exists { path });
-        }
+        let unfinished = prepare(&config.data_dir)?;
         let voters = config.founders();
         let membership = Membership {
             founding: founding(&voters, &crc32fast::hash(&self.encode()).to_le_bytes()),
@@ -131,10 +134,32 @@ impl Backup {
             node: config.id,
             voters,
         };
-        let mut log = DiskLog::open(&config.data_dir, &identity)?;
+        let mut log = DiskLog::open(&unfinished, &identity)?;
         log.install(&snapshot, &hard_state)?;
+        drop(log);
+        let path = config.data_dir.join(FILE_NAME);
+        std::fs::rename(unfinished.join(FILE_NAME), &path).map_err(io("create", &path))?;
+        std::fs::remove_dir(&unfinished).map_err(io("remove", &unfinished))?;
+        create_folder(&config.data_dir)?;
         Ok(())
     }
+}
+
+/// The folder within a data folder in which a restored log is written; what an earlier restore left of it is
+/// removed. It is not beside the data folder, which may be a file system of its own.
+fn prepare(data_dir: &Path) -> Result<PathBuf, BackupError> {
+    create_folder(data_dir)?;
+    let unfinished = data_dir.join(UNFINISHED);
+    for entry in std::fs::read_dir(data_dir).map_err(io("list", data_dir))? {
+        let path = entry.map_err(io("list", data_dir))?.path();
+        if path != unfinished && path.file_name().is_none_or(|name| name != LOST_AND_FOUND) {
+            return Err(BackupError::Exists { path });
+        }
+    }
+    if unfinished.exists() {
+        std::fs::remove_dir_all(&unfinished).map_err(io("remove", &unfinished))?;
+    }
+    Ok(unfinished)
 }
 
 /// Why a backup cannot be read or restored.
@@ -160,7 +185,7 @@ pub enum BackupError {
     /// The folder is in use.
     #[error("{} exists; restore into an empty folder", path.display())]
     Exists {
-        /// The log.
+        /// What is there.
         path: PathBuf,
     },
     /// The configuration cannot work.
@@ -183,15 +208,56 @@ impl BackupError {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_cut_and_every_flipped_byte_is_noticed() {
-        let backup = Backup {
+    fn backup() -> Backup {
+        Backup {
             cluster: "national".to_owned(),
             index: 77,
             machine_version: 2,
             head: Head([5; 32]),
             state: b"the whole state".to_vec(),
+        }
+    }
+
+    #[test]
+    fn what_is_in_the_folder_is_neither_mixed_in_nor_lost() {
+        for kept in ["audit", FILE_NAME, "notes.txt"] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join(kept), b"of before").unwrap();
+            let refused = backup().restore(&Config::new(1, folder.path()));
+            let Err(BackupError::Exists { path }) = refused else {
+                panic!("{kept}: {refused:?}");
+            };
+            assert_eq!(path, folder.path().join(kept));
+            let there: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+            assert_eq!(there.len(), 1, "nothing was made beside {kept}");
+        }
+    }
+
+    #[test]
+    fn a_restore_that_was_killed_is_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::new(1, folder.path().join("data"));
+        let identity = Identity {
+            cluster: config.cluster.clone(),
+            node: 1,
+            voters: config.founders(),
         };
+        // Killed when the log was there and the state was not yet in it.
+        let unfinished = prepare(&config.data_dir).unwrap();
+        drop(DiskLog::open(&unfinished, &identity).unwrap());
+        assert!(!config.data_dir.join(FILE_NAME).exists());
+        backup().restore(&config).unwrap();
+        let log = DiskLog::open(&config.data_dir, &identity).unwrap();
+        let snapshot = log.snapshot().unwrap().unwrap();
+        assert_eq!(snapshot.get_metadata().index, 77);
+        drop(log);
+        let again = backup().restore(&config);
+        assert!(matches!(again, Err(BackupError::Exists { .. })));
+    }
+
+    #[test]
+    fn every_cut_and_every_flipped_byte_is_noticed() {
+        let backup = backup();
         let file = backup.encode();
         assert_eq!(Backup::decode(&file).unwrap(), backup);
         for at in 0..file.len() {

@@ -64,10 +64,18 @@ pub enum EnvelopeError {
 /// # Panics
 /// When the membership takes 4 GiB or more.
 pub fn seal(membership: &Membership, head: Head, state: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    seal_onto(&mut bytes, membership, head, state);
+    bytes
+}
+
+/// Writes what [`seal`] gives behind what is there, without a copy of it in between.
+pub(crate) fn seal_onto(bytes: &mut Vec<u8>, membership: &Membership, head: Head, state: &[u8]) {
     let membership = membership.encode();
     let length = u32::try_from(membership.len()).expect("a membership is small");
     let body_bytes = size_of_val(&length) + membership.len() + head.0.len() + state.len();
-    let mut bytes = Vec::with_capacity(HEADER_BYTES + body_bytes);
+    bytes.reserve_exact(HEADER_BYTES + body_bytes);
+    let body = bytes.len() + HEADER_BYTES;
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&VERSION.to_le_bytes());
     bytes.extend_from_slice(&(body_bytes as u64).to_le_bytes());
@@ -76,9 +84,8 @@ pub fn seal(membership: &Membership, head: Head, state: &[u8]) -> Vec<u8> {
     bytes.extend_from_slice(&membership);
     bytes.extend_from_slice(&head.0);
     bytes.extend_from_slice(state);
-    let checksum = crc32fast::hash(&bytes[HEADER_BYTES..]);
-    bytes[HEADER_BYTES - 4..HEADER_BYTES].copy_from_slice(&checksum.to_le_bytes());
-    bytes
+    let checksum = crc32fast::hash(&bytes[body..]);
+    bytes[body - 4..body].copy_from_slice(&checksum.to_le_bytes());
 }
 
 /// What is inside an envelope.

@@ -259,23 +259,25 @@ impl<S: StateMachine> Node<S> {
     }
 
     /// The whole cluster as one file's worth of bytes: everything answered anywhere before this call is
-    /// in it.
+    /// in it. The node applies nothing while its state is written.
     ///
     /// # Errors
     /// As [`Node::read`].
     pub async fn backup(&self) -> Result<Backup, ReadError> {
         self.read(|_| ()).await?;
-        let (state, index, head) = {
-            let shared = self.inner.shared.read().map_err(|_| ReadError::Stopped)?;
-            (shared.machine.snapshot(), shared.index, shared.head)
-        };
-        Ok(Backup {
-            cluster: self.inner.inbox.cluster.clone(),
-            index,
-            machine_version: self.inner.status.borrow().machine_version,
-            head,
-            state,
-        })
+        let inner = Arc::clone(&self.inner);
+        // All of one moment, on a thread of its own: it may take as long as a snapshot does.
+        let taken = tokio::task::spawn_blocking(move || {
+            let shared = inner.shared.read().map_err(|_| ReadError::Stopped)?;
+            Ok(Backup {
+                cluster: inner.inbox.cluster.clone(),
+                index: shared.index,
+                machine_version: shared.version,
+                head: shared.head,
+                state: shared.machine.snapshot(),
+            })
+        });
+        taken.await.unwrap_or(Err(ReadError::Stopped))
     }
 
     /// The folder of the audit log, when one is kept: for [`crate::audit::Reader`].

@@ -37,6 +37,8 @@ use crate::store::LogStore;
 #[derive(Debug)]
 pub(crate) struct Applied<S> {
     pub(crate) machine: S,
+    /// Version of it that is in force at the index.
+    pub(crate) version: u32,
     pub(crate) index: u64,
     /// Of the audit log up to the index.
     pub(crate) head: Head,
@@ -100,6 +102,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         let known_version = machine.version();
         let mut applied = Applied {
             machine,
+            version: 0,
             index: 0,
             head: Head::default(),
             written: (0, Head::default()),
@@ -112,6 +115,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             check_version(&membership, known_version).map_err(StartError::State)?;
             restore(&mut applied, &snapshot).map_err(StartError::State)?;
         }
+        applied.version = membership.version;
         let index = applied.index;
         applied.written = (index, applied.head);
         let audit = audit.map(|folder| Journal::open(&folder, index, applied.head));
@@ -323,6 +327,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
                         self.follow(entry)?;
                     } else {
                         self.upgrade(entry)?;
+                        shared.version = self.membership.version;
                     }
                     shared.index = entry.index;
                     self.applied = entry.index;
@@ -374,6 +379,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
                 self.membership = membership;
             }
             restore(&mut shared, snapshot)?;
+            shared.version = self.membership.version;
             self.applied = shared.index;
             if let Some(audit) = &mut self.audit {
                 audit.skip_to(shared.index, shared.head)?;

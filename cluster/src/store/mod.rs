@@ -6,7 +6,7 @@
 
 pub mod codec;
 pub mod disk;
-mod file;
+pub(crate) mod file;
 pub mod memory;
 pub mod records;
 #[cfg(test)]

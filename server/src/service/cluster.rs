@@ -75,23 +75,34 @@ impl ClusterService for Cluster {
         }))
     }
 
-    type BackupStream = Iter<std::vec::IntoIter<Result<BackupChunk, Status>>>;
+    type BackupStream = Iter<Chunks>;
 
     async fn backup(
         &self,
         _: Request<BackupRequest>,
     ) -> Result<Response<Self::BackupStream>, Status> {
         let backup = self.control.node.backup().await;
-        let file = backup.map_err(|error| refusal::read(&error))?.encode();
-        let chunks: Vec<_> = file
-            .chunks(limits::BACKUP_CHUNK_BYTES)
-            .map(|data| {
-                Ok(BackupChunk {
-                    data: data.to_vec(),
-                })
-            })
-            .collect();
-        Ok(Response::new(iter(chunks)))
+        let backup = backup.map_err(|error| refusal::read(&error))?;
+        let file = tokio::task::spawn_blocking(move || backup.encode()).await;
+        let file = file.map_err(|_| refusal::stopping())?;
+        Ok(Response::new(iter(Chunks { file, sent: 0 })))
+    }
+}
+
+/// A file in messages, each made when it is sent.
+pub(crate) struct Chunks {
+    file: Vec<u8>,
+    sent: usize,
+}
+
+impl Iterator for Chunks {
+    type Item = Result<BackupChunk, Status>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = &self.file[self.sent..];
+        let data = rest.chunks(limits::BACKUP_CHUNK_BYTES).next()?.to_vec();
+        self.sent += data.len();
+        Some(Ok(BackupChunk { data }))
     }
 }
 
