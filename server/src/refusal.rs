@@ -110,7 +110,8 @@ pub(crate) fn change(error: &ChangeError) -> Status {
         ChangeError::Behind { .. } | ChangeError::UnderWay | ChangeError::NoMajority { .. } => {
             let mut details = details(MEMBERS, []);
             details.set_retry_info(Some(Duration::from_millis(limits::RETRY_AFTER_MS)));
-            with(Code::FailedPrecondition, error.to_string(), details)
+            // It may pass by itself: whoever asks tries again.
+            with(Code::Aborted, error.to_string(), details)
         }
         _ => status(Code::FailedPrecondition, MEMBERS, error.to_string()),
     }
@@ -245,11 +246,11 @@ pub(crate) fn with(code: Code, message: impl Into<String>, details: ErrorDetails
 
 #[cfg(test)]
 mod tests {
-    use kumi_cluster::ProposeError;
+    use kumi_cluster::{ChangeError, ProposeError};
     use tonic::Code;
     use tonic_types::StatusExt as _;
 
-    use super::{NOT_LEADER, bad_field, propose};
+    use super::{NOT_LEADER, bad_field, change, propose};
 
     #[test]
     fn a_refusal_of_a_follower_names_the_leader() {
@@ -269,6 +270,26 @@ mod tests {
             ""
         );
         assert!(nobody.get_details_retry_info().is_some());
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again_and_what_stays_is_not() {
+        let entries = 5_000;
+        let passing = [
+            ChangeError::UnderWay,
+            ChangeError::Behind { id: 4, entries },
+            ChangeError::NoMajority {
+                alive: 1,
+                voters: 3,
+            },
+        ];
+        for error in passing {
+            let status = change(&error);
+            assert_eq!(status.code(), Code::Aborted, "{error}");
+            assert!(status.get_details_retry_info().is_some(), "{error}");
+        }
+        let stays = change(&ChangeError::LastVoter { id: 1 });
+        assert_eq!(stays.code(), Code::FailedPrecondition);
     }
 
     #[test]

@@ -6,7 +6,6 @@ use kumi_proto::v1;
 use kumi_proto::v1::change_cluster_request::Change;
 use kumi_proto::v1::cluster_service_client::ClusterServiceClient;
 use tonic::{Code as Grpc, Status};
-use tonic_types::StatusExt as _;
 
 use crate::args::{ChangeArgs, Remote};
 use crate::client::Client;
@@ -164,8 +163,7 @@ async fn ask(client: &Client, change: Change) -> anyhow::Result<Result<(), Statu
 
 /// A node that catches up, another change under way, a leader that changed.
 fn may_pass(status: &Status) -> bool {
-    let waits = status.code() == Grpc::FailedPrecondition;
-    status.code() == Grpc::Aborted || (waits && status.get_details_retry_info().is_some())
+    status.code() == Grpc::Aborted
 }
 
 /// Another node leads: whether the change was made is not known.
