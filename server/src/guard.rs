@@ -113,7 +113,7 @@ where
         let held = Arc::clone(&charge);
         let answer = self
             .inner
-            .call(request.map(|body| Body::new(IntakeBody::new(body, charge, row.intake))));
+            .call(request.map(|body| Body::new(IntakeBody::new(body, charge, row))));
         Box::pin(async move {
             let answer = answer.await;
             // What was sent is in memory until it has been worked off.

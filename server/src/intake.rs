@@ -7,12 +7,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http_body::Frame;
+use prost::bytes::BytesMut;
 use tokio::time::{Sleep, sleep};
 use tonic::body::Body;
 use tonic::codegen::{Body as HttpBody, Bytes};
 use tonic::{Code, Status};
 
-use crate::authorise::Intake;
+use crate::authorise::{Intake, Row};
+use crate::elements;
 use crate::limits;
 use crate::refusal;
 
@@ -112,11 +114,15 @@ pub(crate) struct IntakeBody {
     body: Body,
     charge: Arc<Charge>,
     deadline: Pin<Box<Sleep>>,
+    path: &'static str,
+    /// What has come of a message that is not whole yet.
+    begun: BytesMut,
+    elements_left: usize,
 }
 
 impl IntakeBody {
-    pub(crate) fn new(body: Body, charge: Arc<Charge>, intake: Intake) -> Self {
-        let most = match intake {
+    pub(crate) fn new(body: Body, charge: Arc<Charge>, row: &Row) -> Self {
+        let most = match row.intake {
             Intake::Gathered => limits::SUBMISSION_MS_MAX,
             Intake::Message | Intake::Session => limits::STREAM_SILENCE_MS,
         };
@@ -124,7 +130,38 @@ impl IntakeBody {
             body,
             charge,
             deadline: Box::pin(sleep(Duration::from_millis(most))),
+            path: row.path,
+            begun: BytesMut::new(),
+            elements_left: limits::REQUEST_ELEMENTS_MAX,
         }
+    }
+
+    /// The messages that are whole with these bytes, if any is: each is handed on once it is known that it will
+    /// not take much more memory than it has bytes.
+    fn take(&mut self, data: &[u8]) -> Result<Option<Bytes>, Status> {
+        self.charge.add(Used {
+            bytes: data.len(),
+            submissions: 0,
+        })?;
+        self.begun.extend_from_slice(data);
+        let (bytes, messages) = elements::whole(&self.begun, limits::MESSAGE_BYTES_MAX);
+        for message in messages {
+            let most = self.elements_left.min(limits::MESSAGE_ELEMENTS_MAX);
+            let Some(elements) = elements::count(self.path, message, most) else {
+                let problem = format!(
+                    "a message has more than {} elements, or all of the request more than {}",
+                    limits::MESSAGE_ELEMENTS_MAX,
+                    limits::REQUEST_ELEMENTS_MAX
+                );
+                return Err(refusal::status(
+                    Code::InvalidArgument,
+                    refusal::TOO_LARGE,
+                    problem,
+                ));
+            };
+            self.elements_left -= elements;
+        }
+        Ok((bytes > 0).then(|| self.begun.split_to(bytes).freeze()))
     }
 }
 
@@ -141,21 +178,28 @@ impl HttpBody for IntakeBody {
             let status = refusal::status(Code::DeadlineExceeded, refusal::SILENT, message);
             return Poll::Ready(Some(Err(status)));
         }
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        if let Some(Ok(frame)) = &frame
-            && let Some(data) = frame.data_ref()
-        {
-            let bytes = data.len();
-            self.charge.add(Used {
-                bytes,
-                submissions: 0,
-            })?;
+        loop {
+            let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+            let data = match frame {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                // Half a message at the end is refused behind here.
+                None if !self.begun.is_empty() => {
+                    let rest = std::mem::take(&mut self.begun).freeze();
+                    return Poll::Ready(Some(Ok(Frame::data(rest))));
+                }
+                other => return Poll::Ready(other),
+            };
+            if let Some(whole) = self.take(&data)? {
+                return Poll::Ready(Some(Ok(Frame::data(whole))));
+            }
         }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.begun.is_empty() && self.body.is_end_stream()
     }
 }
 

@@ -15,6 +15,7 @@ mod clock;
 pub mod config;
 mod control;
 mod dispatch;
+mod elements;
 mod endpoint;
 mod environment;
 mod guard;

@@ -30,6 +30,10 @@ pub const STREAM_SILENCE_MS: u64 = 30_000;
 pub const SUBMISSION_MS_MAX: u64 = 600_000;
 /// Bytes of requests that are under way, but for sessions.
 pub const INTAKE_BYTES_MAX: usize = 4 * (SUBMISSION_BYTES_MAX + MESSAGE_BYTES_MAX);
+/// Elements of one message, lists of lists included: each may take some hundred bytes, however short it is.
+pub const MESSAGE_ELEMENTS_MAX: usize = 1 << 19;
+/// Elements of all messages of one request.
+pub const REQUEST_ELEMENTS_MAX: usize = 1 << 21;
 /// Submissions under way.
 pub const SUBMISSIONS_MAX: usize = 32;
 /// One caller may hold one part in so many of both.

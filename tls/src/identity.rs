@@ -259,6 +259,8 @@ mod tests {
             "kumi://c/scheduler/-/01",
             "kumi://c/scheduler/-/0",
             "kumi://c/scheduler/-/+1",
+            "kumi://c/scheduler/-/one",
+            "kumi://c/scheduler/-/18446744073709551616",
         ] {
             assert!(uri.parse::<Identity>().is_err(), "{uri}");
         }

@@ -9,7 +9,7 @@ use tokio_stream::StreamExt as _;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use crate::harness::{cohort, messages};
+use crate::harness::{cohort, messages, reason};
 use crate::secure::{Secure, call, first, methods, permitted};
 
 /// Rounds of noise for each method.
@@ -170,6 +170,25 @@ async fn what_is_too_large_is_refused_before_it_is_kept() {
     // The message is the client's, which is in this process: once, not once for each method.
     let grown = resident_bytes().saturating_sub(before);
     assert!(grown < 256 << 20, "{grown} bytes more are held");
+}
+
+/// 16 MiB of samples that say nothing became 2 GiB when they were decoded.
+#[tokio::test(flavor = "multi_thread")]
+async fn elements_of_two_bytes_are_counted_before_they_are_built() {
+    let secure = Secure::start().await;
+    let path = "/kumi.v1.CohortService/Submit";
+    let channel = secure.connect(permitted(path)).await;
+    let most = kumi_server::limits::MESSAGE_ELEMENTS_MAX;
+    let empty = [0x12, 0];
+    let answer = first(channel.clone(), path, vec![empty.repeat(most + 1)]).await;
+    assert_eq!(reason(&answer.unwrap_err()), "TOO_LARGE");
+    let messages = vec![empty.repeat(most); 5];
+    let answer = first(channel.clone(), path, messages).await;
+    assert!(answer.is_err());
+    // As many as there may be are taken, and found to be without a header.
+    let answer = first(channel, path, vec![empty.repeat(most)]).await;
+    assert_eq!(reason(&answer.unwrap_err()), "BAD_REQUEST");
+    alive(&secure).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
