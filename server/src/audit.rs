@@ -72,6 +72,11 @@ pub fn read(record: &Record) -> Option<(u64, Vec<AuditEvent>)> {
             actor,
             ..of_cluster("members", &what)
         }],
+        // The first leader of a new cluster does this by itself.
+        Deed::Version { version, actor } if actor.starts_with("scheduler/") => vec![AuditEvent {
+            actor,
+            ..of_cluster("lead", &format!("with state machine version {version}"))
+        }],
         Deed::Version { version, actor } => vec![AuditEvent {
             actor,
             ..of_cluster("upgrade", &format!("state machine version {version}"))

@@ -194,7 +194,8 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         if new && self.changing.is_none() && self.conf.voters.iter().all(knows) {
             // Nobody waits for it; it is tried again when it is refused.
             let (reply, _) = oneshot::channel();
-            self.change(&Change::Upgrade { version }, String::new(), reply);
+            let actor = format!("scheduler/-/{}", self.config.id);
+            self.change(&Change::Upgrade { version }, actor, reply);
         }
     }
 
