@@ -104,6 +104,10 @@ fn commands() -> Vec<u8> {
             tasks: vec![task(v1::Stage::Gvcf, 0, 0)],
             lease_ms: 1_000,
         }),
+        Kind::Speculate(v1::Speculate {
+            worker: 1,
+            attempt: 1,
+        }),
         Kind::Settle(v1::Settle {
             worker: 1,
             finished: vec![finished],

@@ -23,6 +23,19 @@ pub(crate) const SPLIT_PIECES_MAX: u32 = 4;
 pub(crate) const SPLIT_FACTOR: u64 = 3;
 /// Running tasks that are looked at, the oldest first, when some are to be split.
 pub(crate) const SPLIT_CANDIDATES_MAX: usize = 256;
+/// Second attempts at once.
+pub(crate) const COPIES_MAX: usize = 32;
+/// Tasks of a stage that are left when one of them may be tried a second time.
+pub(crate) const COPY_LAST_TASKS_MAX: u64 = 64;
+/// A call task may be tried a second time when it runs this many times as long as was expected: later than it is split.
+pub(crate) const COPY_FACTOR_CALL: u64 = 6;
+/// Others when they run this many times as long as [`COPY_PERCENT`] of a hundred of their stage did,
+pub(crate) const COPY_FACTOR: u64 = 2;
+pub(crate) const COPY_PERCENT: u64 = 95;
+/// of at least so many that are done,
+pub(crate) const COPY_OBSERVED_MIN: u64 = 20;
+/// and never before so many milliseconds: what is over soon is not worth a second attempt.
+pub(crate) const COPY_AGE_MS_MIN: u64 = 60_000;
 /// Cost profiles that are remembered: of references and targets.
 pub(crate) const PROFILES_KEPT_MAX: usize = 64;
 /// Cuts into shards that are remembered of each, by the number of shards.
@@ -85,6 +98,7 @@ pub(crate) const RATE_HOURS: u64 = 7 * 24 + 1;
 
 const _: () = assert!(FAILURES_MAX >= 1 && LOSSES_MAX > FAILURES_MAX);
 const _: () = assert!(SPLIT_PIECES_MAX >= 2 && SPARE_SHARDS >= SPLIT_PIECES_MAX);
+const _: () = assert!(COPY_FACTOR_CALL > SPLIT_FACTOR);
 const _: () = assert!(HALF_LIFE_MS_MIN <= HALF_LIFE_MS && HALF_LIFE_MS <= HALF_LIFE_MS_MAX);
 const _: () = assert!(SHARD_BASES > BLOCK_EDGE_BASES);
 const _: () =

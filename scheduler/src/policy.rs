@@ -3,6 +3,7 @@
 
 mod fair;
 mod preempt;
+mod speculate;
 mod split;
 mod walk;
 
@@ -16,6 +17,7 @@ use crate::grid::Cell;
 pub(crate) use crate::policy::fair::Level;
 use crate::policy::fair::Tree;
 pub use crate::policy::preempt::{Room, Siege, make_room};
+pub use crate::policy::speculate::speculate;
 pub use crate::policy::split::{Watch, running, split};
 use crate::policy::walk::{Left, Taken, Walk};
 use crate::state::{State, Worker};

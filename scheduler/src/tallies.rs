@@ -29,6 +29,21 @@ impl Histogram {
         self.counts.iter().sum()
     }
 
+    /// Within how many seconds, rounded up to a bound of a bucket, `percent` of a hundred observations are; none where
+    /// there are fewer than `least`, or when it lies beyond the last bound.
+    #[must_use]
+    pub fn bound_seconds(&self, percent: u64, least: u64) -> Option<u64> {
+        let count = self.count();
+        let enough = |within: u64| within * 100 >= count * percent;
+        let mut within = 0;
+        let bucket = self.counts.iter().position(|count| {
+            within += count;
+            enough(within)
+        });
+        let bound = bucket.and_then(|bucket| BOUNDS_SECONDS.get(bucket).copied());
+        bound.filter(|_| count >= least)
+    }
+
     /// Adds one observation.
     pub fn observe(&mut self, ms: u64) {
         let bucket = BOUNDS_SECONDS.partition_point(|bound| bound * 1_000 < ms);
@@ -152,6 +167,15 @@ pub struct KernelTally {
     pub peak_rss_bytes: u64,
 }
 
+/// Second attempts at tasks that took far longer than was expected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CopyTally {
+    /// Whose result was taken, or which outlived the first.
+    pub won: u64,
+    /// That ended otherwise.
+    pub lost: u64,
+}
+
 /// All counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tallies {
@@ -167,6 +191,8 @@ pub struct Tallies {
     pub retries: BTreeMap<(Stage, Reason), u64>,
     /// Tasks that ended with a part of their work and left the rest to others.
     pub split: BTreeMap<Stage, u64>,
+    /// Second attempts that have ended, or are the only ones now.
+    pub copies: CopyTally,
     /// From grant to commit.
     pub stage_duration: BTreeMap<Stage, Histogram>,
     /// From ready to grant.

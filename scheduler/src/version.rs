@@ -10,8 +10,10 @@ use kumi_proto::v1::command::Kind;
 pub const FIRST: u32 = 1;
 /// A request id belongs to the centre of who asks and to what is asked; a name in a programme and root is one centre's.
 pub const REQUESTS_BY_CENTRE: u32 = 2;
+/// Late tasks are tried a second time.
+pub const SECOND_ATTEMPTS: u32 = 3;
 /// The newest that this build knows.
-pub const NEWEST: u32 = REQUESTS_BY_CENTRE;
+pub const NEWEST: u32 = SECOND_ATTEMPTS;
 
 /// The version that brought a kind of command: before it is in force, the command is refused.
 pub(crate) fn brought(kind: &Kind) -> u32 {
@@ -30,6 +32,7 @@ pub(crate) fn brought(kind: &Kind) -> u32 {
         | Kind::Build(_)
         | Kind::Purge(_)
         | Kind::SetPolicy(_) => FIRST,
+        Kind::Speculate(_) => SECOND_ATTEMPTS,
     }
 }
 

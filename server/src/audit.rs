@@ -7,7 +7,7 @@ use kumi_cluster::audit::{AuditError, Deed, Reader, Record, beginnings};
 pub use kumi_cluster::audit::{Head, Record as AuditRecord};
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
-use kumi_proto::v1::{AuditEvent, Command, finished_task};
+use kumi_proto::v1::{AuditEvent, Command, Speculate, finished_task};
 use prost::Message as _;
 
 /// What schedulers and workers do by themselves.
@@ -127,6 +127,11 @@ fn said(kind: &Kind) -> (&'static str, String, &str) {
         Kind::Grant(grant) => {
             let object = format!("{} tasks to worker {}", grant.tasks.len(), grant.worker);
             ("grant", object, "")
+        }
+        Kind::Speculate(speculate) => {
+            let Speculate { worker, attempt } = speculate;
+            let object = format!("a second attempt beside {attempt} to worker {worker}");
+            ("speculate", object, "")
         }
         Kind::Settle(settle) => {
             let results = settle.finished.iter();

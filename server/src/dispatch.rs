@@ -4,7 +4,7 @@
 //! to start follows it, never precedes it.
 
 use kumi_proto::ids::WorkerId;
-use kumi_proto::v1::{Grant, command};
+use kumi_proto::v1::{Grant, Speculate, command};
 use kumi_scheduler::{Outcome, policy};
 use tonic::Status;
 
@@ -56,21 +56,25 @@ async fn hand_out(control: &Control) {
     control.wake.notify_one();
 }
 
-/// Grants to one worker. When that has no outcome, its session ends: the next one compares what it
-/// should run with what it runs.
+/// Grants to one worker.
 async fn serve(control: &Control, worker: WorkerId, most: usize) -> bool {
     match grant(control, worker, most).await {
         Ok(given) => given,
         Err(status) => {
-            tracing::warn!(
-                worker = worker.0,
-                error = status.message(),
-                "a grant has no outcome"
-            );
-            control.roster().end(worker, status);
+            no_outcome(control, worker, status);
             false
         }
     }
+}
+
+/// Of a grant without an outcome the worker's session ends: the next one compares what it should run with what it runs.
+fn no_outcome(control: &Control, worker: WorkerId, status: Status) {
+    tracing::warn!(
+        worker = worker.0,
+        error = status.message(),
+        "a grant has no outcome"
+    );
+    control.roster().end(worker, status);
 }
 
 /// One command with tasks for one worker; whether it got any.
@@ -87,7 +91,28 @@ async fn grant(control: &Control, worker: WorkerId, most: usize) -> Result<bool,
         tasks,
         lease_ms: control.lease.ms(),
     });
-    match control.propose(grant).await?.outcome {
+    start(control, worker, grant).await
+}
+
+/// A second attempt beside one that takes far too long.
+pub(crate) async fn speculate(control: &Control, worker: WorkerId, attempt: u64) {
+    tracing::info!(
+        worker = worker.0,
+        attempt,
+        "a late task is tried a second time"
+    );
+    let speculate = command::Kind::Speculate(Speculate {
+        worker: worker.0,
+        attempt,
+    });
+    if let Err(status) = start(control, worker, speculate).await {
+        no_outcome(control, worker, status);
+    }
+}
+
+/// Proposes leases of a worker, and tells it to start what was granted; whether that was any.
+async fn start(control: &Control, worker: WorkerId, kind: command::Kind) -> Result<bool, Status> {
+    match control.propose(kind).await?.outcome {
         Outcome::Granted(starts) => {
             let some = !starts.is_empty();
             if some {

@@ -172,8 +172,8 @@ fn wanted_room(control: &Control, ages: &Ages) -> policy::Room {
     control.local(|state, _| policy::make_room(state, &siege))
 }
 
-/// Looks for call tasks that take far longer than was expected while workers have nothing to do, and for urgent ones that
-/// wait for cores.
+/// Looks for tasks that take far longer than was expected while workers have nothing to do, and for urgent ones that wait
+/// for cores.
 async fn watch_shards(control: &Control) {
     let every_ms = control.split_after.ms().min(limits::SPLIT_CHECK_MS_MAX);
     let mut checks = tokio::time::interval(Duration::from_millis(every_ms));
@@ -185,26 +185,39 @@ async fn watch_shards(control: &Control) {
         let running = control.local(|state, _| policy::running(state));
         ages.see(control.clock.steady_ms(), running);
         make_room(control, &ages, &mut besieged).await;
-        let (offers, asked) = {
-            let roster = control.roster();
-            (roster.offers(), roster.soft.asked())
-        };
-        if offers.is_empty() {
-            continue;
-        }
-        let watch = policy::Watch {
-            age_ms: &|attempt| ages.of(attempt),
-            after_ms: control.split_after.ms(),
-            offers: &offers,
-            was_asked: &|attempt| asked.contains(&attempt),
-        };
-        let chosen = control.local(|state, _| policy::split(state, &watch));
-        let mut roster = control.roster();
-        for (worker, attempt) in chosen {
+        let (late, copied) = late_tasks(control, &ages);
+        for (worker, attempt) in late {
             tracing::info!(worker = worker.0, attempt, "a task is asked to be split");
-            roster.split(worker, attempt);
+            control.roster().split(worker, attempt);
+        }
+        for (worker, attempt) in copied {
+            dispatch::speculate(control, worker, attempt).await;
         }
     }
+}
+
+/// Attempts and their workers.
+type Chosen = Vec<(WorkerId, u64)>;
+
+/// Which tasks are to be split, and which are to be tried a second time by which workers.
+fn late_tasks(control: &Control, ages: &Ages) -> (Chosen, Chosen) {
+    let (offers, asked) = {
+        let roster = control.roster();
+        (roster.offers(), roster.soft.asked())
+    };
+    if offers.is_empty() {
+        return (Chosen::new(), Chosen::new());
+    }
+    let watch = policy::Watch {
+        age_ms: &|attempt| ages.of(attempt),
+        after_ms: control.split_after.ms(),
+        offers: &offers,
+        was_asked: &|attempt| asked.contains(&attempt),
+    };
+    control.local(|state, _| {
+        let late = policy::split(state, &watch);
+        (late, policy::speculate(state, &watch))
+    })
 }
 
 /// Declares workers lost; their tasks are ready again. One that registers meanwhile is let through

@@ -137,16 +137,20 @@ impl Soft {
     }
 
     /// The progress of a cohort's running tasks as workers said it last, summed by stage: a task
-    /// half done counts 0.5.
+    /// half done counts 0.5, one with two attempts as the one that is further.
     #[must_use]
     pub(crate) fn progress(&self, cohort: u64) -> BTreeMap<Stage, f64> {
-        let mut sums = BTreeMap::new();
+        let mut by_task = BTreeMap::new();
         for running in self.workers.values().flat_map(|seen| &seen.running) {
-            let task = running.task.filter(|task| task.cohort == cohort);
-            if let Some(task) = task {
-                *sums.entry(task.stage()).or_default() +=
-                    f64::from(running.progress.clamp(0.0, 1.0));
+            if let Some(task) = running.task.filter(|task| task.cohort == cohort) {
+                let place = (task.stage(), task.row, task.column);
+                let furthest = by_task.entry(place).or_insert(0.0_f32);
+                *furthest = furthest.max(running.progress.clamp(0.0, 1.0));
             }
+        }
+        let mut sums = BTreeMap::new();
+        for ((stage, ..), progress) in by_task {
+            *sums.entry(stage).or_default() += f64::from(progress);
         }
         sums
     }
@@ -168,7 +172,8 @@ mod tests {
             task: Some(TaskId {
                 cohort: 3,
                 stage: Stage::Align.into(),
-                ..TaskId::default()
+                row: u32::try_from(attempt).expect("a small one"),
+                column: 0,
             }),
         });
         Report {
@@ -241,14 +246,15 @@ mod tests {
         soft.begin_term(0, [1, 2]);
         soft.report(1, 1, 1, &report(&[(7, 0.25), (8, 0.5)]));
         soft.report(2, 2, 1, &report(&[(8, 0.75)]));
-        soft.report(2, 2, 2, &report(&[(9, 0.5)]));
+        // Another attempt at what 8 does too, and not as far.
+        soft.report(2, 2, 2, &report(&[(9, 0.5), (8, 0.25)]));
         assert_eq!(
             soft.progress(3).into_iter().collect::<Vec<_>>(),
             [(Stage::Align, 1.25)]
         );
         assert!(soft.progress(4).is_empty());
         soft.forget(1);
-        assert_eq!(soft.progress(3)[&Stage::Align], 0.5);
+        assert_eq!(soft.progress(3)[&Stage::Align], 0.75);
         assert!(soft.seen(1).is_none());
     }
 }

@@ -51,6 +51,16 @@ impl Cohort {
         again
     }
 
+    /// Keeps that one of two attempts failed or was lost while the other goes on.
+    pub(crate) fn note_mishap(&mut self, cell: Cell, mishap: &Mishap<'_>, now_ms: u64) {
+        if mishap.reason != Reason::Stopped {
+            self.troubles
+                .entry(cell)
+                .or_default()
+                .record(mishap, now_ms);
+        }
+    }
+
     fn give_up(&mut self, cell: Cell, mishap: &Mishap<'_>, ledger: &Ledger, ripple: &mut Ripple) {
         let message = shortened(mishap.message);
         ripple.reason = Reason::Failed;

@@ -220,9 +220,12 @@ impl<'a> Victim<'a> {
         let cohort = &state.cohorts[&lease.cohort];
         let class = cohort.priority();
         let used = (siege.age_ms)(attempt).saturating_mul(lease.cores.into());
-        let stops = used <= PREEMPT_WASTE_CORE_MS && lease.cell.stage != Stage::Chunk;
-        let splits =
-            lease.cell.stage == Stage::Call && cohort.spare(lease.cell.row).next().is_some();
+        // Of two attempts the second is wanted the least.
+        let stops = state.is_copy(attempt, lease)
+            || used <= PREEMPT_WASTE_CORE_MS && lease.cell.stage != Stage::Chunk;
+        let splits = lease.cell.stage == Stage::Call
+            && !state.has_copy(attempt, lease)
+            && cohort.spare(lease.cell.row).next().is_some();
         let touchable = matches!(class, Priority::Normal | Priority::Bulk);
         (touchable && (stops || splits)).then_some(Self {
             attempt,

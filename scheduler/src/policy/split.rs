@@ -32,10 +32,7 @@ pub fn running(state: &State) -> Vec<u64> {
 /// have cores for which there is no task. A task of which nothing is known is left alone.
 #[must_use]
 pub fn split(state: &State, watch: &Watch<'_>) -> Vec<(WorkerId, u64)> {
-    let idle = watch.offers.iter();
-    let idle: Vec<&Offer> = idle
-        .filter(|offer| pick(state, offer, 1).is_empty())
-        .collect();
+    let idle: Vec<&Offer> = idle(state, watch.offers).collect();
     let cores: u32 = idle.iter().map(|offer| offer.free_cores).sum();
     let leases = state.leases.iter();
     let (asked, others): (Vec<_>, Vec<_>) =
@@ -54,7 +51,8 @@ pub fn split(state: &State, watch: &Watch<'_>) -> Vec<(WorkerId, u64)> {
     let is_old = |attempt: &u64| (watch.age_ms)(*attempt) > watch.after_ms;
     let late = others
         .into_iter()
-        .filter(|(attempt, lease)| lease.cell.stage == Stage::Call && is_old(attempt));
+        .filter(|(attempt, lease)| lease.cell.stage == Stage::Call && is_old(attempt))
+        .filter(|(attempt, lease)| !state.has_copy(**attempt, lease));
     // Attempts are numbered in the order in which they began.
     let mut late: Vec<(&u64, &Lease)> = late.take(SPLIT_CANDIDATES_MAX).collect();
     late.retain(|(attempt, lease)| {
@@ -74,6 +72,12 @@ pub fn split(state: &State, watch: &Watch<'_>) -> Vec<(WorkerId, u64)> {
     chosen
         .map(|(attempt, lease)| (WorkerId(lease.worker), *attempt))
         .collect()
+}
+
+/// Workers that have something free for which there is no task.
+pub(super) fn idle<'a>(state: &State, offers: &'a [Offer]) -> impl Iterator<Item = &'a Offer> {
+    let offers = offers.iter();
+    offers.filter(|offer| pick(state, offer, 1).is_empty())
 }
 
 /// Whether a worker that has so much free could do a piece of a task.

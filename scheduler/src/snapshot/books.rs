@@ -12,7 +12,7 @@ use crate::snapshot::record::{
     TalliesRecord,
 };
 use crate::state::{Account, Accounts, Answer, Digest, Kept, Key, Requests, Target};
-use crate::tallies::{Ending, Histogram, KernelTally, Reason, Tallies, UnitLabels};
+use crate::tallies::{CopyTally, Ending, Histogram, KernelTally, Reason, Tallies, UnitLabels};
 use crate::unit::Unit;
 
 const INVALID: RestoreError = RestoreError::Invalid("books");
@@ -176,6 +176,8 @@ pub(super) fn tallies(tallies: &Tallies) -> TalliesRecord {
         turnaround: histograms(&tallies.turnaround),
         wasted_core_milliseconds: wasted.map(|(stage, ms)| of_stage(*stage, *ms)).collect(),
         workers_lost: tallies.workers_lost,
+        copies_won: tallies.copies.won,
+        copies_lost: tallies.copies.lost,
         kernels: tallies.kernels.iter().map(of_kernel).collect(),
         split: tallies
             .split
@@ -232,6 +234,10 @@ pub(super) fn of_tallies(record: TalliesRecord) -> Result<Tallies, RestoreError>
             Priority::try_from(of).map_err(|_| INVALID)
         })?,
         workers_lost: record.workers_lost,
+        copies: CopyTally {
+            won: record.copies_won,
+            lost: record.copies_lost,
+        },
         ..Tallies::default()
     };
     for counter in &record.failed {

@@ -10,6 +10,8 @@ mod record;
 mod shares;
 mod stores;
 
+use std::collections::BTreeMap;
+
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
@@ -21,7 +23,7 @@ use crate::snapshot::record::{
 use crate::state::{Lease, State, Term, Worker};
 
 const MAGIC: [u8; 8] = *b"KUMISCHD";
-const VERSION: u32 = 7;
+const VERSION: u32 = 8;
 /// The oldest version that is read.
 const VERSION_MIN: u32 = 1;
 /// Magic, version, length, digest.
@@ -79,7 +81,7 @@ impl State {
             term_began_ms: self.term.began_ms,
             cohorts: self.cohorts.values().map(cohort::record).collect(),
             ledger: ledger_records(&self.ledger),
-            leases: self.leases.iter().map(lease_record).collect(),
+            leases: self.lease_records(),
             workers: self.workers.iter().map(worker_record).collect(),
             drained: self.drained.clone(),
             books: Some(books::record(&self.accounts)),
@@ -129,9 +131,9 @@ impl State {
             state.workers.insert(id, of_worker(worker)?);
         }
         for lease in record.leases {
-            let attempt = lease.attempt;
+            let (attempt, copy_of) = (lease.attempt, lease.copy_of);
             let lease = of_lease(lease, &state)?;
-            state.enter_lease(attempt, lease)?;
+            state.enter_lease(attempt, copy_of, lease)?;
         }
         for cohort in state.cohorts.values() {
             state.derived.add_cohort(cohort);
@@ -139,10 +141,34 @@ impl State {
         Ok(state)
     }
 
-    fn enter_lease(&mut self, attempt: u64, lease: Lease) -> Result<(), RestoreError> {
-        let cohort = self.cohorts.get_mut(&lease.cohort);
-        let cohort = cohort.ok_or(RestoreError::Invalid("leases"))?;
-        cohort.running.insert(lease.cell, attempt);
+    fn lease_records(&self) -> Vec<LeaseRecord> {
+        let first_of = |(first, copy): (&u64, &u64)| (*copy, *first);
+        let firsts: BTreeMap<u64, u64> = self.copies.iter().map(first_of).collect();
+        let record = |(attempt, lease): (&u64, &Lease)| LeaseRecord {
+            copy_of: firsts.get(attempt).copied().unwrap_or(0),
+            ..lease_record((attempt, lease))
+        };
+        self.leases.iter().map(record).collect()
+    }
+
+    fn enter_lease(
+        &mut self,
+        attempt: u64,
+        copy_of: u64,
+        lease: Lease,
+    ) -> Result<(), RestoreError> {
+        let invalid = RestoreError::Invalid("leases");
+        let cohort = self.cohorts.get_mut(&lease.cohort).ok_or(invalid)?;
+        match copy_of {
+            0 => {
+                cohort.running.insert(lease.cell, attempt);
+            }
+            // Attempts are in their order: the first comes before its copy.
+            first if cohort.running.get(&lease.cell) == Some(&first) => {
+                self.copies.insert(first, attempt);
+            }
+            _ => return Err(invalid),
+        }
         self.derived.add_lease(attempt, &lease, cohort.account());
         self.leases.insert(attempt, lease);
         Ok(())
@@ -192,6 +218,7 @@ fn lease_record((attempt, lease): (&u64, &Lease)) -> LeaseRecord {
         memory_bytes: lease.memory_bytes,
         started_ms: lease.started_ms,
         address: Some(AddressRecord::new(&lease.address)),
+        copy_of: 0,
     }
 }
 

@@ -308,6 +308,9 @@ pub(super) struct LeaseRecord {
     pub(super) started_ms: u64,
     #[prost(message, optional, tag = "8")]
     pub(super) address: Option<AddressRecord>,
+    /// The first attempt at the same task; 0: this is the first.
+    #[prost(uint64, tag = "9")]
+    pub(super) copy_of: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -446,4 +449,8 @@ pub(super) struct TalliesRecord {
     pub(super) kernels: Vec<KernelRecord>,
     #[prost(message, repeated, tag = "12")]
     pub(super) split: Vec<CounterRecord>,
+    #[prost(uint64, tag = "13")]
+    pub(super) copies_won: u64,
+    #[prost(uint64, tag = "14")]
+    pub(super) copies_lost: u64,
 }

@@ -1,5 +1,7 @@
 //! The invariants of the state, walked in every test and simulation step.
 
+use std::collections::BTreeSet;
+
 use kumi_proto::STAGES;
 use kumi_proto::v1::{CohortState, Stage, TaskState};
 
@@ -26,11 +28,23 @@ impl State {
             .values()
             .map(|cohort| cohort.running.len())
             .sum();
-        assert_eq!(running, self.leases.len(), "a lease for every running task");
+        let copies = self.copies.len();
+        assert_eq!(
+            running + copies,
+            self.leases.len(),
+            "a lease for every running task"
+        );
+        for (first, copy) in &self.copies {
+            let (first, copy) = (&self.leases[first], &self.leases[copy]);
+            assert_eq!((first.cohort, first.cell), (copy.cohort, copy.cell));
+            assert_ne!(first.worker, copy.worker, "two attempts are on two workers");
+        }
+        let copies: BTreeSet<u64> = self.copies.values().copied().collect();
         for (attempt, lease) in &self.leases {
             assert!(*attempt <= self.last_attempt);
             let cohort = &self.cohorts[&lease.cohort];
-            assert_eq!(cohort.running.get(&lease.cell), Some(attempt));
+            let first = cohort.running.get(&lease.cell) == Some(attempt);
+            assert_ne!(first, copies.contains(attempt));
             assert_eq!(cohort.address(lease.cell), lease.address);
             let worker = &self.workers[&lease.worker];
             assert!(!worker.lost, "a lost worker holds no lease");
@@ -52,7 +66,8 @@ impl State {
             again.add_lease(*attempt, lease, self.cohorts[&lease.cohort].account());
         }
         assert_eq!(again, self.derived);
-        assert_eq!(again.in_flight.len(), self.leases.len(), "each result once");
+        let first = self.leases.len() - self.copies.len();
+        assert_eq!(again.in_flight.len(), first, "each result once");
     }
 
     fn check_cohort(&self, cohort: &Cohort) {

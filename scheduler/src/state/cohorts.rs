@@ -138,6 +138,7 @@ impl State {
     /// just committed: other cohorts that want it are brought up to date too.
     pub(super) fn absorb(&mut self, id: u64, ripple: Ripple, made: Option<Address>) {
         for attempt in &ripple.ended {
+            self.end_copy(*attempt, ripple.reason);
             self.end_lease(*attempt, Ending::Stopped, ripple.reason);
         }
         let mut forgot = false;

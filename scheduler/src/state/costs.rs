@@ -5,6 +5,7 @@ use kumi_proto::v1::{CohortState, Stage};
 
 use crate::cohort::{Cohort, Unsplit};
 use crate::grid::Cell;
+use crate::limits::{COPY_FACTOR, COPY_FACTOR_CALL, COPY_OBSERVED_MIN, COPY_PERCENT};
 use crate::plan::bins::Bins;
 use crate::plan::layout::{self, Shards};
 use crate::plan::region::{self, Even, Starts};
@@ -85,5 +86,16 @@ impl State {
         let profile = self.profiles.get(&cohort.layout.profile)?;
         let costs = profile.costs(cohort.bins())?;
         Some(costs.milliseconds(cohort.regions(cell)))
+    }
+
+    /// After how long a task takes far longer than was expected: a call task by what its regions cost, another one by
+    /// how long nearly all of its stage took. None when too little is known.
+    pub(crate) fn late_after_ms(&self, cohort: &Cohort, cell: Cell) -> Option<u64> {
+        if let Some(expected_ms) = self.expected_ms(cohort, cell) {
+            return Some(expected_ms.saturating_mul(COPY_FACTOR_CALL));
+        }
+        let lasted = self.tallies.stage_duration.get(&cell.stage)?;
+        let seconds = lasted.bound_seconds(COPY_PERCENT, COPY_OBSERVED_MIN)?;
+        Some(seconds * 1_000 * COPY_FACTOR)
     }
 }

@@ -137,7 +137,8 @@ impl Derived {
         running.leases += 1;
         running.cores += u64::from(lease.cores);
         running.began += began(lease);
-        self.in_flight.insert(lease.address, attempt);
+        // Of two attempts the first.
+        self.in_flight.entry(lease.address).or_insert(attempt);
         self.held.entry(lease.worker).or_default().insert(attempt);
     }
 
@@ -161,7 +162,9 @@ impl Derived {
                 self.running.remove(programme);
             }
         }
-        self.in_flight.remove(&lease.address);
+        if self.in_flight.get(&lease.address) == Some(&attempt) {
+            self.in_flight.remove(&lease.address);
+        }
         let Some(held) = self.held.get_mut(&lease.worker) else {
             return true;
         };

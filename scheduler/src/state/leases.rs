@@ -92,9 +92,8 @@ impl State {
     }
 
     fn begin(&mut self, lease: Lease) -> v1::Start {
-        self.last_attempt += 1;
-        let attempt = self.last_attempt;
         let cell = lease.cell;
+        let attempt = self.last_attempt + 1;
         if let Some(cohort) = self.cohorts.get_mut(&lease.cohort) {
             let trouble = cohort.troubles.get(&cell);
             let since_ms = trouble.map(|trouble| trouble.since_ms);
@@ -104,11 +103,18 @@ impl State {
             cohort.start(cell, attempt, &mut Ripple::new(self.clock_ms));
         }
         self.note_beginning(lease.cohort, cell);
+        self.enter_attempt(lease).1
+    }
+
+    /// Enters the lease of the next attempt: its number, and what its worker is told.
+    pub(super) fn enter_attempt(&mut self, lease: Lease) -> (u64, v1::Start) {
+        self.last_attempt += 1;
+        let attempt = self.last_attempt;
         let start = self.start_of(attempt, &lease);
         let account = self.cohorts[&lease.cohort].account();
         self.derived.add_lease(attempt, &lease, account);
         self.leases.insert(attempt, lease);
-        start
+        (attempt, start)
     }
 
     fn start_of(&self, attempt: u64, lease: &Lease) -> v1::Start {
@@ -223,6 +229,7 @@ impl State {
     }
 
     fn commit(&mut self, attempt: u64, lease: &Lease, manifest: &Manifest) {
+        self.end_other(attempt, lease, Reason::Superseded);
         self.end_lease(attempt, Ending::Done, Reason::None);
         // Of a part that others know, what they read stays.
         if !self.ledger.has(&lease.address) {
@@ -256,10 +263,6 @@ impl State {
             Reason::WorkerLost => Ending::Lost,
             _ => Ending::Failed,
         };
-        self.end_lease(attempt, ending, reason);
-        if ending == Ending::Stopped {
-            self.note_stop(lease);
-        }
         let worker = self.workers.get(&lease.worker);
         let name = worker.map_or_else(String::new, |worker| worker.hello.name.clone());
         let mishap = Mishap {
@@ -269,6 +272,14 @@ impl State {
             memory_bytes: lease.memory_bytes,
             memory_max_bytes: self.memory_max_bytes(),
         };
+        let goes_on = self.leave_to_other(attempt, lease, &mishap);
+        self.end_lease(attempt, ending, reason);
+        if goes_on {
+            return true;
+        }
+        if ending == Ending::Stopped {
+            self.note_stop(lease);
+        }
         let mut ripple = Ripple::new(self.clock_ms);
         let cohort = self.cohorts.get_mut(&lease.cohort);
         let again = cohort

@@ -4,6 +4,7 @@ mod account;
 mod actor;
 mod check;
 mod cohorts;
+mod copies;
 mod costs;
 mod derived;
 mod leases;
@@ -57,6 +58,8 @@ pub struct State {
     pub(crate) profiles: Profiles,
     pub(crate) stores: Stores,
     pub(crate) leases: BTreeMap<u64, Lease>,
+    /// Second attempts by the first one at the same task.
+    pub(crate) copies: BTreeMap<u64, u64>,
     pub(crate) workers: BTreeMap<u64, Worker>,
     /// Names of workers that an operator drained, and why. They stay drained when they restart.
     pub(crate) drained: BTreeMap<String, String>,
@@ -101,6 +104,7 @@ impl State {
         match kind {
             Kind::Open(open) => self.submit(open, actor),
             Kind::Grant(grant) => self.grant(grant),
+            Kind::Speculate(speculate) => self.speculate(speculate),
             Kind::Settle(settle) => Ok(self.settle(settle)),
             Kind::Expire(expire) => Ok(self.expire(expire)),
             Kind::Cancel(cancel) => self.cancel(cancel),

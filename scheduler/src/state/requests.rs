@@ -65,6 +65,7 @@ fn id_of(kind: &Kind) -> Option<&str> {
         Kind::Build(build) => Some(&build.request_id),
         Kind::Purge(purge) => Some(&purge.request_id),
         Kind::Grant(_)
+        | Kind::Speculate(_)
         | Kind::Settle(_)
         | Kind::Expire(_)
         | Kind::Register(_)

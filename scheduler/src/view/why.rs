@@ -71,10 +71,14 @@ impl State {
         let sample = cohort.sample_of(cell);
         let expected_ms = self.expected_ms(cohort, cell);
         let mut reason = self.reason(centre, cohort, cell, state);
+        let copy = self.copies.get(&attempt);
         if let (Some(lease), Some(expected_ms)) = (lease, expected_ms) {
             let so_far = seconds(now_ms.saturating_sub(lease.started_ms));
             let expected = seconds(expected_ms);
             reason += &format!(" for {so_far} s; {expected} s of one core were expected");
+        }
+        if let Some(copy) = copy {
+            reason += &self.beside(*copy, now_ms);
         }
         if cohort.parts.contains_key(&cell) {
             reason += &parted(cohort, cell);
@@ -129,6 +133,17 @@ impl State {
             },
             TaskState::Skipped => "nothing needs it: what it feeds was there before".to_owned(),
         }
+    }
+
+    /// That a second attempt runs.
+    fn beside(&self, copy: u64, now_ms: u64) -> String {
+        let lease = &self.leases[&copy];
+        let worker = self.workers.get(&lease.worker);
+        let name = worker.map_or("?", |worker| &worker.hello.name);
+        let so_far = seconds(now_ms.saturating_sub(lease.started_ms));
+        format!(
+            "; it takes far longer than was expected, so attempt {copy} does the same on {name} for {so_far} s: the first result is taken"
+        )
     }
 
     /// Where a running task runs.

@@ -7,4 +7,5 @@ mod requests;
 mod scale;
 mod script;
 mod shares;
+mod speculate;
 mod support;

@@ -22,6 +22,8 @@ enum Step {
     Settle(u8, u8),
     /// Tasks that nobody picked, for a worker: of a cohort.
     Force(u8, u8),
+    /// A second attempt beside one of the latest, on a worker.
+    Speculate(u8, u8),
     Expire(u8),
     Cancel(u8),
     Retry(u8, u8),
@@ -42,6 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (0u8..3, 1u8..9).prop_map(|(worker, max)| Step::Grant(worker, max)),
         16 => (0u8..12, prop_oneof![6 => Just(0u8), 3 => Just(6), 2 => 1u8..6]).prop_map(|(a, r)| Step::Settle(a, r)),
         2 => (0u8..3, 0u8..4).prop_map(|(worker, cohort)| Step::Force(worker, cohort)),
+        6 => (0u8..3, 0u8..6).prop_map(|(worker, back)| Step::Speculate(worker, back)),
         1 => (0u8..6).prop_map(Step::Expire),
         1 => (0u8..4).prop_map(Step::Cancel),
         2 => (0u8..4, any::<u8>()).prop_map(|(cohort, what)| Step::Retry(cohort, what)),
@@ -123,6 +126,7 @@ impl World {
             Step::Grant(worker, max) => self.grant(worker.into(), max.into()),
             Step::Settle(back, result) => self.settle(back.into(), result),
             Step::Force(worker, cohort) => self.force(worker.into(), cohort.into()),
+            Step::Speculate(worker, back) => self.speculate(worker.into(), back.into()),
             Step::Expire(worker) => {
                 let reason = "silent".to_owned();
                 let worker = worker.into();
@@ -212,11 +216,29 @@ impl World {
             tasks,
             lease_ms: 1_000,
         };
-        let Outcome::Granted(starts) = self.apply(Kind::Grant(grant)) else {
+        self.begin(worker, &before, Kind::Grant(grant));
+    }
+
+    fn speculate(&mut self, place: usize, back: usize) {
+        let workers = self.checked.state.workers();
+        let (Some(view), Some(at)) = (workers.get(place), self.starts.len().checked_sub(back + 1))
+        else {
+            return;
+        };
+        let speculate = v1::Speculate {
+            worker: view.id.0,
+            attempt: self.starts[at].1.attempt,
+        };
+        let before = self.checked.state.account_list();
+        self.begin(view.id, &before, Kind::Speculate(speculate));
+    }
+
+    fn begin(&mut self, worker: WorkerId, before: &[v1::AccountStatus], kind: Kind) {
+        let Outcome::Granted(starts) = self.apply(kind) else {
             panic!("the worker is known");
         };
         if !starts.is_empty() {
-            self.check_quotas(&before);
+            self.check_quotas(before);
         }
         for start in starts {
             let last = self.starts.last().map_or(0, |(_, start)| start.attempt);

@@ -56,6 +56,13 @@ pub(super) fn families(tallies: &Tallies) -> Vec<Family> {
         &[("stage", Stage::Call.label())],
         splits.unwrap_or(0) as f64,
     );
+    let mut copies = Family::counter(
+        "kumi_speculative_attempts_total",
+        "Second attempts at tasks that took far longer than was expected, by whether their result was taken.",
+    );
+    for (result, count) in [("won", tallies.copies.won), ("lost", tallies.copies.lost)] {
+        copies.add(&[("result", result)], count as f64);
+    }
     let mut wasted = Family::counter(
         "kumi_task_wasted_core_seconds_total",
         "Core time of attempts whose result was not taken.",
@@ -71,6 +78,7 @@ pub(super) fn families(tallies: &Tallies) -> Vec<Family> {
         finished,
         retries,
         split,
+        copies,
         wasted,
         durations(
             "kumi_stage_duration_seconds",

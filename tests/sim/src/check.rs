@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use kumi_proto::v1::{Command, FinishedTask, TaskId, command, finished_task};
+use kumi_proto::v1::{Command, FinishedTask, Speculate, TaskId, command, finished_task};
 use kumi_scheduler::{Outcome, Settlement, Verdict};
 
 use crate::history::{First, Seen};
@@ -119,8 +119,8 @@ fn place(task: &TaskId) -> Place {
 /// A model of the leases and results, from commands and outcomes alone.
 #[derive(Default)]
 struct Leases {
-    /// Attempt and worker that hold a task.
-    held: BTreeMap<Place, (u64, u64)>,
+    /// Attempts that hold a task, and their workers: one, or two on two workers.
+    held: BTreeMap<Place, BTreeMap<u64, u64>>,
     task_of: BTreeMap<u64, Place>,
     committed: BTreeMap<Place, u64>,
     /// Numbers of the workers by name.
@@ -145,6 +145,11 @@ impl Leases {
                     let task = start.spec.as_ref().and_then(|spec| spec.task);
                     let task = place(&task.unwrap_or_default());
                     self.granted(index, task, start.attempt, grant.worker);
+                }
+            }
+            (command::Kind::Speculate(speculate), Outcome::Granted(starts)) => {
+                for start in starts {
+                    self.doubled(index, speculate, start.attempt);
                 }
             }
             (command::Kind::Settle(settle), Outcome::Settled(settlements)) => {
@@ -177,11 +182,31 @@ impl Leases {
     }
 
     fn granted(&mut self, index: u64, task: Place, attempt: u64, worker: u64) {
-        if let Some((before, _)) = self.held.insert(task, (attempt, worker)) {
+        let held = BTreeMap::from([(attempt, worker)]);
+        if let Some(before) = self.held.insert(task, held) {
             let what =
-                format!("at {index} {task:?} is granted as {attempt} while {before} holds it");
+                format!("at {index} {task:?} is granted as {attempt} while {before:?} hold it");
             self.violations.push(violation("leases-apart", what));
         }
+        self.begun(index, task, attempt);
+    }
+
+    /// A second attempt begins beside the one that holds the task.
+    fn doubled(&mut self, index: u64, speculate: &Speculate, attempt: u64) {
+        let task = self.task_of.get(&speculate.attempt).copied();
+        let task = task.unwrap_or_default();
+        let held = self.held.entry(task).or_default();
+        let alone = held.len() == 1 && held.contains_key(&speculate.attempt);
+        let apart = held.values().all(|worker| *worker != speculate.worker);
+        held.insert(attempt, speculate.worker);
+        if !alone || !apart {
+            let what = format!("at {index} {task:?} is doubled as {attempt}: {held:?} hold it");
+            self.violations.push(violation("leases-apart", what));
+        }
+        self.begun(index, task, attempt);
+    }
+
+    fn begun(&mut self, index: u64, task: Place, attempt: u64) {
         if let Some(before) = self.committed.get(&task) {
             let what = format!("at {index} {task:?} is granted, but {before} had done it");
             self.violations.push(violation("done-stays-done", what));
@@ -199,10 +224,12 @@ impl Leases {
         let Some(&task) = self.task_of.get(&attempt) else {
             return;
         };
-        let holds = self.held.get(&task).is_some_and(|held| held.0 == attempt);
+        let held = self.held.get(&task);
+        let holds = held.is_some_and(|held| held.contains_key(&attempt));
+        let mut goes_on = false;
         match settlement.verdict {
             Verdict::Refused => return,
-            Verdict::Failed { .. } => {}
+            Verdict::Failed { again } => goes_on = again,
             Verdict::Committed => {
                 let made_by = finished
                     .iter()
@@ -222,13 +249,20 @@ impl Leases {
                 }
             }
         }
-        if holds {
-            self.held.remove(&task);
+        // Of two attempts the other goes on only when this one has failed and the task is not given up.
+        if let Some(held) = self.held.get_mut(&task).filter(|_| holds) {
+            held.remove(&attempt);
+            if !goes_on || held.is_empty() {
+                self.held.remove(&task);
+            }
         }
     }
 
     fn end(&mut self, worker: u64) {
-        self.held.retain(|_, (_, holder)| *holder != worker);
+        self.held.retain(|_, held| {
+            held.retain(|_, holder| *holder != worker);
+            !held.is_empty()
+        });
     }
 }
 
