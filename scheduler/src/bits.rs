@@ -69,7 +69,11 @@ impl Bits {
 
     /// The members in ascending order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        let mut from = 0;
+        self.iter_from(0)
+    }
+
+    /// The members that are at least `from`, in ascending order.
+    pub(crate) fn iter_from(&self, mut from: usize) -> impl Iterator<Item = usize> + '_ {
         std::iter::from_fn(move || {
             let found = self.next(from)?;
             from = found + 1;

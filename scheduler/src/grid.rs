@@ -154,6 +154,16 @@ impl Grid {
             .map(move |at| (place(at / columns), place(at % columns)))
     }
 
+    /// The ready tasks of a row that may not be there.
+    pub(crate) fn ready_of(&self, row: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let columns = self.columns as usize;
+        let first = row as usize * columns;
+        let place = |at| u32::try_from(at).expect("columns are numbered by u32");
+        let ready = self.ready.iter_from(first);
+        let own = ready.take_while(move |at| *at < first + columns);
+        own.map(move |at| (row, place(at - first)))
+    }
+
     pub(crate) fn cells(&self) -> &[u8] {
         &self.cells
     }

@@ -23,6 +23,10 @@ pub(crate) const SPLIT_PIECES_MAX: u32 = 4;
 pub(crate) const SPLIT_FACTOR: u64 = 3;
 /// Running tasks that are looked at, the oldest first, when some are to be split.
 pub(crate) const SPLIT_CANDIDATES_MAX: usize = 256;
+/// Rows whose files are taken to be warm on a worker: what it did last.
+pub(crate) const WARM_ROWS_MAX: usize = 16;
+/// Ready tasks of these that are looked at before the others of a stage.
+pub(crate) const WARM_TASKS_MAX: usize = 256;
 /// Second attempts at once.
 pub(crate) const COPIES_MAX: usize = 32;
 /// Tasks of a stage that are left when one of them may be tried a second time.

@@ -12,8 +12,10 @@ pub const FIRST: u32 = 1;
 pub const REQUESTS_BY_CENTRE: u32 = 2;
 /// Late tasks are tried a second time.
 pub const SECOND_ATTEMPTS: u32 = 3;
+/// What workers did last is kept, so that they go on with it.
+pub const WARM_ROWS: u32 = 4;
 /// The newest that this build knows.
-pub const NEWEST: u32 = SECOND_ATTEMPTS;
+pub const NEWEST: u32 = WARM_ROWS;
 
 /// The version that brought a kind of command: before it is in force, the command is refused.
 pub(crate) fn brought(kind: &Kind) -> u32 {

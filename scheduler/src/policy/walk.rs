@@ -1,12 +1,15 @@
 //! The ready tasks of a cohort, one after another: later stages first.
 
+use std::collections::BTreeSet;
+
 use kumi_proto::v1::{Stage, TaskState};
 
-use crate::cohort::Cohort;
+use crate::cohort::{Cohort, is_by_sample};
 use crate::grid::Cell;
+use crate::limits::WARM_TASKS_MAX;
 use crate::plan::need::Need;
 use crate::policy::Picker;
-use crate::state::{Standing, is_entry};
+use crate::state::{Standing, Worker, is_entry};
 
 /// The stages in the order in which their tasks are taken.
 const LAST_FIRST: [Stage; 13] = [
@@ -126,7 +129,7 @@ impl<'a> Walk<'a> {
             }
             if self.stage.is_none() {
                 let stage = *self.stages.next()?;
-                self.stage = StageWalk::new(self.cohort, stage, left);
+                self.stage = StageWalk::new(self.cohort, stage, left, picker.worker);
                 continue;
             }
             let stage = self.stage.as_mut().expect("just looked");
@@ -141,7 +144,7 @@ impl<'a> Walk<'a> {
 
 impl<'a> StageWalk<'a> {
     /// None when nothing of the stage is ready.
-    fn new(cohort: &'a Cohort, stage: Stage, left: Left) -> Option<Self> {
+    fn new(cohort: &'a Cohort, stage: Stage, left: Left, worker: &Worker) -> Option<Self> {
         let grid = cohort.grid(stage);
         if grid.count(TaskState::Ready) == 0 {
             return None;
@@ -167,8 +170,16 @@ impl<'a> StageWalk<'a> {
             let ready = |cell: &Cell| cohort.get(*cell) == TaskState::Ready;
             let begun = troubled.filter(move |cell| ready(cell) && is_entry(cohort, *cell));
             Box::new(begun.map(|cell| (cell.row, cell.column)).chain(joins))
-        } else {
+        } else if entry || !is_by_sample(stage) {
             Box::new(grid.ready())
+        } else {
+            let mut rows: Vec<u32> = worker.warm_rows(cohort.id).collect();
+            rows.sort_unstable();
+            let warm = rows.into_iter().flat_map(|row| grid.ready_of(row));
+            let warm: Vec<(u32, u32)> = warm.take(WARM_TASKS_MAX).collect();
+            let first: BTreeSet<(u32, u32)> = warm.iter().copied().collect();
+            let others = grid.ready().filter(move |cell| !first.contains(cell));
+            Box::new(warm.into_iter().chain(others))
         };
         Some(Self {
             stage,

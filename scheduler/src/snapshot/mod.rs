@@ -23,7 +23,7 @@ use crate::snapshot::record::{
 use crate::state::{Lease, State, Term, Worker};
 
 const MAGIC: [u8; 8] = *b"KUMISCHD";
-const VERSION: u32 = 8;
+const VERSION: u32 = 9;
 /// The oldest version that is read.
 const VERSION_MIN: u32 = 1;
 /// Magic, version, length, digest.
@@ -244,6 +244,8 @@ fn worker_record((id, worker): (&u64, &Worker)) -> WorkerRecord {
         draining: worker.draining,
         since_ms: worker.since_ms,
         idle_ms: worker.idle_ms,
+        warm_cohorts: worker.warm.iter().map(|(cohort, _)| *cohort).collect(),
+        warm_rows: worker.warm.iter().map(|(_, row)| *row).collect(),
     }
 }
 
@@ -254,5 +256,10 @@ fn of_worker(record: WorkerRecord) -> Result<Worker, RestoreError> {
         draining: record.draining,
         since_ms: record.since_ms,
         idle_ms: record.idle_ms,
+        warm: record
+            .warm_cohorts
+            .into_iter()
+            .zip(record.warm_rows)
+            .collect(),
     })
 }

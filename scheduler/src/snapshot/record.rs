@@ -327,6 +327,11 @@ pub(super) struct WorkerRecord {
     pub(super) since_ms: u64,
     #[prost(uint64, tag = "6")]
     pub(super) idle_ms: u64,
+    /// Cohorts and rows of which it did something last, the latest first.
+    #[prost(uint64, repeated, tag = "7")]
+    pub(super) warm_cohorts: Vec<u64>,
+    #[prost(uint32, repeated, tag = "8")]
+    pub(super) warm_rows: Vec<u32>,
 }
 
 #[derive(Clone, PartialEq, Message)]

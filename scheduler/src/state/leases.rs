@@ -16,6 +16,7 @@ use crate::plan::spec;
 use crate::ripple::Ripple;
 use crate::state::State;
 use crate::tallies::{Ending, Reason};
+use crate::version::WARM_ROWS;
 
 /// A current attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,6 +232,12 @@ impl State {
     fn commit(&mut self, attempt: u64, lease: &Lease, manifest: &Manifest) {
         self.end_other(attempt, lease, Reason::Superseded);
         self.end_lease(attempt, Ending::Done, Reason::None);
+        if let Some(worker) = self.workers.get_mut(&lease.worker)
+            && is_by_sample(lease.cell.stage)
+            && self.version >= WARM_ROWS
+        {
+            worker.warm_up(lease.cohort, lease.cell.row);
+        }
         // Of a part that others know, what they read stays.
         if !self.ledger.has(&lease.address) {
             self.ledger.insert(lease.address, manifest);

@@ -1,9 +1,11 @@
 //! Workers register, drain, resume and are lost.
 
+use std::collections::VecDeque;
+
 use kumi_proto::ids::WorkerId;
 use kumi_proto::v1;
 
-use crate::limits::LOST_WORKERS_KEPT_MAX;
+use crate::limits::{LOST_WORKERS_KEPT_MAX, WARM_ROWS_MAX};
 use crate::outcome::{Outcome, Rejection};
 use crate::state::State;
 use crate::worker::{WorkerState, WorkerView};
@@ -18,9 +20,24 @@ pub(crate) struct Worker {
     pub(crate) since_ms: u64,
     /// When its last lease ended.
     pub(crate) idle_ms: u64,
+    /// Cohorts and rows of which it did something last, the latest first: their files are warm there.
+    pub(crate) warm: VecDeque<(u64, u32)>,
 }
 
 impl Worker {
+    /// It did something of a row.
+    pub(crate) fn warm_up(&mut self, cohort: u64, row: u32) {
+        self.warm.retain(|warm| *warm != (cohort, row));
+        self.warm.push_front((cohort, row));
+        self.warm.truncate(WARM_ROWS_MAX);
+    }
+
+    /// Rows of a cohort that are warm there, the latest first.
+    pub(crate) fn warm_rows(&self, cohort: u64) -> impl Iterator<Item = u32> + '_ {
+        let warm = self.warm.iter().filter(move |(other, _)| *other == cohort);
+        warm.map(|(_, row)| *row)
+    }
+
     pub(crate) fn takes_tasks(&self) -> bool {
         !self.lost && !self.draining
     }
@@ -66,6 +83,7 @@ impl State {
             hello,
             since_ms: self.clock_ms,
             idle_ms: self.clock_ms,
+            warm: VecDeque::new(),
         };
         self.workers.insert(self.last_worker, worker);
         Ok(Outcome::Registered(WorkerId(self.last_worker)))
