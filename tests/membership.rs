@@ -85,8 +85,21 @@ fn schedulers_come_and_go_while_a_cohort_runs() {
     assert_eq!(voters(&moved), [2, 3, 4]);
     let fewer = cluster(&schedulers, &["remove", "4"]);
     assert_eq!(voters(&fewer), [2, 3], "{fewer}");
-    let events = schedulers.ask(1, &["audit", "tail", "-n", "2"]);
+    // When it takes effect, when the joint configuration is left, and when that was.
+    let events = until("the change to be in the audit log", || {
+        let events = schedulers.ask(1, &["audit", "tail", "-n", "3"]);
+        (events[2]["of"] == "node 4 removed").then_some(events)
+    });
     assert_eq!(events[0]["of"], "node 4 leaves", "{events}");
+    assert_eq!(events[2]["what"], "changed", "{events}");
+    let transfers = schedulers.ask(1, &["audit", "tail", "-n", "100"]);
+    let transfers = transfers.as_array().into_iter().flatten();
+    let transfers = transfers.filter(|event| event["what"] == "transfer");
+    let to: Vec<_> = transfers.map(|event| event["of"].to_string()).collect();
+    assert!(
+        to.contains(&"\"leadership to node 4\"".to_owned()),
+        "{to:?}"
+    );
     // One that left keeps to itself: the others go on.
     assert!(schedulers.nodes[3].is_running());
     let shown = schedulers.ask(1, &["cohort", "show", "ceu-trio"]);

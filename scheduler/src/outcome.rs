@@ -55,6 +55,8 @@ pub enum Outcome {
     },
     /// A new leader's term began.
     TermBegun,
+    /// It is in the log.
+    Noted,
     /// The command was not acceptable and did nothing.
     Refused(Rejection),
 }

@@ -14,6 +14,8 @@ pub const REQUESTS_BY_CENTRE: u32 = 2;
 pub const SECOND_ATTEMPTS: u32 = 3;
 /// What workers did last is kept, so that they go on with it.
 pub const WARM_ROWS: u32 = 4;
+/// Notes for the audit log.
+pub const NOTES: u32 = 2;
 /// The newest that this build knows.
 pub const NEWEST: u32 = WARM_ROWS;
 
@@ -35,6 +37,7 @@ pub(crate) fn brought(kind: &Kind) -> u32 {
         | Kind::Purge(_)
         | Kind::SetPolicy(_) => FIRST,
         Kind::Speculate(_) => SECOND_ATTEMPTS,
+        Kind::Note(_) => NOTES,
     }
 }
 
@@ -43,7 +46,7 @@ mod tests {
     use kumi_proto::v1::Command;
     use kumi_proto::v1::command::Kind;
 
-    use super::FIRST;
+    use super::{FIRST, NOTES};
     use crate::outcome::{Outcome, Rejection};
     use crate::state::State;
 
@@ -51,18 +54,15 @@ mod tests {
     fn what_is_not_in_force_is_refused() {
         let command = Command {
             at_ms: 5,
-            kind: Some(Kind::NewTerm(kumi_proto::v1::NewTerm {
-                leader: 3,
-                lease_ms: 1,
-            })),
+            kind: Some(Kind::Note(kumi_proto::v1::Note::default())),
             ..Command::default()
         };
         let mut state = State::default();
         let refused = Rejection::NotInForce {
-            needs: FIRST,
-            version: 0,
+            needs: NOTES,
+            version: FIRST,
         };
-        assert_eq!(state.apply(1, 0, &command), Outcome::Refused(refused));
-        assert_eq!(state.apply(2, FIRST, &command), Outcome::TermBegun);
+        assert_eq!(state.apply(1, FIRST, &command), Outcome::Refused(refused));
+        assert_eq!(state.apply(2, NOTES, &command), Outcome::Noted);
     }
 }

@@ -111,7 +111,7 @@ fn command(bytes: &[u8]) -> AuditEvent {
 }
 
 /// Action, object and reason.
-fn said(kind: &Kind) -> (&'static str, String, &str) {
+fn said(kind: &Kind) -> (&str, String, &str) {
     let cohort = |cohort: u64| format!("cohort {cohort}");
     let of = |samples: &[String], cohort: u64| match samples {
         [] => format!("cohort {cohort}"),
@@ -176,6 +176,7 @@ fn said(kind: &Kind) -> (&'static str, String, &str) {
             let action = if drain.resume { "resume" } else { "drain" };
             (action, format!("worker {}", drain.name), &drain.reason)
         }
+        Kind::Note(note) => (&note.action, note.object.clone(), ""),
         Kind::NewTerm(term) => ("lead", format!("node {}", term.leader), ""),
     }
 }

@@ -116,6 +116,7 @@ impl State {
             Kind::SetPolicy(set) => self.set_policy(set),
             Kind::Register(register) => self.register(register),
             Kind::Drain(drain) => self.drain(drain),
+            Kind::Note(_) => Ok(Outcome::Noted),
             Kind::NewTerm(term) => {
                 self.term = Term {
                     leader: term.leader,

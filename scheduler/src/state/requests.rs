@@ -69,7 +69,8 @@ fn id_of(kind: &Kind) -> Option<&str> {
         | Kind::Settle(_)
         | Kind::Expire(_)
         | Kind::Register(_)
-        | Kind::NewTerm(_) => None,
+        | Kind::NewTerm(_)
+        | Kind::Note(_) => None,
     }
 }
 

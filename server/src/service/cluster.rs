@@ -8,8 +8,9 @@ use kumi_proto::v1::change_cluster_request::Change as Asked;
 use kumi_proto::v1::cluster_service_server::ClusterService;
 use kumi_proto::v1::{
     BackupChunk, BackupRequest, ChangeClusterRequest, ChangeClusterResponse, ClusterStatusRequest,
-    ClusterStatusResponse, Member, TransferLeaderRequest, TransferLeaderResponse,
+    ClusterStatusResponse, Member, Note, TransferLeaderRequest, TransferLeaderResponse, command,
 };
+use kumi_scheduler::version;
 use tokio_stream::{Iter, iter};
 use tonic::{Request, Response, Status};
 
@@ -40,11 +41,18 @@ impl ClusterService for Cluster {
         &self,
         request: Request<ChangeClusterRequest>,
     ) -> Result<Response<ChangeClusterResponse>, Status> {
-        let actor = Caller::of(&request)?.actor();
+        let caller = Caller::of(&request)?;
         let asked = request.into_inner().change;
         let asked = asked.ok_or_else(|| refusal::bad_field("change", "it says nothing to do"))?;
-        let changed = self.control.node.change(change(asked), actor).await;
-        changed.map_err(|error| refusal::change(&error))?;
+        let change = change(asked);
+        let changed = self.control.node.change(change.clone(), caller.actor());
+        changed.await.map_err(|error| refusal::change(&error))?;
+        // The change is in the log, with who asked for it. When it was made is in this alone, so it is
+        // made all the same when this cannot be written.
+        let noted = self.note(&caller, "changed", in_words(&change)).await;
+        if let Err(status) = noted {
+            tracing::warn!(%status, "a change of the cluster has no time in the audit log");
+        }
         let status = Some(self.view());
         Ok(Response::new(ChangeClusterResponse { status }))
     }
@@ -53,7 +61,13 @@ impl ClusterService for Cluster {
         &self,
         request: Request<TransferLeaderRequest>,
     ) -> Result<Response<TransferLeaderResponse>, Status> {
+        let caller = Caller::of(&request)?;
         let to = request.into_inner().id;
+        // What is refused below is not begun.
+        if self.control.node.status().borrow().peers.contains_key(&to) {
+            let object = format!("leadership to node {to}");
+            self.note(&caller, "transfer", object).await?;
+        }
         let node = &self.control.node;
         let mut status = node.status();
         let asked = node.transfer(to).await;
@@ -79,8 +93,11 @@ impl ClusterService for Cluster {
 
     async fn backup(
         &self,
-        _: Request<BackupRequest>,
+        request: Request<BackupRequest>,
     ) -> Result<Response<Self::BackupStream>, Status> {
+        let caller = Caller::of(&request)?;
+        self.note(&caller, "backup", "the whole cluster".to_owned())
+            .await?;
         let backup = self.control.node.backup().await;
         let backup = backup.map_err(|error| refusal::read(&error))?;
         let file = tokio::task::spawn_blocking(move || backup.encode()).await;
@@ -107,6 +124,19 @@ impl Iterator for Chunks {
 }
 
 impl Cluster {
+    /// Writes into the audit log what is in no command of its own; as soon as the state machine knows such notes.
+    async fn note(&self, caller: &Caller, action: &str, object: String) -> Result<(), Status> {
+        let in_force = self.control.node.status().borrow().machine_version;
+        if in_force < version::NOTES {
+            return Ok(());
+        }
+        let note = command::Kind::Note(Note {
+            action: action.to_owned(),
+            object,
+        });
+        self.control.propose_by(caller, note).await.map(|_| ())
+    }
+
     fn view(&self) -> ClusterStatusResponse {
         let node = &self.control.node;
         let status = node.status().borrow().clone();
@@ -150,6 +180,16 @@ fn change(asked: Asked) -> Change {
         Asked::Upgrade(upgrade) => Change::Upgrade {
             version: upgrade.version,
         },
+    }
+}
+
+fn in_words(change: &Change) -> String {
+    match change {
+        Change::AddLearner { id, address } => format!("node {id} at {address} added"),
+        Change::Promote { id } => format!("node {id} promoted"),
+        Change::Remove { id } => format!("node {id} removed"),
+        Change::Replace { old, new } => format!("node {old} replaced by {new}"),
+        Change::Upgrade { version } => format!("state machine version {version} in force"),
     }
 }
 
