@@ -4,19 +4,19 @@
 //! `cargo bench -p kumi-benches --bench control_plane`; a sample here has 40 tasks.
 #![allow(clippy::print_stdout, reason = "a benchmark prints its table")]
 
+mod campaign;
+
 use std::process::Command;
 use std::time::Instant;
 
 use kumi_proto::ids::WorkerId;
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
-use kumi_proto::v1::finished_task::Result as Finished;
 use kumi_scheduler::policy::{self, Offer};
 use kumi_scheduler::{Outcome, State, version};
 
 /// Samples of the cohorts; 37 call shards, an alignment and a gVCF each, and a little more.
 const SIZES: [usize; 4] = [250, 2_500, 25_000, 250_000];
-const CALL_SHARDS: u32 = 37;
 /// Decisions that are timed, and tasks that are granted and committed.
 const DECISIONS: u32 = 200;
 const TASKS: usize = 20_000;
@@ -49,7 +49,7 @@ fn main() {
 
 /// A row of the table.
 fn measure(samples: usize) -> String {
-    let kind = open(samples);
+    let kind = Kind::Open(campaign::campaign("bench", "k", samples));
     let before = resident();
     let mut cluster = Cluster::default();
     let started = Instant::now();
@@ -143,7 +143,7 @@ impl Cluster {
                 break;
             }
             done += starts.len();
-            let finished = starts.into_iter().map(finished).collect();
+            let finished = starts.into_iter().map(campaign::finished).collect();
             let settle = v1::Settle {
                 worker: worker.0,
                 finished,
@@ -152,90 +152,6 @@ impl Cluster {
         }
         done
     }
-}
-
-fn finished(start: v1::Start) -> v1::FinishedTask {
-    let spec = start.spec.expect("a start has a specification");
-    let manifest = v1::Manifest {
-        directory: spec.directory,
-        files: vec![v1::File {
-            name: "result".to_owned(),
-            size: 1,
-            sha256: spec.key,
-        }],
-        core_milliseconds: 1,
-        ..v1::Manifest::default()
-    };
-    v1::FinishedTask {
-        attempt: start.attempt,
-        task: spec.task,
-        result: Some(Finished::Manifest(manifest)),
-        ..v1::FinishedTask::default()
-    }
-}
-
-fn file(path: String) -> v1::ReadFile {
-    v1::ReadFile {
-        path,
-        size: 1,
-        fingerprint: "0".repeat(64),
-    }
-}
-
-fn open(samples: usize) -> Kind {
-    let contigs = vec![v1::Contig {
-        name: "chr1".to_owned(),
-        length: 248_956_422,
-        md5: "0".repeat(32),
-        alternate: false,
-    }];
-    let header = v1::CohortHeader {
-        request_id: "bench".to_owned(),
-        name: "c".to_owned(),
-        programme: "p".to_owned(),
-        centre: "x".to_owned(),
-        priority: v1::Priority::Normal.into(),
-        root: "/data".to_owned(),
-        reference: Some(v1::ReferenceFacts {
-            name: "r.fa".to_owned(),
-            contigs,
-            source: Some(v1::reference_facts::Source::Index(file(
-                "/r.kidx".to_owned(),
-            ))),
-        }),
-        params: Some(v1::CohortParams {
-            call_shards: CALL_SHARDS,
-            joint_shards: 4,
-            cores_per_align: 1,
-            on_bad_sample: v1::OnBadSample::Fail.into(),
-            kernel_version: "k".to_owned(),
-            ..v1::CohortParams::default()
-        }),
-        ..v1::CohortHeader::default()
-    };
-    let sample = |number: usize| {
-        let name = format!("SAMPLE{number:06}");
-        let mate = |mate| Some(file(format!("/reads/{name}_R{mate}.fastq.gz")));
-        let pair = v1::FastqPair {
-            first: mate(1),
-            second: mate(2),
-        };
-        v1::Sample {
-            read_groups: vec![v1::ReadGroup {
-                id: format!("{name}.L1"),
-                library: name.clone(),
-                platform: "ILLUMINA".to_owned(),
-                platform_unit: format!("{name}.L1"),
-                source: Some(v1::read_group::Source::Fastq(pair)),
-            }],
-            name,
-            ..v1::Sample::default()
-        }
-    };
-    Kind::Open(v1::Open {
-        header: Some(header),
-        samples: (0..samples).map(sample).collect(),
-    })
 }
 
 /// Bytes of this process that are in memory.

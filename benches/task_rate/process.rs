@@ -1,0 +1,174 @@
+//! Three schedulers in processes of their own.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use kumi_server::Config;
+use tempfile::TempDir;
+
+const NODES: usize = 3;
+
+pub(crate) struct Cluster {
+    folder: TempDir,
+    addresses: Vec<String>,
+    children: Vec<Child>,
+}
+
+impl Cluster {
+    /// Starts all nodes with the default timing.
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let listeners: Vec<TcpListener> = (0..NODES)
+            .map(|_| TcpListener::bind("127.0.0.1:0").expect("a port"))
+            .collect();
+        let addresses: Vec<String> = (listeners.iter())
+            .map(|listener| listener.local_addr().expect("bound").to_string())
+            .collect();
+        drop(listeners);
+        for node in 0..NODES {
+            let text = configuration(folder.path(), node, &addresses);
+            std::fs::write(folder.path().join(file(node)), text).expect("written");
+        }
+        let children = (0..NODES).map(|node| spawn(folder.path(), node)).collect();
+        Self {
+            folder,
+            addresses,
+            children,
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn address(&self, node: usize) -> &str {
+        &self.addresses[node]
+    }
+
+    pub(crate) fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    /// Kills a node as a loss of power would.
+    pub(crate) fn kill(&mut self, node: usize) {
+        self.children[node].kill().expect("it runs");
+        self.children[node].wait().expect("it was killed");
+    }
+
+    pub(crate) fn restart(&mut self, node: usize) {
+        self.children[node] = spawn(self.folder.path(), node);
+    }
+
+    /// CPU time of each node so far, microseconds.
+    pub(crate) fn cpu_us(&self) -> Vec<f64> {
+        let children = self.children.iter();
+        children
+            .map(|child| cpu_us(&child.id().to_string()))
+            .collect()
+    }
+
+    /// Bytes of all that a node has applied, as its audit log keeps it.
+    pub(crate) fn log_bytes(&self, node: usize) -> u64 {
+        let folder = self.folder.path().join(format!("data{node}/audit"));
+        let files = std::fs::read_dir(folder).expect("an audit log");
+        let size = |entry: std::io::Result<std::fs::DirEntry>| entry.ok()?.metadata().ok();
+        files.filter_map(size).map(|file| file.len()).sum()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn file(node: usize) -> String {
+    format!("node{node}.toml")
+}
+
+fn configuration(folder: &Path, node: usize, addresses: &[String]) -> String {
+    let mut text = format!(
+        "[scheduler]\nid = {}\ncluster = \"bench\"\nlisten = \"{}\"\ndata_dir = \"{}\"\n[scheduler.peers]\n",
+        node + 1,
+        addresses[node],
+        folder.join(format!("data{node}")).display()
+    );
+    for (at, address) in addresses.iter().enumerate() {
+        text.push_str(&format!("{} = \"{address}\"\n", at + 1));
+    }
+    text
+}
+
+fn spawn(folder: &Path, node: usize) -> Child {
+    let this = std::env::current_exe().expect("a program");
+    let log = File::create(folder.join(format!("node{node}.log"))).expect("a file");
+    Command::new(this)
+        .arg("--scheduler")
+        .arg(folder.join(file(node)))
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .expect("it starts")
+}
+
+/// What a child does: `kumi scheduler` without its log.
+pub(crate) async fn serve(config: &Path) {
+    let config = Config::load(Some(config), &[]).expect("a configuration");
+    let server = kumi_server::start(config).await.expect("it starts");
+    server.stopped().await.expect("it is killed");
+}
+
+/// CPU time of this process so far, microseconds.
+pub(crate) fn own_cpu_us() -> f64 {
+    cpu_us("self")
+}
+
+/// User and system time of a process, in hundredths of a second: fields 14 and 15 of its `stat`.
+fn cpu_us(process: &str) -> f64 {
+    const TICK_US: f64 = 10_000.0;
+    let text = std::fs::read_to_string(format!("/proc/{process}/stat")).expect("it runs");
+    let fields = text.rsplit(')').next().unwrap_or_default();
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let ticks = |at: usize| fields[at].parse::<f64>().expect("a number");
+    (ticks(11) + ticks(12)) * TICK_US
+}
+
+/// The value below which that part of all lies; 0 without any.
+pub(crate) fn quantile(values: &mut [u32], part: f64) -> f64 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    values.sort_unstable();
+    let at = ((values.len() - 1) as f64 * part).round() as usize;
+    f64::from(values[at])
+}
+
+/// What limits everything here: cores, other load, and how long the disk takes for one fdatasync.
+pub(crate) fn machine(folder: &Path) -> String {
+    const WRITES: usize = 200;
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let mut file = File::create(folder.join("sync")).expect("a file");
+    let mut took: Vec<u32> = (0..WRITES)
+        .map(|_| {
+            let began = Instant::now();
+            file.write_all(&[0; 4_096]).expect("written");
+            file.sync_data().expect("synced");
+            began.elapsed().as_micros() as u32
+        })
+        .collect();
+    format!(
+        "{cores} cores, load {}; write and fdatasync of 4 KiB: p50 {:.2} ms, p99 {:.2} ms",
+        load.split_whitespace().next().unwrap_or("?"),
+        quantile(&mut took, 0.5) / 1e3,
+        quantile(&mut took, 0.99) / 1e3
+    )
+}
