@@ -142,6 +142,7 @@ impl Cluster {
             if starts.is_empty() {
                 break;
             }
+            let starts = self.state.starts(&starts);
             done += starts.len();
             let finished = starts.into_iter().map(campaign::finished).collect();
             let settle = v1::Settle {

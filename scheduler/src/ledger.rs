@@ -24,9 +24,10 @@ impl Ledger {
         Some(Manifest::decode(&**bytes).expect("the ledger holds what it encoded"))
     }
 
-    pub(crate) fn insert(&mut self, address: Address, manifest: &Manifest) {
-        let bytes = manifest.encode_to_vec().into_boxed_slice();
-        self.entries.insert(address, bytes);
+    /// Enters a result, unless one is known there.
+    pub(crate) fn insert_new(&mut self, address: Address, manifest: &Manifest) {
+        let entry = self.entries.entry(address);
+        entry.or_insert_with(|| manifest.encode_to_vec().into_boxed_slice());
     }
 
     pub(crate) fn remove(&mut self, address: &Address) -> bool {

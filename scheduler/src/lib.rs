@@ -27,7 +27,7 @@ mod view;
 mod worker;
 
 pub use backlog::Backlog;
-pub use outcome::{Code, Outcome, Rejection, Settlement, Verdict};
+pub use outcome::{Code, Granted, Outcome, Rejection, Settlement, Verdict};
 pub use snapshot::RestoreError;
 pub use state::State;
 pub use tallies::Tallies;

@@ -21,8 +21,9 @@ pub enum Outcome {
         /// How many of them were done or skipped at once, since their results exist.
         tasks_reused: u64,
     },
-    /// Leases that were really granted; tasks that are no longer ready are left out.
-    Granted(Vec<v1::Start>),
+    /// Leases that were really granted; tasks that are no longer ready are left out. What their workers are told is
+    /// [`crate::State::starts`].
+    Granted(Vec<Granted>),
     /// One settlement for every finished attempt, in the command's order.
     Settled(Vec<Settlement>),
     /// A worker was given up.
@@ -59,6 +60,15 @@ pub enum Outcome {
     Noted,
     /// The command was not acceptable and did nothing.
     Refused(Rejection),
+}
+
+/// A lease that was granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The attempt.
+    pub attempt: u64,
+    /// The task.
+    pub task: v1::TaskId,
 }
 
 /// The fate of one finished attempt.

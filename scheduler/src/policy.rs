@@ -1,6 +1,7 @@
 //! Which tasks an idle worker gets. Looks at the state and changes nothing: what is picked becomes
 //! a `Grant` in the log, which is checked again when it applies.
 
+mod deal;
 mod fair;
 mod preempt;
 mod speculate;
@@ -14,6 +15,7 @@ use kumi_proto::v1;
 
 use crate::cohort::Cohort;
 use crate::grid::Cell;
+pub use crate::policy::deal::{Promised, deal};
 pub(crate) use crate::policy::fair::Level;
 use crate::policy::fair::Tree;
 pub use crate::policy::preempt::{Room, Siege, make_room};
@@ -41,33 +43,17 @@ pub struct Offer {
 /// this worker to become free enough, tasks of a lower priority do not take its place.
 #[must_use]
 pub fn pick(state: &State, offer: &Offer, max: usize) -> Vec<v1::TaskId> {
-    let worker = state.workers.get(&offer.worker.0);
-    let Some(worker) = worker.filter(|worker| worker.takes_tasks()) else {
-        return Vec::new();
-    };
-    let mut picker = Picker {
-        state,
-        worker,
-        id: offer.worker.0,
-        free_cores: offer.free_cores,
-        free_memory_bytes: offer.free_memory_bytes,
-        room: max,
-        picked: Vec::new(),
-    };
-    if state.rules.is_some() {
-        for programmes in state.derived.lines.values() {
-            if picker.is_full() || Tree::new(state, programmes).serve(&mut picker) {
-                break;
-            }
-        }
-    } else {
-        picker.serve_in_order();
-    }
-    picker.picked
+    let mut promised = Promised::default();
+    let picker = Picker::new(state, offer, max, &mut promised);
+    picker.map_or_else(Vec::new, |mut picker| {
+        picker.serve();
+        picker.picked
+    })
 }
 
 struct Picker<'a> {
     state: &'a State,
+    promised: &'a mut Promised,
     worker: &'a Worker,
     id: u64,
     free_cores: u32,
@@ -77,6 +63,43 @@ struct Picker<'a> {
 }
 
 impl<'a> Picker<'a> {
+    /// None for a worker that takes no tasks.
+    fn new(
+        state: &'a State,
+        offer: &Offer,
+        room: usize,
+        promised: &'a mut Promised,
+    ) -> Option<Self> {
+        let worker = state.workers.get(&offer.worker.0);
+        Some(Self {
+            state,
+            promised,
+            worker: worker.filter(|worker| worker.takes_tasks())?,
+            id: offer.worker.0,
+            free_cores: offer.free_cores,
+            free_memory_bytes: offer.free_memory_bytes,
+            room,
+            picked: Vec::new(),
+        })
+    }
+
+    fn serve(&mut self) {
+        let state = self.state;
+        if state.rules.is_none() {
+            self.serve_in_order();
+            return;
+        }
+        for programmes in state.derived.lines.values() {
+            if self.is_full() {
+                break;
+            }
+            let tree = Tree::new(state, programmes, self.promised);
+            if tree.serve(self) {
+                break;
+            }
+        }
+    }
+
     /// Without a policy: by priority, deadline and number.
     fn serve_in_order(&mut self) {
         let state = self.state;
@@ -119,7 +142,7 @@ impl<'a> Picker<'a> {
         let need = cohort.need(cell);
         let cores = self.capped(need.cores);
         let allowed = left.allows(cores) && self.fits(cores, need.memory_bytes);
-        if !allowed || self.should_avoid(cohort, cell) {
+        if !allowed || self.promised.has(cohort, cell) || self.should_avoid(cohort, cell) {
             return None;
         }
         let begins = left.counts_genomes() && self.state.would_begin(cohort, cell);
@@ -131,7 +154,9 @@ impl<'a> Picker<'a> {
         self.free_memory_bytes -= need.memory_bytes;
         self.room -= 1;
         self.picked.push(cohort.task(cell));
-        Some(Taken { cores, begins })
+        let taken = Taken { cores, begins };
+        self.promised.add(self.id, (cohort, cell), taken);
+        Some(taken)
     }
 
     /// What failed on a worker is tried on one where it has not, while there is one.
@@ -158,6 +183,7 @@ impl<'a> Picker<'a> {
             if worker.takes_tasks() && worker.hello.memory_bytes >= memory_bytes {
                 let leased = self.state.leases_of(WorkerId(*id));
                 let leased: u32 = leased.map(|(_, lease)| lease.cores).sum();
+                let leased = leased + self.promised.cores_of(*id);
                 let wanted = cores.min(worker.hello.cores);
                 let short = wanted.saturating_sub(worker.hello.cores.saturating_sub(leased));
                 ranking.insert((short, *id));

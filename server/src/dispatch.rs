@@ -1,11 +1,18 @@
 //! Gives ready tasks to workers with room.
 //!
 //! The choice is the scheduler's policy; the lease exists once its command is in the log; the order
-//! to start follows it, never precedes it.
+//! to start follows it, never precedes it. Grants to different workers are under way together, so
+//! that they share an entry and an fsync, one at a time to each; what they promise nobody else gets.
 
+use std::collections::BTreeSet;
+
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use kumi_proto::ids::WorkerId;
-use kumi_proto::v1::{Grant, Speculate, command};
-use kumi_scheduler::{Outcome, policy};
+use kumi_proto::v1::{Grant, Speculate, TaskId, command};
+use kumi_scheduler::policy::{self, Promised};
+use kumi_scheduler::{Granted, Outcome};
 use tonic::Status;
 
 use crate::control::Control;
@@ -16,14 +23,19 @@ use crate::views;
 /// Serves offers whenever the state or the offers change; ends with the term.
 pub(crate) async fn run(control: &Control) {
     let mut applied = control.node.applied();
+    let mut dealer = Dealer::new(control);
     loop {
         applied.borrow_and_update();
         pass_on_drains(control);
-        hand_out(control).await;
+        dealer.deal();
         tokio::select! {
             biased;
+            Some(grant) = dealer.under_way.next() => dealer.settle(grant),
             () = control.wake.notified() => {}
             changed = applied.changed() => if changed.is_err() { return },
+        }
+        while let Some(Some(grant)) = futures::FutureExt::now_or_never(dealer.under_way.next()) {
+            dealer.settle(grant);
         }
     }
 }
@@ -37,61 +49,71 @@ fn pass_on_drains(control: &Control) {
     }
 }
 
-/// Gives until nobody takes. Each round gives a worker at most twice as much as the one before: a few
-/// tasks are spread over the workers, many are handed out in few rounds.
-async fn hand_out(control: &Control) {
-    let mut most = 1;
-    for _ in 0..limits::GRANT_ROUNDS_MAX {
-        let offers = control.roster().offers();
-        let mut given = false;
-        for offer in offers {
-            given |= serve(control, offer.worker, most).await;
-        }
-        if !given {
-            return;
-        }
-        most = (2 * most).min(limits::GRANT_TASKS_MAX);
-    }
-    // There is more, but leases and drains are looked at first.
-    control.wake.notify_one();
+/// A grant that has an outcome, or never will.
+struct Answer {
+    worker: WorkerId,
+    tasks: Vec<TaskId>,
+    granted: Result<Vec<Granted>, Status>,
 }
 
-/// Grants to one worker.
-async fn serve(control: &Control, worker: WorkerId, most: usize) -> bool {
-    match grant(control, worker, most).await {
-        Ok(given) => given,
-        Err(status) => {
-            no_outcome(control, worker, status);
-            false
+struct Dealer<'a> {
+    control: &'a Control,
+    promised: Promised,
+    /// Workers with a grant under way.
+    served: BTreeSet<WorkerId>,
+    under_way: FuturesUnordered<BoxFuture<'a, Answer>>,
+}
+
+impl<'a> Dealer<'a> {
+    fn new(control: &'a Control) -> Self {
+        Self {
+            control,
+            promised: Promised::default(),
+            served: BTreeSet::new(),
+            under_way: FuturesUnordered::new(),
         }
     }
-}
 
-/// Of a grant without an outcome the worker's session ends: the next one compares what it should run with what it runs.
-fn no_outcome(control: &Control, worker: WorkerId, status: Status) {
-    tracing::warn!(
-        worker = worker.0,
-        error = status.message(),
-        "a grant has no outcome"
-    );
-    control.roster().end(worker, status);
-}
-
-/// One command with tasks for one worker; whether it got any.
-async fn grant(control: &Control, worker: WorkerId, most: usize) -> Result<bool, Status> {
-    let Some(offer) = control.roster().offer(worker) else {
-        return Ok(false);
-    };
-    let tasks = control.local(|state, _| policy::pick(state, &offer, most));
-    if tasks.is_empty() {
-        return Ok(false);
+    /// Proposes grants to all workers with room and none under way.
+    fn deal(&mut self) {
+        let mut offers = self.control.roster().offers();
+        offers.retain(|offer| !self.served.contains(&offer.worker));
+        let promised = &mut self.promised;
+        let dealt = self
+            .control
+            .local(|state, _| policy::deal(state, &offers, limits::GRANT_TASKS_MAX, promised));
+        for (worker, tasks) in dealt {
+            self.served.insert(worker);
+            self.under_way
+                .push(Box::pin(grant(self.control, worker, tasks)));
+        }
     }
+
+    /// Keeps nothing aside for a grant any more.
+    fn settle(&mut self, answer: Answer) {
+        let Answer {
+            worker,
+            tasks,
+            granted,
+        } = answer;
+        self.promised.settle(&tasks);
+        self.served.remove(&worker);
+        tell(self.control, worker, granted);
+    }
+}
+
+/// One command with tasks for one worker.
+async fn grant(control: &Control, worker: WorkerId, tasks: Vec<TaskId>) -> Answer {
     let grant = command::Kind::Grant(Grant {
         worker: worker.0,
-        tasks,
+        tasks: tasks.clone(),
         lease_ms: control.lease.ms(),
     });
-    start(control, worker, grant).await
+    Answer {
+        worker,
+        tasks,
+        granted: granted(control, grant).await,
+    }
 }
 
 /// A second attempt beside one that takes far too long.
@@ -105,21 +127,31 @@ pub(crate) async fn speculate(control: &Control, worker: WorkerId, attempt: u64)
         worker: worker.0,
         attempt,
     });
-    if let Err(status) = start(control, worker, speculate).await {
-        no_outcome(control, worker, status);
+    tell(control, worker, granted(control, speculate).await);
+}
+
+/// Proposes leases; those that were granted.
+async fn granted(control: &Control, kind: command::Kind) -> Result<Vec<Granted>, Status> {
+    match control.propose(kind).await?.outcome {
+        Outcome::Granted(granted) => Ok(granted),
+        other => Err(refusal::unexpected("a grant", &other)),
     }
 }
 
-/// Proposes leases of a worker, and tells it to start what was granted; whether that was any.
-async fn start(control: &Control, worker: WorkerId, kind: command::Kind) -> Result<bool, Status> {
-    match control.propose(kind).await?.outcome {
-        Outcome::Granted(starts) => {
-            let some = !starts.is_empty();
-            if some {
+/// Tells a worker to start what it was granted. When that has no outcome, its session ends: the next one compares what
+/// it should run with what it runs.
+fn tell(control: &Control, worker: WorkerId, granted: Result<Vec<Granted>, Status>) {
+    match granted {
+        Ok(granted) => {
+            let starts = control.local(|state, _| state.starts(&granted));
+            if !starts.is_empty() {
                 control.roster().start(worker, starts);
             }
-            Ok(some)
         }
-        other => Err(refusal::unexpected("a grant", &other)),
+        Err(status) => {
+            let error = status.message();
+            tracing::warn!(worker = worker.0, error, "a grant has no outcome");
+            control.roster().end(worker, status);
+        }
     }
 }

@@ -14,8 +14,6 @@ pub const WORKER_NAME_BYTES_MAX: usize = 128;
 pub const PAGE_COHORTS_MAX: u32 = 500;
 /// Tasks granted to one worker by one command.
 pub const GRANT_TASKS_MAX: usize = 256;
-/// Rounds of picking and granting in one turn of the dispatcher, so that it looks up now and then.
-pub const GRANT_ROUNDS_MAX: usize = 64;
 /// Orders waiting for one worker's stream; a worker that does not read them loses its session.
 pub const ORDERS_WAITING_MAX: usize = 256;
 /// Updates waiting for one watcher; it then gets the newest state when it reads again.

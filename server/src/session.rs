@@ -6,7 +6,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use kumi_proto::ids::WorkerId;
-use kumi_proto::v1::{Expire, Orders, Register, Report, Settle, Start, WorkerHello, command};
+use kumi_proto::v1::{
+    Expire, FinishedTask, Orders, Register, Report, RunningTask, Settle, Start, WorkerHello,
+    command,
+};
 use kumi_scheduler::Outcome;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
@@ -152,7 +155,7 @@ impl Session {
         mut reports: Streaming<Report>,
         mut ended: oneshot::Receiver<Status>,
     ) -> Result<(), Status> {
-        self.welcome(&first).await?;
+        self.welcome(first).await?;
         loop {
             let report = tokio::select! {
                 biased;
@@ -160,7 +163,7 @@ impl Session {
                 report = reports.message() => report,
             };
             match report {
-                Ok(Some(report)) => self.take(&report).await?,
+                Ok(Some(report)) => self.take(report).await?,
                 Ok(None) => return Ok(()),
                 Err(status) => {
                     tracing::debug!(worker = self.worker.0, error = %status, "a worker's stream broke");
@@ -172,9 +175,9 @@ impl Session {
 
     /// The first report of a session: what the worker holds is compared with what it should hold.
     /// Leases that it does not know of are sent again.
-    async fn welcome(&mut self, report: &Report) -> Result<(), Status> {
+    async fn welcome(&mut self, report: Report) -> Result<(), Status> {
+        let (listed, open) = (listed(&report), !report.draining);
         let orders = self.answer(report).await?;
-        let listed = listed(report);
         let leases = self.control.local(|state, _| state.starts_of(self.worker));
         let missing: Vec<Start> = leases
             .into_iter()
@@ -184,58 +187,66 @@ impl Session {
         let session = (self.worker, self.number);
         let mut roster = self.control.roster();
         roster.welcome(session, orders, missing, draining.contains(&self.worker.0));
-        roster.open(self.worker, self.number, !report.draining);
+        roster.open(self.worker, self.number, open);
         drop(roster);
         self.control.wake.notify_one();
         Ok(())
     }
 
-    async fn take(&mut self, report: &Report) -> Result<(), Status> {
+    async fn take(&mut self, report: Report) -> Result<(), Status> {
+        let open = !report.draining;
+        self.control.roster().open(self.worker, self.number, open);
         let orders = self.answer(report).await?;
-        let mut roster = self.control.roster();
         if !orders.acknowledged.is_empty() || !orders.stop.is_empty() {
-            roster.send(self.worker, orders);
-        }
-        roster.open(self.worker, self.number, !report.draining);
-        if roster.offer(self.worker).is_some() {
-            self.control.wake.notify_one();
+            self.control.roster().send(self.worker, orders);
         }
         Ok(())
     }
 
-    /// Renews the lease, settles what finished, and says what must stop.
-    async fn answer(&mut self, report: &Report) -> Result<Orders, Status> {
+    /// Renews the lease, settles what finished, and says what must stop. What the worker has free may be given away
+    /// meanwhile: its results and its next tasks then share an entry of the log.
+    async fn answer(&mut self, report: Report) -> Result<Orders, Status> {
         let clock = &self.control.clock;
         let now = (clock.steady_ms(), clock.unix_ms());
         let session = (self.worker, self.number);
-        if !self.control.roster().report(session, now, report) {
-            return Err(over());
+        {
+            let mut roster = self.control.roster();
+            if !roster.report(session, now, &report) {
+                return Err(over());
+            }
+            if roster.offer(self.worker).is_some() {
+                self.control.wake.notify_one();
+            }
         }
         self.leaving = report.draining && report.running.is_empty();
-        let acknowledged = self.settle(report).await?;
-        let current: BTreeSet<u64> = self.control.local(|state, _| {
-            let leases = state.attempts_of(self.worker);
-            leases.into_iter().map(|(attempt, _)| attempt).collect()
-        });
-        let running = report.running.iter().map(|task| task.attempt);
+        let acknowledged = self.settle(report.finished).await?;
         Ok(Orders {
-            stop: running
-                .filter(|attempt| !current.contains(attempt))
-                .collect(),
+            stop: self.ended(&report.running),
             acknowledged,
             ..Orders::default()
         })
     }
 
+    /// What the worker runs although it holds no lease of it any more.
+    fn ended(&self, running: &[RunningTask]) -> Vec<u64> {
+        if running.is_empty() {
+            return Vec::new();
+        }
+        let current: BTreeSet<u64> = self.control.local(|state, _| {
+            let leases = state.attempts_of(self.worker);
+            leases.into_iter().map(|(attempt, _)| attempt).collect()
+        });
+        let running = running.iter().map(|task| task.attempt);
+        running
+            .filter(|attempt| !current.contains(attempt))
+            .collect()
+    }
+
     /// Puts the results into the log that are not there yet. All that were reported are decided then.
-    async fn settle(&mut self, report: &Report) -> Result<Vec<u64>, Status> {
-        let reported: BTreeSet<u64> = report.finished.iter().map(|task| task.attempt).collect();
+    async fn settle(&mut self, mut finished: Vec<FinishedTask>) -> Result<Vec<u64>, Status> {
+        let reported: BTreeSet<u64> = finished.iter().map(|task| task.attempt).collect();
         self.settled.retain(|attempt| reported.contains(attempt));
-        let fresh = report
-            .finished
-            .iter()
-            .filter(|task| !self.settled.contains(&task.attempt));
-        let finished: Vec<_> = fresh.cloned().collect();
+        finished.retain(|task| !self.settled.contains(&task.attempt));
         if !finished.is_empty() {
             let worker = self.worker.0;
             let settle = command::Kind::Settle(Settle { worker, finished });

@@ -65,6 +65,8 @@ impl Cohort {
             Stage::Call if self.parts.contains_key(&cell) => {
                 self.advance(Extent::Row(cell.row), ledger, ripple);
             }
+            // Until the last of them nothing follows.
+            Stage::Call if self.grid(Stage::Call).open(cell.row) > 0 => {}
             Stage::Call => self.advance_gvcf(cell.row, ledger, ripple),
             Stage::Ingest => self.advance(Extent::Batch(cell.row), ledger, ripple),
             Stage::Census | Stage::Joint | Stage::Release => {

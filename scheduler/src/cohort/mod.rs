@@ -323,6 +323,11 @@ impl Cohort {
     }
 }
 
+/// Whether results of a stage are among [`Cohort::shared_addresses`].
+pub(crate) fn is_shared(stage: Stage) -> bool {
+    matches!(stage, Stage::Index | Stage::Align | Stage::Gvcf)
+}
+
 /// How much of a cohort a result concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Extent {

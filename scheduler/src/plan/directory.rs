@@ -10,22 +10,26 @@ use crate::plan::keys;
 
 /// Where a task publishes, below the cohort's root.
 pub(crate) fn directory(cohort: &Cohort, cell: Cell) -> String {
+    directory_of(cohort, cell, &cohort.address(cell).key)
+}
+
+/// Where a task of this key publishes, below the cohort's root.
+pub(crate) fn directory_of(cohort: &Cohort, cell: Cell, key: &Key) -> String {
     let header = &cohort.header;
     let programme = &header.programme;
-    let key = cohort.address(cell).key;
     match cell.stage {
-        Stage::Unspecified | Stage::Index => format!("reference/{}", hex(&key, 16)),
+        Stage::Unspecified | Stage::Index => format!("reference/{}", hex(key, 16)),
         Stage::Align | Stage::Gvcf => {
             let sample = &cohort.samples[cell.row as usize].name;
             cohort.layout.sample_directory(programme, sample, cell.row)
         }
         Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge | Stage::Call | Stage::Joint => {
-            format!("{programme}/work/{}", hex(&key, 16))
+            format!("{programme}/work/{}", hex(key, 16))
         }
-        Stage::Ingest => store_directory(header, &key),
-        Stage::Census => of_cohort(header, "census", &hex(&key, 16)),
-        Stage::Release => of_cohort(header, "releases", &hex(&key, 12)),
-        Stage::Purge => of_cohort(header, "purges", &hex(&key, 12)),
+        Stage::Ingest => store_directory(header, key),
+        Stage::Census => of_cohort(header, "census", &hex(key, 16)),
+        Stage::Release => of_cohort(header, "releases", &hex(key, 12)),
+        Stage::Purge => of_cohort(header, "purges", &hex(key, 12)),
     }
 }
 

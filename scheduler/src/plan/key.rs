@@ -3,7 +3,7 @@
 //!
 //! Shards and cores are no part of the key of a gVCF or of a release: they change no byte of it.
 
-use std::fmt::Write as _;
+use std::cmp::Ordering;
 
 use sha2::{Digest as _, Sha256};
 
@@ -12,10 +12,28 @@ pub(crate) type Key = [u8; 32];
 
 /// Where a result is known: a key within a root directory and, but for indexes, a programme.
 /// Directories of manifests are relative to the root, and programmes do not read each other's files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) place: [u8; 16],
     pub(crate) key: Key,
+}
+
+/// In the order of the bytes; as numbers, since every step of a look-up in the ledger compares two.
+impl Ord for Address {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let numbers = |address: &Self| {
+            let (high, low) = address.key.split_at(16);
+            let number = |bytes: &[u8]| u128::from_be_bytes(bytes.try_into().expect("16 bytes"));
+            [number(&address.place), number(high), number(low)]
+        };
+        numbers(self).cmp(&numbers(other))
+    }
+}
+
+impl PartialOrd for Address {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// Where a cohort lies, whatever its number: half of a digest of root and programme, and its name.
@@ -60,10 +78,10 @@ impl Chain {
 
 /// The first `digits` hexadecimal digits of a key.
 pub(crate) fn hex(key: &[u8], digits: usize) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in key {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.truncate(digits);
-    text
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let halves = key.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let digits = halves.take(digits);
+    digits
+        .map(|half| char::from(DIGITS[usize::from(half)]))
+        .collect()
 }

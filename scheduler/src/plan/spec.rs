@@ -7,25 +7,29 @@ use crate::cohort::Cohort;
 use crate::grid::Cell;
 use crate::ledger::Ledger;
 use crate::plan::contig;
-use crate::plan::directory::directory;
-use crate::plan::key::{Address, hex};
+use crate::plan::directory::{directory, directory_of};
+use crate::plan::key::{Address, Key, hex};
 use crate::plan::need::Need;
 
 const READ: &str = "what a ready task reads is in the ledger";
 
-/// The specification of a ready or running task.
+/// The specification of a running task, with its key.
 ///
 /// # Panics
 /// When a manifest that the task reads is not in the ledger: then it was not ready.
-pub(crate) fn spec(cohort: &Cohort, cell: Cell, need: Need, ledger: &Ledger) -> v1::Spec {
-    let key = cohort.address(cell).key;
+pub(crate) fn spec(
+    cohort: &Cohort,
+    (cell, key): (Cell, &Key),
+    need: Need,
+    ledger: &Ledger,
+) -> v1::Spec {
     let kind = Writer { cohort, ledger }.kind(cell);
     let facts = cohort.header.reference.as_ref();
     v1::Spec {
         task: Some(cohort.task(cell)),
         root: cohort.header.root.clone(),
-        directory: directory(cohort, cell),
-        key: hex(&key, 64),
+        directory: directory_of(cohort, cell, key),
+        key: hex(key, 64),
         cores: need.cores,
         memory_bytes: need.memory_bytes,
         contigs: facts.map_or_else(Vec::new, |facts| facts.contigs.clone()),

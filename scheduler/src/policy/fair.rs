@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, btree_set};
 
 use crate::limits::TURN_MS;
-use crate::policy::Picker;
 use crate::policy::walk::{Left, Taken, Walk};
+use crate::policy::{Picker, Promised};
 use crate::state::{Line, Standing, State};
 
 /// Accounts of one priority with cohorts that run.
@@ -63,12 +63,17 @@ impl<'a> Tree<'a> {
     pub(super) fn new(
         state: &'a State,
         programmes: &'a BTreeMap<String, BTreeMap<String, Line>>,
+        promised: &Promised,
     ) -> Self {
+        let promised = promised.by_account(state);
         let centre = |programme: &str, (centre, line): (&String, &'a Line)| {
             let standing = state.centre_standing(programme, centre);
+            let taken = promised.get(&(programme, centre.as_str()));
+            let taken = taken.into_iter().flatten();
+            let (level, left) = counted(&standing, taken);
             Centre {
-                level: Level::of(&standing),
-                left: Left::of(&standing),
+                level,
+                left,
                 cohorts: line.iter(),
                 walk: None,
                 keeps_free: false,
@@ -77,9 +82,11 @@ impl<'a> Tree<'a> {
         };
         let programmes = programmes.iter().map(|(name, centres)| {
             let standing = state.programme_standing(name);
+            let own = promised.iter().filter(|((other, _), _)| other == name);
+            let (level, left) = counted(&standing, own.flat_map(|(_, taken)| taken));
             Programme {
-                level: Level::of(&standing),
-                left: Left::of(&standing),
+                level,
+                left,
                 centres: centres.iter().map(|entry| centre(name, entry)).collect(),
             }
         });
@@ -116,6 +123,16 @@ impl<'a> Tree<'a> {
         }
         false
     }
+}
+
+/// How an account stands with what is promised to it.
+fn counted<'a>(standing: &Standing, promised: impl Iterator<Item = &'a Taken>) -> (Level, Left) {
+    let (mut level, mut left) = (Level::of(standing), Left::of(standing));
+    for taken in promised {
+        level.add(*taken);
+        left.less(*taken);
+    }
+    (level, left)
 }
 
 impl Programme<'_> {

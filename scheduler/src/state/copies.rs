@@ -7,7 +7,7 @@ use kumi_proto::v1;
 use kumi_proto::v1::Stage;
 
 use crate::cohort::Mishap;
-use crate::outcome::{Outcome, Rejection};
+use crate::outcome::{Granted, Outcome, Rejection};
 use crate::state::{Lease, State};
 use crate::tallies::{Ending, Reason};
 
@@ -18,12 +18,13 @@ impl State {
             return Err(Rejection::NoSuchWorker { worker });
         }
         let copy = self.copy_for(speculate.attempt, speculate.worker);
-        let start = copy.map(|copy| {
-            let (attempt, start) = self.enter_attempt(copy);
+        let granted = copy.map(|copy| {
+            let task = self.cohorts[&copy.cohort].task(copy.cell);
+            let attempt = self.enter_attempt(copy);
             self.copies.insert(speculate.attempt, attempt);
-            start
+            Granted { attempt, task }
         });
-        Ok(Outcome::Granted(start.into_iter().collect()))
+        Ok(Outcome::Granted(granted.into_iter().collect()))
     }
 
     /// The lease of a second attempt at the task of a first one, on a worker; none where there must be none.

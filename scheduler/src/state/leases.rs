@@ -6,9 +6,9 @@ use kumi_proto::v1;
 use kumi_proto::v1::finished_task::Result as Finished;
 use kumi_proto::v1::{FailureClass, Manifest, Stage, TaskState};
 
-use crate::cohort::{Cohort, Extent, Mishap, Unsplit, is_by_sample};
+use crate::cohort::{Cohort, Extent, Mishap, Unsplit, is_by_sample, is_shared};
 use crate::grid::Cell;
-use crate::outcome::{Outcome, Rejection, Settlement, Verdict};
+use crate::outcome::{Granted, Outcome, Rejection, Settlement, Verdict};
 use crate::plan::directory;
 use crate::plan::key::Address;
 use crate::plan::need::Need;
@@ -45,7 +45,7 @@ impl State {
         Ok(Outcome::Granted(starts.collect()))
     }
 
-    fn grant_one(&mut self, worker_id: u64, task: &v1::TaskId) -> Option<v1::Start> {
+    fn grant_one(&mut self, worker_id: u64, task: &v1::TaskId) -> Option<Granted> {
         let worker = self.workers.get(&worker_id)?;
         let cohort = self.cohorts.get(&task.cohort)?;
         let cell = cohort.cell_of(task)?;
@@ -78,7 +78,8 @@ impl State {
             started_ms: self.clock_ms,
             address,
         };
-        Some(self.begin(lease))
+        let (task, attempt) = (*task, self.begin(lease));
+        Some(Granted { attempt, task })
     }
 
     /// Whether a cohort of the same name made the release of which this cell is a part.
@@ -92,7 +93,7 @@ impl State {
         of_release.contains(&cell.stage) && self.ledger.has(&cohort.address(release))
     }
 
-    fn begin(&mut self, lease: Lease) -> v1::Start {
+    fn begin(&mut self, lease: Lease) -> u64 {
         let cell = lease.cell;
         let attempt = self.last_attempt + 1;
         if let Some(cohort) = self.cohorts.get_mut(&lease.cohort) {
@@ -104,18 +105,17 @@ impl State {
             cohort.start(cell, attempt, &mut Ripple::new(self.clock_ms));
         }
         self.note_beginning(lease.cohort, cell);
-        self.enter_attempt(lease).1
+        self.enter_attempt(lease)
     }
 
-    /// Enters the lease of the next attempt: its number, and what its worker is told.
-    pub(super) fn enter_attempt(&mut self, lease: Lease) -> (u64, v1::Start) {
+    /// Enters the lease of the next attempt; its number.
+    pub(super) fn enter_attempt(&mut self, lease: Lease) -> u64 {
         self.last_attempt += 1;
         let attempt = self.last_attempt;
-        let start = self.start_of(attempt, &lease);
         let account = self.cohorts[&lease.cohort].account();
         self.derived.add_lease(attempt, &lease, account);
         self.leases.insert(attempt, lease);
-        (attempt, start)
+        attempt
     }
 
     fn start_of(&self, attempt: u64, lease: &Lease) -> v1::Start {
@@ -126,7 +126,12 @@ impl State {
         let cohort = &self.cohorts[&lease.cohort];
         v1::Start {
             attempt,
-            spec: Some(spec::spec(cohort, lease.cell, need, &self.ledger)),
+            spec: Some(spec::spec(
+                cohort,
+                (lease.cell, &lease.address.key),
+                need,
+                &self.ledger,
+            )),
         }
     }
 
@@ -174,7 +179,7 @@ impl State {
             return Verdict::Refused;
         }
         let directory = match finished.part_bases {
-            0 => directory::directory(cohort, lease.cell),
+            0 => directory::directory_of(cohort, lease.cell, &lease.address.key),
             bases => directory::part_directory(cohort, lease.cell, bases),
         };
         let failed = |reason, message: &str| (reason, message.to_owned());
@@ -239,9 +244,7 @@ impl State {
             worker.warm_up(lease.cohort, lease.cell.row);
         }
         // Of a part that others know, what they read stays.
-        if !self.ledger.has(&lease.address) {
-            self.ledger.insert(lease.address, manifest);
-        }
+        self.ledger.insert_new(lease.address, manifest);
         let count = |name: &str| manifest.counts.get(name).copied().unwrap_or(0);
         let tally = self.tallies.kernels.entry(lease.cell.stage).or_default();
         tally.reads += count("reads");
@@ -252,7 +255,8 @@ impl State {
         if let Some(cohort) = self.cohorts.get_mut(&lease.cohort) {
             cohort.commit(lease.cell, &self.ledger, &mut ripple);
         }
-        self.absorb(lease.cohort, ripple, Some(lease.address));
+        let shared = is_shared(lease.cell.stage);
+        self.absorb(lease.cohort, ripple, shared.then_some(lease.address));
     }
 
     /// A part of a shard was done that another cohort's attempt, if there is one, makes as a task of its own.
@@ -319,6 +323,16 @@ impl State {
         leases
             .map(|(attempt, lease)| (attempt, task(lease)))
             .collect()
+    }
+
+    /// What a worker is told of leases that were just granted to it; those that have ended since are left out.
+    #[must_use]
+    pub fn starts(&self, granted: &[Granted]) -> Vec<v1::Start> {
+        let current = granted.iter().filter_map(|granted| {
+            let lease = self.leases.get(&granted.attempt)?;
+            Some(self.start_of(granted.attempt, lease))
+        });
+        current.collect()
     }
 
     /// A worker's current leases with their specifications, as they were granted.

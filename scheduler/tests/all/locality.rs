@@ -94,7 +94,7 @@ impl Site {
             let Outcome::Granted(starts) = self.apply(Kind::Grant(grant)) else {
                 panic!("the worker is known");
             };
-            for start in starts {
+            for start in self.state.starts(&starts) {
                 self.begin(worker, start);
             }
         }

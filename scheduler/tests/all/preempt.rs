@@ -64,7 +64,7 @@ fn grant(checked: &mut Checked, worker: WorkerId) -> Vec<v1::Start> {
     let Outcome::Granted(starts) = checked.apply(4, Kind::Grant(grant)) else {
         panic!("the worker is known");
     };
-    starts
+    checked.state.starts(&starts)
 }
 
 fn urgent(checked: &mut Checked, cores: u32, priority: v1::Priority) {

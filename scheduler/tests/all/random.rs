@@ -240,7 +240,7 @@ impl World {
         if !starts.is_empty() {
             self.check_quotas(before);
         }
-        for start in starts {
+        for start in self.checked.state.starts(&starts) {
             let last = self.starts.last().map_or(0, |(_, start)| start.attempt);
             assert!(start.attempt > last, "attempts only grow");
             self.starts.push((worker.0, start));

@@ -297,7 +297,8 @@ impl Script {
             lease_ms: 60_000,
         };
         match self.apply(Kind::Grant(grant)) {
-            Outcome::Granted(starts) => {
+            Outcome::Granted(granted) => {
+                let starts = self.checked.state.starts(&granted);
                 for start in &starts {
                     self.starts.insert(start.attempt, (worker, start.clone()));
                     self.granted_ms.insert(start.attempt, self.now_ms);

@@ -119,7 +119,7 @@ impl Site {
                 panic!("the worker is known");
             };
             assert_eq!(starts.len(), tasks.len(), "what is picked can be granted");
-            for start in starts {
+            for start in self.state.starts(&starts) {
                 self.grants += 1;
                 let spec = start.spec.as_ref().expect("a start has a specification");
                 let free = self.free.get_mut(&worker).expect("it is known");

@@ -84,7 +84,7 @@ impl Scene {
         let Outcome::Granted(starts) = self.checked.apply(self.now_ms, kind) else {
             panic!("the worker is known");
         };
-        starts
+        self.checked.state.starts(&starts)
     }
 
     fn settle(

@@ -142,8 +142,7 @@ impl Leases {
         match (kind, outcome) {
             (command::Kind::Grant(grant), Outcome::Granted(starts)) => {
                 for start in starts {
-                    let task = start.spec.as_ref().and_then(|spec| spec.task);
-                    let task = place(&task.unwrap_or_default());
+                    let task = place(&start.task);
                     self.granted(index, task, start.attempt, grant.worker);
                 }
             }
