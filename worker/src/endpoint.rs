@@ -7,6 +7,9 @@ use tonic_types::StatusExt as _;
 /// Redirects followed without a pause before the list is tried in turn again; two nodes that each
 /// name the other must not make a worker spin.
 const REDIRECTS_MAX: u32 = 4;
+/// A leader that did not answer when it was named is not dialled for so many namings: the others have not noticed yet
+/// that it is gone, and time is better spent on asking them for the next one.
+const NAMINGS_IGNORED: u32 = 8;
 
 /// The schedulers known to a worker.
 #[derive(Clone, Debug)]
@@ -15,6 +18,10 @@ pub struct Endpoints {
     next: usize,
     leader: Option<String>,
     redirects: u32,
+    /// The leader that was named last, and dialled.
+    followed: Option<String>,
+    /// A named leader that did not answer, and for how many namings it is not dialled.
+    gone: Option<(String, u32)>,
 }
 
 impl Endpoints {
@@ -26,6 +33,8 @@ impl Endpoints {
             next: 0,
             leader: None,
             redirects: 0,
+            followed: None,
+            gone: None,
         }
     }
 
@@ -38,8 +47,10 @@ impl Endpoints {
     /// The one to dial now: a leader that was just named, else the next of the list.
     pub fn choose(&mut self) -> String {
         if let Some(leader) = self.leader.take() {
+            self.followed = Some(leader.clone());
             return leader;
         }
+        self.followed = None;
         let endpoint = self.given.get(self.next).cloned().unwrap_or_default();
         self.next = (self.next + 1) % self.given.len().max(1);
         endpoint
@@ -50,14 +61,30 @@ impl Endpoints {
         if leader.is_empty() {
             return false;
         }
+        if let Some((gone, namings)) = &mut self.gone
+            && gone == leader
+            && *namings > 0
+        {
+            *namings -= 1;
+            return false;
+        }
         self.leader = Some(leader.to_owned());
         self.redirects += 1;
         self.redirects <= REDIRECTS_MAX
     }
 
+    /// The one that was dialled did not answer, or named nobody.
+    pub fn failed(&mut self) {
+        if let Some(leader) = self.followed.take() {
+            self.gone = Some((leader, NAMINGS_IGNORED));
+        }
+    }
+
     /// A scheduler answered with orders: it is the leader.
     pub fn settled(&mut self) {
         self.redirects = 0;
+        self.followed = None;
+        self.gone = None;
     }
 }
 
@@ -81,7 +108,7 @@ pub fn leader_of(status: &tonic::Status) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Endpoints, REDIRECTS_MAX, leader_of, uri};
+    use super::{Endpoints, NAMINGS_IGNORED, REDIRECTS_MAX, leader_of, uri};
     use tonic_types::{ErrorDetails, StatusExt as _};
 
     #[test]
@@ -104,6 +131,29 @@ mod tests {
         endpoints.settled();
         assert!(endpoints.redirect("b:1"));
         assert!(!endpoints.redirect(""));
+    }
+
+    #[test]
+    fn a_leader_that_is_gone_is_not_dialled_each_time_it_is_named() {
+        let mut endpoints = Endpoints::new(vec!["a:1".into(), "b:1".into()]);
+        assert_eq!(endpoints.choose(), "a:1");
+        assert!(endpoints.redirect("c:1"));
+        assert_eq!(endpoints.choose(), "c:1");
+        endpoints.failed();
+        for other in ["b:1", "a:1"]
+            .into_iter()
+            .cycle()
+            .take(NAMINGS_IGNORED as usize)
+        {
+            assert_eq!(endpoints.choose(), other);
+            assert!(!endpoints.redirect("c:1"));
+        }
+        assert_eq!(endpoints.choose(), "b:1");
+        assert!(endpoints.redirect("c:1"), "it may be back");
+        assert_eq!(endpoints.choose(), "c:1");
+        endpoints.failed();
+        assert_eq!(endpoints.choose(), "a:1");
+        assert!(endpoints.redirect("b:1"), "another one is dialled at once");
     }
 
     #[test]

@@ -15,8 +15,12 @@ use crate::agent::tasks::Tasks;
 pub use crate::agent::tasks::{Done, TaskResult};
 use crate::endpoint::Endpoints;
 
-/// First pause after a broken session, in milliseconds; it doubles up to [`BACKOFF_MS_MAX`].
+/// First pause after a broken session, in milliseconds; it doubles up to [`BACKOFF_ELECTION_MS`].
 const BACKOFF_MS_MIN: u64 = 100;
+/// Longest pause while another leader is about to be elected, in milliseconds: work goes on that soon after it is.
+const BACKOFF_ELECTION_MS: u64 = 250;
+/// Pauses that an election may take; after them they double up to [`BACKOFF_MS_MAX`].
+const ELECTION_PAUSES: u32 = 12;
 /// Longest pause between two dials, in milliseconds.
 const BACKOFF_MS_MAX: u64 = 5_000;
 /// A scheduler may ask for reports no more often than this, in milliseconds.
@@ -213,17 +217,26 @@ impl Agent {
     }
 
     fn broken(&mut self, now_ms: u64, leader: Option<&str>) {
-        let at_once = leader.is_some_and(|leader| self.endpoints.redirect(leader));
+        let at_once = match leader {
+            Some(leader) => self.endpoints.redirect(leader),
+            None => {
+                self.endpoints.failed();
+                false
+            }
+        };
         let pause = if at_once { 0 } else { self.backoff_ms() };
         self.link = Link::Down {
             dial_at_ms: now_ms + pause,
         };
     }
 
-    /// Doubles from the least to the largest pause; every worker waits its own share of it, so that
-    /// a thousand workers do not fall upon a new leader in the same millisecond.
+    /// Doubles from the least to the largest pause, with a rest for an election; every worker waits its own share of
+    /// it, so that a thousand workers do not fall upon a new leader in the same millisecond.
     fn backoff_ms(&mut self) -> u64 {
-        let full = (BACKOFF_MS_MIN << self.failures.min(16)).min(BACKOFF_MS_MAX);
+        let full = match self.failures.checked_sub(ELECTION_PAUSES) {
+            None => (BACKOFF_MS_MIN << self.failures).min(BACKOFF_ELECTION_MS),
+            Some(more) => (BACKOFF_ELECTION_MS << more.min(16)).min(BACKOFF_MS_MAX),
+        };
         self.failures = self.failures.saturating_add(1);
         let share = fnv1a(self.hello.incarnation.as_bytes(), self.failures) % (full / 2 + 1);
         full / 2 + share
