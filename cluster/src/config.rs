@@ -79,6 +79,14 @@ impl Config {
         2 * self.election_ticks + 2 * limits::PEERS_MAX + 1
     }
 
+    /// Ticks for which a node that hears of its leader refuses every candidate, and in which a leader must hear of a
+    /// majority: fewer than [`Config::campaign_ticks`] of any node. Ticks of two nodes differ in phase, so that one
+    /// would else refuse the first candidate by a moment, and nobody would be elected for another timeout.
+    pub(crate) fn lease_ticks(&self) -> usize {
+        let slack = (self.election_ticks / 5).max(1);
+        (self.election_ticks - slack).max(self.heartbeat_ticks + 1)
+    }
+
     /// Checks what can be checked without touching the disk.
     ///
     /// # Errors

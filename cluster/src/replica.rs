@@ -563,7 +563,7 @@ fn restore<S: StateMachine>(applied: &mut Applied<S>, snapshot: &Snapshot) -> Re
 fn raft_config(config: &Config, applied: u64) -> raft::Config {
     raft::Config {
         id: config.id,
-        election_tick: config.election_ticks,
+        election_tick: config.lease_ticks(),
         heartbeat_tick: config.heartbeat_ticks,
         // raft-rs draws the timeout from these; the replica sets it to its own whenever that happened.
         min_election_tick: config.election_ticks,

@@ -1,6 +1,8 @@
 //! Replicas on a seeded network that loses, doubles, delays and partitions, with replicas that crash
 //! and restart, come and go. Without threads or clocks: the same seed is the same run.
 
+mod election;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
