@@ -59,14 +59,17 @@ impl<L: LogStore> RaftStorage<L> {
         self.state.hard_state.commit = commit;
     }
 
-    /// Makes entries and the hard state durable.
+    /// Makes entries durable, and term and vote when they changed. The commit index is only noted with them: what is
+    /// applied before a crash is committed on a majority, and is learnt again.
     pub(crate) fn append(
         &mut self,
         hard_state: Option<&HardState>,
         entries: Vec<Entry>,
     ) -> Result<(), StoreError> {
         let hard_state = hard_state.unwrap_or(&self.state.hard_state).clone();
-        self.log.append(Some(&hard_state), &entries)?;
+        let kept = &self.state.hard_state;
+        let promised = (hard_state.term, hard_state.vote) != (kept.term, kept.vote);
+        self.log.append(promised.then_some(&hard_state), &entries)?;
         self.state.hard_state = hard_state;
         let Some(first) = entries.first().map(|entry| entry.index) else {
             return Ok(());

@@ -188,7 +188,10 @@ impl Cohort {
     fn advance_calls(&mut self, row: u32, aligned: bool, ledger: &Ledger, ripple: &mut Ripple) {
         let gvcf = self.layout.address(self.layout.gvcf[row as usize]);
         let called = ledger.has(&gvcf);
-        for cell in self.calls(row) {
+        for cell in self.row_cells(Stage::Call, row) {
+            if !self.has(cell) {
+                continue;
+            }
             let was_done = self.get(cell) == TaskState::Done;
             if called {
                 if was_done {
