@@ -80,8 +80,9 @@ impl Config {
     }
 
     /// Ticks for which a node that hears of its leader refuses every candidate, and in which a leader must hear of a
-    /// majority: fewer than [`Config::campaign_ticks`] of any node. Ticks of two nodes differ in phase, so that one
-    /// would else refuse the first candidate by a moment, and nobody would be elected for another timeout.
+    /// majority: fewer than [`Config::campaign_ticks`] of any node, unless heartbeats are nearly as far apart. Ticks of
+    /// two nodes differ in phase, so that one would else refuse the first candidate by a moment, and nobody would be
+    /// elected for another timeout. Nobody's vote depends on it, only when it is asked for.
     pub(crate) fn lease_ticks(&self) -> usize {
         let slack = (self.election_ticks / 5).max(1);
         (self.election_ticks - slack).max(self.heartbeat_ticks + 1)

@@ -437,8 +437,9 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         Ok(())
     }
 
-    /// Notices changes of role, term and leader. Called after everything that may cause one and
-    /// before the next proposal, so that the entry that begins a term is the last one here.
+    /// Notices changes of role, term and leader, and takes back the timeout that raft drew at them. Called after
+    /// everything that may cause one and before the next proposal, so that the entry that begins a term is the last
+    /// one here.
     fn look(&mut self) {
         if self.raw.raft.randomized_election_timeout() != self.campaign_ticks {
             let ticks = self.campaign_ticks;

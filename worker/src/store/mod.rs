@@ -205,7 +205,8 @@ fn sync_and_digest(path: &Path) -> Result<(u64, String), StoreError> {
 }
 
 /// Removes what earlier attempts staged for `name`. Attempt numbers only grow, so an earlier one is
-/// fenced; failing to remove it harms nobody.
+/// fenced, or is the first of two of which the second has just published the same; failing to remove
+/// it harms nobody.
 fn remove_leftovers(parent: &Path, name: &str, attempt: u64) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
