@@ -49,7 +49,7 @@ fn allowed() -> BTreeMap<String, BTreeSet<String>> {
     );
     allow(
         "benches",
-        set(&["proto", "scheduler"])
+        set(&["proto", "scheduler", "server"])
             .into_iter()
             .chain(all_kernels())
             .collect(),

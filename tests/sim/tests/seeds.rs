@@ -113,7 +113,7 @@ fn a_skipped_fsync_is_found() {
 
 #[test]
 fn a_lost_sync_is_found() {
-    found_by(Plant::LoseLastSync, "nodes-come-back");
+    found_by(Plant::LoseLastSync, "one-commit");
 }
 
 #[test]
