@@ -110,6 +110,7 @@ impl Cluster {
             version: "1".to_owned(),
             cpu: "avx2".to_owned(),
             kernel_version: "k".to_owned(),
+            labels: Vec::new(),
         });
         match self.apply(Kind::Register(v1::Register { hello })) {
             Outcome::Registered(worker) => worker,

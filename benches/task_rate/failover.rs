@@ -60,6 +60,7 @@ async fn hire(cluster: &Cluster, number: usize, runner: &Arc<Waiter>) -> Daemon 
         endpoints: cluster.addresses().to_vec(),
         cores: CORES,
         memory_bytes: 4 << 40,
+        labels: Vec::new(),
         scratch: cluster.folder().to_owned(),
         metrics: None,
         report_interval: Duration::from_secs(1),

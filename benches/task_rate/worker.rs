@@ -96,6 +96,7 @@ impl Worker {
             version: "1".to_owned(),
             cpu: "avx2".to_owned(),
             kernel_version: kumi_worker::KERNEL_VERSION.to_owned(),
+            labels: Vec::new(),
         };
         let mut first = self.report(false);
         first.hello = Some(hello);

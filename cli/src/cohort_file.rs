@@ -46,6 +46,9 @@ pub struct CohortSection {
     pub priority: PrioritySetting,
     /// Wanted until the end of this day, UTC: YYYY-MM-DD. Among cohorts of a centre and priority the earliest comes first.
     pub deadline: Option<String>,
+    /// Labels: only workers that have all of them get its tasks, as `["avx512"]`.
+    #[serde(default)]
+    pub require: Vec<String>,
     /// Sample sheet.
     pub sheet: Option<PathBuf>,
 }

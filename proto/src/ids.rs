@@ -28,3 +28,14 @@ number!(
     /// A worker's registration, numbered from 1; a restarted worker gets a new one.
     WorkerId
 );
+
+/// Bytes of a label.
+pub const LABEL_BYTES_MAX: usize = 128;
+
+/// Whether a text can be a label that workers have and cohorts ask for, as `avx512` or `arch=x86_64`: 1 to
+/// [`LABEL_BYTES_MAX`] letters, digits, `.`, `_`, `-` and `=`.
+#[must_use]
+pub fn is_label(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '=');
+    (1..=LABEL_BYTES_MAX).contains(&text.len()) && text.chars().all(plain)
+}

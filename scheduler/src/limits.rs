@@ -70,6 +70,8 @@ pub(crate) const PREEMPT_WASTE_CORE_MS: u64 = 10 * 60_000;
 
 /// Characters of a name that is part of paths.
 pub(crate) const NAME_CHARS_MAX: usize = 128;
+/// Labels of a worker, and those that a cohort asks for.
+pub(crate) const LABELS_MAX: usize = 64;
 /// Characters of any other text of a submission.
 pub(crate) const TEXT_CHARS_MAX: usize = 4_096;
 /// Characters of a failure's message that are kept.

@@ -125,7 +125,7 @@ impl<'a> Picker<'a> {
 
     /// Whether the worker may compute a cohort's tasks.
     fn may_take(&self, cohort: &Cohort) -> bool {
-        self.worker.computes(cohort.kernel_version())
+        self.worker.suits(cohort)
     }
 
     /// As many of these cores as the worker has.
@@ -169,7 +169,7 @@ impl<'a> Picker<'a> {
         let elsewhere = |worker: &Worker| {
             worker.takes_tasks()
                 && !failed_on(&worker.hello.name)
-                && worker.computes(cohort.kernel_version())
+                && worker.suits(cohort)
                 && worker.hello.memory_bytes >= need.memory_bytes
         };
         failed_on(&self.worker.hello.name) && self.state.workers.values().any(elsewhere)
@@ -177,10 +177,18 @@ impl<'a> Picker<'a> {
 
     /// Whether this worker is one of the `tasks` workers that will be free first for such a task,
     /// going by what is leased: others need not wait for it.
-    fn is_among_freest(&self, tasks: u64, cores: u32, memory_bytes: u64) -> bool {
+    fn is_among_freest(
+        &self,
+        cohort: &Cohort,
+        tasks: u64,
+        (cores, memory_bytes): (u32, u64),
+    ) -> bool {
         let mut ranking = BTreeSet::new();
         for (id, worker) in &self.state.workers {
-            if worker.takes_tasks() && worker.hello.memory_bytes >= memory_bytes {
+            if worker.takes_tasks()
+                && worker.suits(cohort)
+                && worker.hello.memory_bytes >= memory_bytes
+            {
                 let leased = self.state.leases_of(WorkerId(*id));
                 let leased: u32 = leased.map(|(_, lease)| lease.cores).sum();
                 let leased = leased + self.promised.cores_of(*id);

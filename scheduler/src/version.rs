@@ -4,6 +4,8 @@
 //! (`kumi cluster upgrade`). Whatever a build does to the same state differently from the builds before it has a
 //! version here and asks, in `apply`, whether that one is in force.
 
+use std::borrow::Cow;
+
 use kumi_proto::v1::command::Kind;
 
 /// What there was when versions began.
@@ -14,10 +16,12 @@ pub const REQUESTS_BY_CENTRE: u32 = 2;
 pub const SECOND_ATTEMPTS: u32 = 3;
 /// What workers did last is kept, so that they go on with it.
 pub const WARM_ROWS: u32 = 4;
+/// Cohorts ask for labels of workers.
+pub const LABELS: u32 = 5;
 /// Notes for the audit log.
 pub const NOTES: u32 = 2;
 /// The newest that this build knows.
-pub const NEWEST: u32 = WARM_ROWS;
+pub const NEWEST: u32 = LABELS;
 
 /// The version that brought a kind of command: before it is in force, the command is refused.
 pub(crate) fn brought(kind: &Kind) -> u32 {
@@ -38,6 +42,40 @@ pub(crate) fn brought(kind: &Kind) -> u32 {
         | Kind::SetPolicy(_) => FIRST,
         Kind::Speculate(_) => SECOND_ATTEMPTS,
         Kind::Note(_) => NOTES,
+    }
+}
+
+/// A command as a version of the state machine reads it: what newer ones added to its messages is not there. Builds
+/// that do not know these fields read it so, too.
+pub(crate) fn as_read_by(version: u32, kind: &Kind) -> Cow<'_, Kind> {
+    let mut kind = Cow::Borrowed(kind);
+    if version < LABELS && asks_or_has_labels(&kind) {
+        match kind.to_mut() {
+            Kind::Open(open) => {
+                let header = open.header.iter_mut();
+                header.for_each(|header| header.require.clear());
+            }
+            Kind::Register(register) => {
+                let hello = register.hello.iter_mut();
+                hello.for_each(|hello| hello.labels.clear());
+            }
+            _ => {}
+        }
+    }
+    kind
+}
+
+fn asks_or_has_labels(kind: &Kind) -> bool {
+    match kind {
+        Kind::Open(open) => {
+            let header = open.header.as_ref();
+            header.is_some_and(|header| !header.require.is_empty())
+        }
+        Kind::Register(register) => {
+            let hello = register.hello.as_ref();
+            hello.is_some_and(|hello| !hello.labels.is_empty())
+        }
+        _ => false,
     }
 }
 

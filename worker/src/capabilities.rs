@@ -56,12 +56,39 @@ pub fn capabilities(name: &str, incarnation: &str, cores: u32, memory_bytes: u64
         version: VERSION.to_owned(),
         cpu: cpu(),
         kernel_version: KERNEL_VERSION.to_owned(),
+        labels: own_labels(),
     }
+}
+
+/// What cohorts may ask for of any worker: the vector instructions of this machine, those that the widest ones imply
+/// too, and its architecture.
+fn own_labels() -> Vec<String> {
+    let widest = cpu();
+    let levels = ["sse4.1", "avx2", "avx512"];
+    let reached = levels.iter().position(|level| *level == widest);
+    let mut labels = match reached {
+        Some(at) => levels[..=at]
+            .iter()
+            .map(|level| (*level).to_owned())
+            .collect(),
+        None => vec![widest],
+    };
+    labels.push(format!("arch={}", std::env::consts::ARCH));
+    labels.sort_unstable();
+    labels
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{kibibytes, machine_memory};
+    use super::{cpu, kibibytes, machine_memory, own_labels};
+
+    #[test]
+    fn a_worker_has_the_labels_of_its_machine() {
+        let labels = own_labels();
+        assert!(labels.contains(&cpu()));
+        assert!(labels.contains(&format!("arch={}", std::env::consts::ARCH)));
+        assert_eq!(labels.contains(&"avx512".to_owned()), cpu() == "avx512");
+    }
 
     #[test]
     fn proc_lines_are_read_in_kibibytes() {

@@ -108,12 +108,15 @@ pub async fn start_in(config: Config, environment: Environment) -> Result<Daemon
         runner,
         credentials,
     } = environment;
-    let hello = capabilities(
+    let mut hello = capabilities(
         &config.name,
         &incarnation,
         config.cores,
         config.memory_bytes,
     );
+    hello.labels.extend(config.labels);
+    hello.labels.sort_unstable();
+    hello.labels.dedup();
     let metrics = Metrics::new(&hello, credentials.clone())?;
     let (metrics_address, server) = match config.metrics {
         Some(address) => {

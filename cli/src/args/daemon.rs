@@ -90,6 +90,9 @@ pub struct StartArgs {
     /// Memory to offer, as 64GiB; nine tenths of this machine's when not given
     #[arg(long, env = "KUMI_WORKER__MEMORY", value_parser = parse_bytes)]
     pub memory: Option<u64>,
+    /// Labels of its own, for cohorts that ask for them (`[cohort] require`): LABEL[,LABEL…]
+    #[arg(long, env = "KUMI_WORKER__LABELS", value_delimiter = ',')]
+    pub label: Option<Vec<String>>,
     /// Folder for temporary files, on a fast local disk; the system's when not given
     #[arg(long, env = "KUMI_WORKER__SCRATCH")]
     pub scratch: Option<PathBuf>,

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use kumi_formats::reference::{InMemory, ReferenceSource};
 use kumi_formats::{alt, bed};
 use kumi_index::Index;
+use kumi_proto::ids::is_label;
 use kumi_proto::v1;
 use kumi_seq::contig::Contigs;
 use kumi_worker::fingerprint::describe;
@@ -103,6 +104,13 @@ pub fn cohort(
         &whole,
         &mut problems,
     );
+    for label in &loaded.file.cohort.require {
+        if !is_label(label) {
+            let what =
+                format!("`{label}` is no label: up to 128 letters, digits, `.`, `_`, `-` and `=`");
+            problems.push(whole.wrong("require", what));
+        }
+    }
     let quarantine = params.on_bad_sample() == v1::OnBadSample::Quarantine;
     let set_aside = problems.finish(quarantine.then_some(samples.len()))?;
     let root = output_dir.map_or_else(|| loaded.base.join("kumi-out"), PathBuf::from);
@@ -118,6 +126,7 @@ pub fn cohort(
         root: root.to_string_lossy().into_owned(),
         reference: facts,
         params: Some(params),
+        require: loaded.file.cohort.require.clone(),
     };
     Ok(Facts {
         header,

@@ -112,8 +112,12 @@ async fn run_submit(args: SubmitArgs) -> anyhow::Result<()> {
     }
     let client = args.remote.client()?;
     let answer = submit::submit(&client, &facts, args.request_id).await?;
+    if !answer.warning.is_empty() {
+        eprintln!("note: nothing of it can run now: {}", answer.warning);
+    }
     let value = json!({
         "cohort": answer.cohort, "existed": answer.existed, "tasks": answer.tasks, "tasks_reused": answer.tasks_reused,
+        "warning": answer.warning,
     });
     print::one(args.remote.output, &value, || {
         let again = if answer.existed {

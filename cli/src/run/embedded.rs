@@ -52,6 +52,7 @@ impl Embedded {
             endpoints: vec![self.server.grpc_address().to_string()],
             cores: args.threads.unwrap_or_else(machine_cores),
             memory_bytes: machine_memory() / 10 * 9,
+            labels: Vec::new(),
             scratch: home.scratch(),
             metrics: None,
             report_interval: REPORT_EVERY,

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kumi_proto::ids::{LABEL_BYTES_MAX, is_label};
 use kumi_proto::v1;
 
 use crate::limits::{
-    CHUNKS_MAX, MERGE_REGIONS_MAX, NAME_CHARS_MAX, SAMPLES_MAX, SHARDS_MAX, TASKS_MAX,
+    CHUNKS_MAX, LABELS_MAX, MERGE_REGIONS_MAX, NAME_CHARS_MAX, SAMPLES_MAX, SHARDS_MAX, TASKS_MAX,
     TEXT_CHARS_MAX, VIOLATIONS_MAX,
 };
 use crate::plan::batch::BATCH_SAMPLES_MAX;
@@ -68,6 +69,19 @@ impl Findings {
         }
     }
 
+    /// What a worker may have and a cohort may ask for.
+    fn label(&mut self, field: &str, label: &str) {
+        if !is_label(label) {
+            self.add(
+                field,
+                format!(
+                    "is `{}`; a label is 1 to {LABEL_BYTES_MAX} letters, digits, `.`, `_`, `-` and `=`",
+                    label.escape_debug()
+                ),
+            );
+        }
+    }
+
     fn text(&mut self, field: &str, text: &str) {
         if text.len() > TEXT_CHARS_MAX {
             self.add(field, format!("is longer than {TEXT_CHARS_MAX} bytes"));
@@ -113,6 +127,15 @@ fn header_fields(header: &v1::CohortHeader, found: &mut Findings) {
     found.path("header.root", &header.root);
     if v1::Priority::try_from(header.priority).is_err() {
         found.add("header.priority", "is not a known priority");
+    }
+    if header.require.len() > LABELS_MAX {
+        found.add(
+            "header.require",
+            format!("has more than {LABELS_MAX} labels"),
+        );
+    }
+    for (at, label) in header.require.iter().take(LABELS_MAX).enumerate() {
+        found.label(&format!("header.require[{at}]"), label);
     }
 }
 

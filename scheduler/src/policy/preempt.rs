@@ -94,7 +94,7 @@ pub fn make_room(state: &State, siege: &Siege<'_>) -> Room {
         .map(|(id, worker)| Site::new(state, siege, *id, worker))
         .collect();
     for (cohort, need) in waiting {
-        let able = |site: &&mut Site<'_>| site.worker.computes(cohort.kernel_version());
+        let able = |site: &&mut Site<'_>| site.worker.suits(cohort);
         let options = sites.iter_mut().filter(able);
         let options = options.filter_map(|site| Some((site.victims_for(cohort, need)?, site)));
         let Some((count, site)) = options.min_by_key(|(count, site)| (*count, site.id)) else {

@@ -85,7 +85,7 @@ fn could_take(state: &State, offer: &Offer, cohort: &Cohort, lease: &Lease) -> b
     let worker = state.workers.get(&offer.worker.0);
     worker.is_some_and(|worker| {
         worker.takes_tasks()
-            && worker.computes(cohort.kernel_version())
+            && worker.suits(cohort)
             && offer.free_memory_bytes >= cohort.need(lease.cell).memory_bytes
     })
 }

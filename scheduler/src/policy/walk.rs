@@ -220,6 +220,6 @@ impl<'a> StageWalk<'a> {
             && !(entry && left.genomes == Some(0))
             && self.most.memory_bytes <= picker.worker.hello.memory_bytes
             && !picker.fits(cores, self.most.memory_bytes)
-            && picker.is_among_freest(waiting, cores, self.most.memory_bytes)
+            && picker.is_among_freest(cohort, waiting, (cores, self.most.memory_bytes))
     }
 }

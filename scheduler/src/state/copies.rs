@@ -37,7 +37,7 @@ impl State {
             && !self.has_copy(attempt, lease)
             && lease.worker != worker_id
             && worker.takes_tasks()
-            && worker.computes(cohort.kernel_version())
+            && worker.suits(cohort)
             && self.quotas_allow(cohort, lease.cell, cores);
         may.then(|| Lease {
             worker: worker_id,

@@ -49,7 +49,7 @@ impl State {
         let worker = self.workers.get(&worker_id)?;
         let cohort = self.cohorts.get(&task.cohort)?;
         let cell = cohort.cell_of(task)?;
-        if cohort.get(cell) != TaskState::Ready || !worker.computes(cohort.kernel_version()) {
+        if cohort.get(cell) != TaskState::Ready || !worker.suits(cohort) {
             return None;
         }
         let address = cohort.address(cell);

@@ -30,7 +30,7 @@ use crate::profile::Profiles;
 use crate::rules::Rules;
 use crate::tallies::Tallies;
 use crate::usage::Usage;
-use crate::version::brought;
+use crate::version::{as_read_by, brought};
 
 pub(crate) use account::{Account, Accounts, Target};
 pub(crate) use derived::{Derived, Line, due_ms};
@@ -95,7 +95,7 @@ impl State {
                 needs: brought(kind),
                 version,
             }),
-            Some(kind) => self.once(kind, &command.actor),
+            Some(kind) => self.once(&as_read_by(version, kind), &command.actor),
         };
         outcome.unwrap_or_else(Outcome::Refused)
     }

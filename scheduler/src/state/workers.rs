@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
-use kumi_proto::ids::WorkerId;
+use kumi_proto::ids::{WorkerId, is_label};
 use kumi_proto::v1;
 
-use crate::limits::{LOST_WORKERS_KEPT_MAX, WARM_ROWS_MAX};
+use crate::cohort::Cohort;
+use crate::limits::{LABELS_MAX, LOST_WORKERS_KEPT_MAX, WARM_ROWS_MAX};
 use crate::outcome::{Outcome, Rejection};
 use crate::state::State;
 use crate::worker::{WorkerState, WorkerView};
@@ -47,6 +48,17 @@ impl Worker {
         let own = &self.hello.kernel_version;
         own.is_empty() || own == kernel_version
     }
+
+    /// Whether it may have a cohort's tasks: it computes its kernel version and has the labels that it asks for.
+    pub(crate) fn suits(&self, cohort: &Cohort) -> bool {
+        self.computes(cohort.kernel_version()) && self.has_labels_of(cohort)
+    }
+
+    /// Whether it has all labels that a cohort asks for.
+    pub(crate) fn has_labels_of(&self, cohort: &Cohort) -> bool {
+        let mut require = cohort.header.require.iter();
+        require.all(|label| self.hello.labels.contains(label))
+    }
 }
 
 impl State {
@@ -60,6 +72,12 @@ impl State {
         }
         if hello.cores == 0 {
             let problem = "it has no cores";
+            return Err(Rejection::InvalidWorker { problem });
+        }
+        let labels = &hello.labels;
+        if labels.len() > LABELS_MAX || !labels.iter().all(|label| is_label(label)) {
+            let problem =
+                "its labels are more than 64 or not letters, digits, `.`, `_`, `-` and `=`";
             return Err(Rejection::InvalidWorker { problem });
         }
         for id in self.registrations(&hello.name) {

@@ -1,6 +1,6 @@
 //! What keeps ready tasks from running, in words and numbers.
 
-use kumi_proto::ids::WorkerId;
+use kumi_proto::ids::{CohortId, WorkerId};
 use kumi_proto::v1;
 use kumi_proto::v1::TaskState;
 
@@ -54,6 +54,16 @@ impl State {
         }
     }
 
+    /// What keeps every worker from all of a cohort's tasks as things are, if something does: their labels.
+    #[must_use]
+    pub fn unsuited(&self, id: CohortId) -> Option<String> {
+        let cohort = self.cohorts.get(&id.0)?;
+        let present = self.workers.values().filter(|worker| !worker.lost);
+        let present: Vec<&Worker> = present.collect();
+        let asks = !cohort.header.require.is_empty() && cohort.is_running();
+        asks.then(|| missing_labels(cohort, &present)).flatten()
+    }
+
     /// Why no worker will ever take such a task as things are, if so.
     fn no_worker(&self, centre: Option<&str>, cohort: &Cohort, need: Need) -> Option<String> {
         let named = |name: &str, other: &str| match centre {
@@ -78,6 +88,10 @@ impl State {
                 other.kernel_version
             ));
         }
+        if let Some(problem) = missing_labels(cohort, &able) {
+            return Some(problem);
+        }
+        let able: Vec<&Worker> = able.into_iter().filter(|w| w.suits(cohort)).collect();
         let large = |worker: &&&Worker| worker.hello.memory_bytes >= need.memory_bytes;
         if !able.iter().any(|worker| large(&worker)) {
             let largest = able.iter().max_by_key(|worker| worker.hello.memory_bytes);
@@ -261,6 +275,8 @@ impl State {
             "it drains".to_owned()
         } else if !worker.computes(cohort.kernel_version()) {
             format!("it computes kernel version {}", hello.kernel_version)
+        } else if let Some(label) = missing_of(cohort, &[worker]) {
+            format!("it does not have the label {label}")
         } else if hello.memory_bytes < need.memory_bytes {
             format!("it has {} of memory in all", gib(hello.memory_bytes))
         } else if free_cores < wanted {
@@ -278,6 +294,30 @@ impl State {
             reason,
         }
     }
+}
+
+/// A label that a cohort asks for and that none of these workers has.
+fn missing_of<'a>(cohort: &'a Cohort, workers: &[&Worker]) -> Option<&'a str> {
+    let has = |label: &&String| workers.iter().any(|w| w.hello.labels.contains(label));
+    let mut require = cohort.header.require.iter();
+    require.find(|label| !has(label)).map(String::as_str)
+}
+
+/// Which labels keep all of these workers from a cohort, if some do.
+fn missing_labels(cohort: &Cohort, workers: &[&Worker]) -> Option<String> {
+    if workers.iter().any(|worker| worker.has_labels_of(cohort)) {
+        return None;
+    }
+    let what = match missing_of(cohort, workers) {
+        Some(label) => format!("no worker has the label {label}"),
+        None => format!(
+            "no worker has all of the labels {}",
+            cohort.header.require.join(", ")
+        ),
+    };
+    Some(format!(
+        "{what}, which the cohort asks for; start one that has, or submit the cohort without (cohort.require)"
+    ))
 }
 
 /// How many tasks of a cohort are in a state.

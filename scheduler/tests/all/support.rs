@@ -37,6 +37,7 @@ pub(crate) struct Shape {
     pub(crate) batch_samples: u32,
     pub(crate) contigs: Vec<(String, u64)>,
     pub(crate) root: String,
+    pub(crate) require: Vec<String>,
 }
 
 impl Default for Shape {
@@ -64,6 +65,7 @@ impl Default for Shape {
             batch_samples: 0,
             contigs: vec![("1".to_owned(), 100_000), ("2".to_owned(), 50_000)],
             root: "/data".to_owned(),
+            require: Vec::new(),
         }
     }
 }
@@ -105,6 +107,7 @@ impl Shape {
             priority: self.priority.into(),
             deadline_ms: self.deadline_ms,
             root: self.root.clone(),
+            require: self.require.clone(),
             reference: Some(v1::ReferenceFacts {
                 name: "ref.fa".to_owned(),
                 contigs: contigs.collect(),
@@ -172,6 +175,7 @@ pub(crate) fn hello(name: &str, incarnation: &str, cores: u32, gib: u64) -> v1::
         version: "1".to_owned(),
         cpu: "avx2".to_owned(),
         kernel_version: "k1".to_owned(),
+        labels: Vec::new(),
     }
 }
 

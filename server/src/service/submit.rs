@@ -1,7 +1,8 @@
 //! A submission: a stream of messages becomes one command.
 
+use kumi_proto::ids::CohortId;
 use kumi_proto::v1::{CohortHeader, Open, Sample, SubmitRequest, SubmitResponse, command};
-use kumi_scheduler::{Outcome, plan};
+use kumi_scheduler::{Outcome, Rejection, plan, version};
 use prost::Message as _;
 use tonic::{Code, Status, Streaming};
 
@@ -22,12 +23,28 @@ pub(super) async fn submit(
     check_request_id("header.request_id", &header.request_id)?;
     caller.may_submit(&header, &samples)?;
     plan::validate(&header, &samples).map_err(|violations| refusal::invalid(&violations))?;
+    may_require(control, &header)?;
     let open = command::Kind::Open(Open {
         header: Some(header),
         samples,
     });
     let applied = control.propose_by(caller, open).await?;
-    opened(applied, "a submission")
+    let answer = opened(applied, "a submission")?;
+    let unsuited = control.local(|state, _| state.unsuited(CohortId(answer.cohort)));
+    Ok(SubmitResponse {
+        warning: unsuited.unwrap_or_default(),
+        ..answer
+    })
+}
+
+/// A cohort that asks for labels waits until all replicas heed them: its tasks would run anywhere.
+fn may_require(control: &Control, header: &CohortHeader) -> Result<(), Status> {
+    let version = control.node.status().borrow().machine_version;
+    let needs = version::LABELS;
+    if header.require.is_empty() || version >= needs {
+        return Ok(());
+    }
+    Err(refusal::rejected(&Rejection::NotInForce { needs, version }))
 }
 
 /// What is told of a cohort that a request opened; `what` is the request, in words.
@@ -44,6 +61,7 @@ pub(super) fn opened(applied: Applied, what: &str) -> Result<SubmitResponse, Sta
             revision: applied.revision,
             tasks,
             tasks_reused,
+            warning: String::new(),
         }),
         other => Err(refusal::unexpected(what, &other)),
     }

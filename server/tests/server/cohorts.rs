@@ -41,6 +41,34 @@ async fn a_cohort_is_submitted_listed_shown_and_explained() {
 }
 
 #[tokio::test]
+async fn a_cohort_that_no_worker_has_the_labels_for_is_taken_in_with_a_warning() {
+    let solo = Solo::start(LONG).await;
+    let mut client = solo.cohorts().await;
+    let _worker = FakeWorker::start(&solo.address(), "w1", "1").await;
+    let mut asking = cohort("asking", 1, 1);
+    asking.0.require = vec!["bigmem".to_owned()];
+    let answer = submit(&mut client, asking).await.unwrap();
+    let no_worker = "no worker has the label bigmem";
+    assert!(answer.warning.starts_with(no_worker), "{answer:?}");
+    let asked = v1::WhyRequest {
+        cohort: "asking".to_owned(),
+        sample: String::new(),
+        task: Some(v1::TaskId {
+            cohort: answer.cohort,
+            stage: v1::Stage::Index.into(),
+            row: 0,
+            column: 0,
+        }),
+    };
+    let why = client.why(asked).await.unwrap().into_inner();
+    let names_it = |task: &v1::TaskExplanation| task.reason.starts_with(no_worker);
+    assert!(why.tasks.iter().any(names_it), "{why:?}");
+    let content = submit(&mut client, cohort("content", 1, 1)).await.unwrap();
+    assert_eq!(content.warning, "");
+    solo.server.shutdown().await;
+}
+
+#[tokio::test]
 async fn the_same_request_twice_is_one_submission() {
     let solo = Solo::start(LONG).await;
     let mut client = solo.cohorts().await;

@@ -38,6 +38,7 @@ pub(crate) fn hello(name: &str, incarnation: &str) -> v1::WorkerHello {
         version: "0.1.0".to_owned(),
         cpu: "avx2".to_owned(),
         kernel_version: "1".to_owned(),
+        labels: Vec::new(),
     }
 }
 

@@ -137,6 +137,7 @@ impl Worker {
                 .collect(),
             cores: 4,
             memory_bytes: 64 << 30,
+            labels: Vec::new(),
             scratch: "simulated".into(),
             metrics: None,
             report_interval: Duration::from_millis(250),

@@ -19,6 +19,8 @@ pub struct Config {
     pub cores: u32,
     /// Memory it offers, in bytes.
     pub memory_bytes: u64,
+    /// Labels of its own besides those of its machine, for cohorts that ask for them.
+    pub labels: Vec<String>,
     /// A directory on a fast local disk, where it makes one of its own for what tasks spill.
     pub scratch: PathBuf,
     /// Where to serve `/metrics`; port 0 for any.

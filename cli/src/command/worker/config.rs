@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kumi_proto::ids::is_label;
 use kumi_worker::capabilities::{machine_cores, machine_memory};
 use kumi_worker::daemon;
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,7 @@ struct Section {
     endpoints: Option<Vec<String>>,
     cores: Option<u32>,
     memory: Option<String>,
+    labels: Option<Vec<String>>,
     scratch: Option<PathBuf>,
     metrics_address: Option<SocketAddr>,
     report_interval: Option<String>,
@@ -69,6 +71,12 @@ pub(super) fn load(args: &StartArgs) -> Result<daemon::Config, Exit> {
         );
         return Err(Exit::new(Code::Usage, message));
     }
+    let labels = args.label.clone().or(file.labels).unwrap_or_default();
+    if let Some(label) = labels.iter().find(|label| !is_label(label)) {
+        let what =
+            format!("`{label}` is no label: up to 128 letters, digits, `.`, `_`, `-` and `=`");
+        return Err(wrong("labels", &what));
+    }
     let endpoints = args.endpoint.clone().or(file.endpoints);
     Ok(daemon::Config {
         name,
@@ -78,6 +86,7 @@ pub(super) fn load(args: &StartArgs) -> Result<daemon::Config, Exit> {
             .memory
             .or(memory)
             .unwrap_or_else(|| machine_memory() / 10 * 9),
+        labels,
         scratch: args
             .scratch
             .clone()
@@ -97,6 +106,7 @@ pub(super) fn to_toml(config: &daemon::Config) -> String {
             endpoints: Some(config.endpoints.clone()),
             cores: Some(config.cores),
             memory: Some(format!("{}KiB", config.memory_bytes >> 10)),
+            labels: Some(config.labels.clone()),
             scratch: Some(config.scratch.clone()),
             metrics_address: config.metrics,
             report_interval: Some(format!("{}ms", config.report_interval.as_millis())),
