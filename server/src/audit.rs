@@ -11,7 +11,7 @@ use kumi_proto::v1::{AuditEvent, Command, Speculate, finished_task};
 use prost::Message as _;
 
 /// What schedulers and workers do by themselves.
-const BY_ITSELF: [&str; 5] = ["grant", "settle", "register", "expire", "lead"];
+const BY_ITSELF: [&str; 6] = ["grant", "settle", "register", "expire", "lead", "speculate"];
 
 /// The records up to `until` with the latest events, so many at most; of what schedulers and workers do by themselves
 /// only when `all` are asked for. Reads whole files, the newest first, until it has them.

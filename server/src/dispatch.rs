@@ -78,14 +78,19 @@ impl<'a> Dealer<'a> {
     fn deal(&mut self) {
         let mut offers = self.control.roster().offers();
         offers.retain(|offer| !self.served.contains(&offer.worker));
-        let promised = &mut self.promised;
-        let dealt = self
-            .control
-            .local(|state, _| policy::deal(state, &offers, limits::GRANT_TASKS_MAX, promised));
-        for (worker, tasks) in dealt {
-            self.served.insert(worker);
-            self.under_way
-                .push(Box::pin(grant(self.control, worker, tasks)));
+        for offers in offers.chunks(limits::DEAL_WORKERS) {
+            if self.served.len() >= limits::DEAL_WORKERS {
+                break;
+            }
+            let promised = &mut self.promised;
+            let dealt = self
+                .control
+                .local(|state, _| policy::deal(state, offers, limits::GRANT_TASKS_MAX, promised));
+            for (worker, tasks) in dealt {
+                self.served.insert(worker);
+                self.under_way
+                    .push(Box::pin(grant(self.control, worker, tasks)));
+            }
         }
     }
 

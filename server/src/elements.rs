@@ -88,7 +88,8 @@ impl Shapes {
                     Ok(length) => usize::try_from(length).unwrap_or(usize::MAX),
                     Err(_) => return Some(()),
                 },
-                WireType::StartGroup | WireType::EndGroup => return Some(()),
+                // A decoder skips a group that it does not know and goes on behind it.
+                WireType::StartGroup | WireType::EndGroup => 0,
             };
             let Some((content, rest)) = bytes.split_at_checked(skipped) else {
                 return Some(());
@@ -183,6 +184,19 @@ mod tests {
         assert_eq!(count(retry, &bytes, 9), Some(7));
         assert_eq!(count(retry, &bytes, 6), None);
         assert_eq!(count("/kumi.v1.CohortService/Nothing", &bytes, 0), Some(0));
+    }
+
+    #[test]
+    fn a_group_in_front_hides_nothing() {
+        let request = SubmitRequest {
+            header: None,
+            samples: vec![Sample::default(); 5],
+        };
+        let mut bytes = vec![0xc3, 0x3e, 0xc4, 0x3e];
+        bytes.extend(request.encode_to_vec());
+        let decoded = SubmitRequest::decode(&bytes[..]).unwrap();
+        assert_eq!(decoded.samples.len(), 5);
+        assert_eq!(count(SUBMIT, &bytes, 4), None);
     }
 
     #[test]

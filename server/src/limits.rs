@@ -14,6 +14,9 @@ pub const WORKER_NAME_BYTES_MAX: usize = 128;
 pub const PAGE_COHORTS_MAX: u32 = 500;
 /// Tasks granted to one worker by one command.
 pub const GRANT_TASKS_MAX: usize = 256;
+/// Workers that are dealt to at a time, and with a grant under way before no more are: each look for tasks passes by what
+/// is promised to the others, while the state cannot change.
+pub const DEAL_WORKERS: usize = 64;
 /// Orders waiting for one worker's stream; a worker that does not read them loses its session.
 pub const ORDERS_WAITING_MAX: usize = 256;
 /// Updates waiting for one watcher; it then gets the newest state when it reads again.

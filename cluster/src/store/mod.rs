@@ -122,8 +122,8 @@ pub enum StoreError {
     },
     /// The file is not what redb wrote.
     #[error(
-        "raft log {} is damaged: {detail}; do not run this node on it: bring the folder back from \
-         a backup, or replace the node by one with a new id",
+        "raft log {} is damaged: {detail}; do not run this node on it: keep the folder, and \
+         replace the node by one with a new id (kumi cluster replace)",
         path.display()
     )]
     Damaged {

@@ -1,6 +1,7 @@
 //! The state machine from outside: by scripts, by random commands, and at scale.
 
 mod centres;
+mod deal;
 mod labels;
 mod locality;
 mod preempt;

@@ -22,6 +22,11 @@ pub(super) async fn submit(
     let (header, samples) = gather(stream).await?;
     check_request_id("header.request_id", &header.request_id)?;
     caller.may_submit(&header, &samples)?;
+    // Looked at again when it is applied, but not as long as version 1 of the state machine is in force.
+    let confined = caller.confined_to().is_some();
+    if confined && control.local(|state, _| state.is_taken(&header)) {
+        return Err(refusal::rejected(&Rejection::NameTaken));
+    }
     plan::validate(&header, &samples).map_err(|violations| refusal::invalid(&violations))?;
     may_require(control, &header)?;
     let open = command::Kind::Open(Open {
