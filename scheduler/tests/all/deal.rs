@@ -6,7 +6,7 @@ use kumi_proto::v1::command::Kind;
 use kumi_scheduler::policy::{self, Offer, Promised};
 use kumi_scheduler::{State, version};
 
-use crate::support::{Shape, hello};
+use crate::support::{Shape, hello, stamped};
 
 const WORKERS: u64 = 2;
 
@@ -40,11 +40,7 @@ fn site(cores: Option<u32>) -> State {
     };
     commands.push(shape.open());
     for (index, kind) in (1..).zip(commands) {
-        let command = v1::Command {
-            at_ms: index,
-            kind: Some(kind),
-            ..v1::Command::default()
-        };
+        let command = stamped(index, kind);
         state.apply(index, version::NEWEST, &command);
     }
     state

@@ -7,7 +7,7 @@ use kumi_scheduler::policy::{self, Offer};
 use kumi_scheduler::{Outcome, Rejection, State, version};
 use proptest::prelude::*;
 
-use crate::support::{Checked, Shape, hello};
+use crate::support::{Checked, Shape, hello, stamped};
 
 fn register(checked: &mut Checked, name: &str, labels: &[&str]) -> WorkerId {
     let labels = labels.iter().map(|label| (*label).to_owned()).collect();
@@ -120,11 +120,7 @@ fn what_is_no_label_is_refused() {
 /// A build that does not know labels must come to the same state.
 #[test]
 fn before_their_version_is_in_force_there_are_no_labels() {
-    let command = |kind| v1::Command {
-        at_ms: 1,
-        kind: Some(kind),
-        ..v1::Command::default()
-    };
+    let command = |kind| stamped(1, kind);
     let applied = |labels: &[&str]| {
         let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
         let hello = v1::WorkerHello {

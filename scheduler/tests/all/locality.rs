@@ -9,7 +9,7 @@ use kumi_proto::v1::finished_task::Result as Finished;
 use kumi_scheduler::policy::{self, Offer};
 use kumi_scheduler::{Outcome, State, version};
 
-use crate::support::{Shape, finished, hello, manifest};
+use crate::support::{Shape, finished, hello, manifest, stamped};
 
 const WORKERS: u64 = 8;
 const CORES: u32 = 8;
@@ -63,11 +63,7 @@ impl Site {
 
     fn apply(&mut self, kind: Kind) -> Outcome {
         self.index += 1;
-        let command = v1::Command {
-            at_ms: self.now_ms,
-            kind: Some(kind),
-            ..v1::Command::default()
-        };
+        let command = stamped(self.now_ms, kind);
         self.state.apply(self.index, version::NEWEST, &command)
     }
 

@@ -5,7 +5,7 @@ use kumi_proto::{ids::WorkerId, v1};
 use kumi_scheduler::policy::{self, Offer};
 use kumi_scheduler::{Outcome, State, version};
 
-use crate::support::{Shape, hello};
+use crate::support::{Shape, hello, stamped};
 
 #[test]
 fn a_million_tasks_are_opened_and_picked_from() {
@@ -17,17 +17,7 @@ fn a_million_tasks_are_opened_and_picked_from() {
         ..Shape::default()
     };
     let mut state = State::default();
-    let mut apply = |index: u64, kind| {
-        state.apply(
-            index,
-            version::NEWEST,
-            &v1::Command {
-                at_ms: 1,
-                kind: Some(kind),
-                ..v1::Command::default()
-            },
-        )
-    };
+    let mut apply = |index: u64, kind| state.apply(index, version::NEWEST, &stamped(1, kind));
     let Outcome::Opened { cohort, tasks, .. } = apply(1, shape.open()) else {
         panic!("the cohort is valid");
     };

@@ -10,7 +10,7 @@ use kumi_scheduler::policy::{self, Offer};
 use kumi_scheduler::{Outcome, State, version};
 use proptest::prelude::*;
 
-use crate::support::{Shape, finished, hello, manifest};
+use crate::support::{Shape, finished, hello, manifest, stamped};
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -36,11 +36,7 @@ struct Site {
 impl Site {
     fn apply(&mut self, kind: Kind) -> Outcome {
         self.index += 1;
-        let command = v1::Command {
-            at_ms: self.now_ms,
-            kind: Some(kind),
-            ..v1::Command::default()
-        };
+        let command = stamped(self.now_ms, kind);
         self.state.apply(self.index, version::NEWEST, &command)
     }
 

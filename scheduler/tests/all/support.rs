@@ -70,6 +70,15 @@ impl Default for Shape {
     }
 }
 
+/// A command as the leader stamps it.
+pub(crate) fn stamped(at_ms: u64, kind: Kind) -> v1::Command {
+    v1::Command {
+        at_ms,
+        kind: Some(kind),
+        ..v1::Command::default()
+    }
+}
+
 fn file(path: &str) -> v1::ReadFile {
     let mut fingerprint: String = path.bytes().map(|byte| format!("{byte:02x}")).collect();
     fingerprint.push_str(&"0".repeat(64));
@@ -250,11 +259,7 @@ pub(crate) struct Checked {
 impl Checked {
     pub(crate) fn apply(&mut self, at_ms: u64, kind: Kind) -> Outcome {
         self.index += 1;
-        let command = v1::Command {
-            at_ms,
-            kind: Some(kind),
-            ..v1::Command::default()
-        };
+        let command = stamped(at_ms, kind);
         let outcome = self.state.apply(self.index, version::NEWEST, &command);
         self.state.check();
         outcome
