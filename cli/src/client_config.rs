@@ -34,25 +34,32 @@ impl Remote {
     /// # Errors
     /// 66 for files that are missing, 78 for ones that are wrong.
     pub fn client(&self) -> Result<Client, Exit> {
+        let (endpoints, files) = self.settings()?;
+        let client = Client::new(endpoints.unwrap_or_else(|| vec![ENDPOINT.to_owned()]));
+        Ok(match files {
+            Some(files) => client.secured(credentials(files)?),
+            None => client,
+        })
+    }
+
+    /// The schedulers, when some are named, and the certificate to show them.
+    ///
+    /// # Errors
+    /// 66 for files that are missing, 78 for ones that are wrong.
+    pub(crate) fn settings(&self) -> Result<(Option<Vec<String>>, Option<Files>), Exit> {
         let file = match (&self.client_config, default_file()) {
             (Some(path), _) => config_file::read(path)?,
             (None, Some(path)) if path.exists() => config_file::read(&path)?,
             (None, _) => File::default(),
         };
         let endpoints = self.endpoint.clone().or(file.client.endpoints);
-        let endpoints = endpoints.unwrap_or_else(|| vec![ENDPOINT.to_owned()]);
-        if endpoints.is_empty() {
+        if endpoints.as_ref().is_some_and(Vec::is_empty) {
             return Err(Exit::new(
                 Code::Configuration,
                 "client.endpoints: it is empty",
             ));
         }
-        let files = self.tls.over(file.tls)?;
-        let client = Client::new(endpoints);
-        Ok(match files {
-            Some(files) => client.secured(credentials(files)?),
-            None => client,
-        })
+        Ok((endpoints, self.tls.over(file.tls)?))
     }
 }
 

@@ -48,6 +48,12 @@ pub async fn main(cli: args::Cli) -> anyhow::Result<()> {
         Command::Reference(command) => blocking(|| command::reference::run(command)).await,
         Command::Certs(command) => blocking(|| command::certs::run(command)).await,
         Command::Kernel(command) => blocking(|| command::kernel::run(command)).await,
+        Command::Doctor(args) => command::doctor::run(args).await,
+        Command::Completions { shell } => {
+            command::completions::completions(shell);
+            Ok(())
+        }
+        Command::Man { dir } => Ok(command::completions::manual(&dir)?),
     }
 }
 

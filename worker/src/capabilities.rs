@@ -1,7 +1,11 @@
 //! What this build and this machine can do.
 
+use std::path::Path;
+
 use kumi_proto::v1::WorkerHello;
 use kumi_simd::level::Level;
+
+use crate::cgroup;
 
 /// The version of everything that decides what the kernels compute. It is part of every content
 /// address: raise it whenever the same input may give other bytes than before.
@@ -28,9 +32,22 @@ pub fn machine_cores() -> u32 {
         .unwrap_or(1)
 }
 
-/// Physical memory in bytes (`MemTotal`).
+/// Memory that this process may use, in bytes: the machine's, or what a control group leaves of it.
 #[must_use]
 pub fn machine_memory() -> u64 {
+    let physical = physical_memory();
+    memory_limit().map_or(physical, |limit| limit.min(physical))
+}
+
+/// The least that the control groups of this process allow, in bytes; none without a limit.
+#[must_use]
+pub fn memory_limit() -> Option<u64> {
+    cgroup::memory_limit(Path::new("/"))
+}
+
+/// Physical memory in bytes (`MemTotal`).
+#[must_use]
+pub fn physical_memory() -> u64 {
     std::fs::read_to_string("/proc/meminfo")
         .ok()
         .and_then(|text| kibibytes(&text, "MemTotal:"))

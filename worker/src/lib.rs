@@ -9,6 +9,7 @@
 pub mod agent;
 pub mod capabilities;
 mod certificate;
+mod cgroup;
 pub mod control;
 pub mod daemon;
 pub mod endpoint;

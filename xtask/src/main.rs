@@ -4,6 +4,7 @@ mod accuracy;
 mod bench_align;
 mod bench_call;
 mod bench_joint;
+mod dist;
 mod once;
 mod product;
 mod random;
@@ -26,6 +27,10 @@ enum Task {
     BenchCall(bench_call::Args),
     /// Genotype simulated cohorts of growing size beside bcftools merge; print CPU, memory and bytes
     BenchJoint(bench_joint::Args),
+    /// Build what is handed out: a static binary in a tarball; docs/install.md
+    Dist(dist::Args),
+    /// Write the bill of materials alone
+    Sbom(dist::SbomArgs),
     /// Run simulated clusters with faults from seeds; docs/simulation.md
     Sim(sim::Args),
 }
@@ -36,6 +41,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Task::BenchAlign(args) => bench_align::run(&args),
         Task::BenchCall(args) => bench_call::run(&args),
         Task::BenchJoint(args) => bench_joint::run(&args),
+        Task::Dist(args) => dist::run(&args),
+        Task::Sbom(args) => dist::write_sbom(&args),
         Task::Sim(args) => sim::run(&args),
     }
 }

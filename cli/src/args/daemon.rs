@@ -87,7 +87,7 @@ pub struct StartArgs {
     /// Cores to offer; all of this machine when not given
     #[arg(long, env = "KUMI_WORKER__CORES", value_parser = clap::value_parser!(u32).range(1..))]
     pub cores: Option<u32>,
-    /// Memory to offer, as 64GiB; nine tenths of this machine's when not given
+    /// Memory to offer, as 64GiB; nine tenths of this machine's, or of its control group's, when not given
     #[arg(long, env = "KUMI_WORKER__MEMORY", value_parser = parse_bytes)]
     pub memory: Option<u64>,
     /// Labels of its own, for cohorts that ask for them (`[cohort] require`): LABEL[,LABEL…]

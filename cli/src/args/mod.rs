@@ -4,6 +4,7 @@ mod audit;
 mod certs;
 mod cluster;
 mod daemon;
+mod doctor;
 mod kernel;
 mod queue;
 mod release;
@@ -19,6 +20,7 @@ pub use crate::args::audit::AuditCommand;
 pub use crate::args::certs::{CertsCommand, IssueArgs, TlsArgs};
 pub use crate::args::cluster::{ChangeArgs, ClusterCommand};
 pub use crate::args::daemon::{LogFormat, SchedulerArgs, StartArgs};
+pub use crate::args::doctor::DoctorArgs;
 pub use crate::args::kernel::{
     AlignArgs, CallArgs, CensusArgs, FiltersArg, IngestArgs, JointArgs, JointFormat, KernelCommand,
     PurgeArgs, SamplesArgs, SexArg,
@@ -90,6 +92,19 @@ pub enum Command {
     /// Run one kernel on this machine
     #[command(subcommand)]
     Kernel(KernelCommand),
+    /// Check whether this machine is fit to run a worker or a scheduler, and say what to mend
+    Doctor(DoctorArgs),
+    /// Print what a shell completes the command with: `kumi completions bash > …/bash-completion/completions/kumi`
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages
+    #[command(hide = true)]
+    Man {
+        /// Folder for them
+        dir: PathBuf,
+    },
 }
 
 /// How results are printed.

@@ -4,6 +4,8 @@ pub mod audit;
 pub mod certs;
 pub mod cluster;
 pub mod cohort;
+pub mod completions;
+pub mod doctor;
 pub mod kernel;
 mod opened;
 pub mod queue;

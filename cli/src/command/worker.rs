@@ -8,6 +8,7 @@ use kumi_proto::v1::worker_service_client::WorkerServiceClient;
 use serde_json::{Value, json};
 
 use crate::args::{Remote, WorkerCommand};
+pub(crate) use crate::command::worker::config::load as configuration;
 use crate::exit::{Code, Exit};
 use crate::print;
 use crate::report;

@@ -46,7 +46,7 @@ struct Section {
 ///
 /// # Errors
 /// 66 for a file that is missing, 78 for one that is wrong, 2 for a flag that is.
-pub(super) fn load(args: &StartArgs) -> Result<daemon::Config, Exit> {
+pub(crate) fn load(args: &StartArgs) -> Result<daemon::Config, Exit> {
     let File { worker: file, tls } = match &args.config {
         Some(path) => config_file::read(path)?,
         None => File::default(),
