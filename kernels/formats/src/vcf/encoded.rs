@@ -3,21 +3,22 @@
 use std::io::{self, Write};
 
 use kumi_seq::contig::Contigs;
+use noodles::csi;
 use noodles::csi::binning_index::Indexer;
 use noodles::csi::binning_index::index::reference_sequence::bin::Chunk;
 use noodles::csi::binning_index::index::reference_sequence::index::BinnedIndex;
-use noodles::{bgzf, csi};
 
 use crate::vcf::Record;
-use crate::vcf::writer::{Order, bgzf_writer_at, invalid};
+use crate::vcf::blocks::Blocks;
+use crate::vcf::writer::{Order, invalid};
 
-/// Level 9 makes a twelfth less of it, in a second and a half more for 18 million cells.
-const LEVEL: u8 = 6;
+/// Of zlib-rs: what libdeflate needs half as much time again for (docs/adr/0007-libdeflate.md).
+const LEVEL: u32 = 5;
 
 /// Writes BCF. `line` of a record holds its bytes, lengths included (section 6.3 of the VCF
 /// specification); the numbers that they call contigs and keys by must be those of the header.
 pub struct EncodedWriter<W: Write> {
-    inner: bgzf::io::Writer<W>,
+    inner: Blocks<W>,
     index: Indexer<BinnedIndex>,
     contigs: usize,
     order: Order,
@@ -30,13 +31,13 @@ impl<W: Write> EncodedWriter<W> {
     /// # Errors
     /// Those of `inner`.
     pub fn new(inner: W, header: &str, contigs: &Contigs) -> io::Result<Self> {
-        let mut inner = bgzf_writer_at(inner, LEVEL);
+        let mut inner = Blocks::new(inner, LEVEL);
         let length = u32::try_from(header.len() + 1);
         let length = length.map_err(|_| invalid("the header is too long"))?;
-        inner.write_all(b"BCF\x02\x02")?;
-        inner.write_all(&length.to_le_bytes())?;
-        inner.write_all(header.as_bytes())?;
-        inner.write_all(&[0])?;
+        inner.write(b"BCF\x02\x02")?;
+        inner.write(&length.to_le_bytes())?;
+        inner.write(header.as_bytes())?;
+        inner.write(&[0])?;
         let index = Indexer::new(14, 6).ok_or_else(|| invalid("no index of that depth"))?;
         Ok(Self {
             inner,
@@ -52,9 +53,9 @@ impl<W: Write> EncodedWriter<W> {
     /// `InvalidInput` when records are out of order or a span is empty, else those of the inner writer.
     pub fn write(&mut self, record: &Record) -> io::Result<()> {
         let (first, last) = self.order.next(record)?;
-        let from = self.inner.virtual_position();
-        self.inner.write_all(&record.line)?;
-        let to = self.inner.virtual_position();
+        let from = self.inner.position()?;
+        self.inner.write(&record.line)?;
+        let to = self.inner.position()?;
         let place = Some((record.contig.index(), first, last, true));
         self.index
             .add_record(place, Chunk::new(from, to))

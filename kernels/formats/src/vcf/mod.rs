@@ -5,6 +5,7 @@
 //! records give the same bytes. Nothing here interprets a genotype.
 
 mod bcf;
+mod blocks;
 mod concatenate;
 mod encoded;
 mod error;

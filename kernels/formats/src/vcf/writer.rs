@@ -16,11 +16,7 @@ use crate::vcf::Record;
 const LEVEL: u8 = 9;
 
 pub(super) fn bgzf_writer<W: Write>(inner: W) -> bgzf::io::Writer<W> {
-    bgzf_writer_at(inner, LEVEL)
-}
-
-pub(super) fn bgzf_writer_at<W: Write>(inner: W, level: u8) -> bgzf::io::Writer<W> {
-    let level = CompressionLevel::new(level).unwrap_or_default();
+    let level = CompressionLevel::new(LEVEL).unwrap_or_default();
     Builder::default()
         .set_compression_level(level)
         .build_from_writer(inner)
