@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use kumi_proto::dial::Dial;
 
@@ -11,12 +13,13 @@ use crate::store::disk::DiskLog;
 use crate::store::records::Identity;
 
 /// What drives a node's loop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Drive {
     /// A thread of its own, since writes to disk block.
     Thread,
-    /// A task of the current runtime: for a simulation, whose writes take no time.
-    Task,
+    /// A task of the current runtime: for a simulation, whose writes return at once. It tells how long those
+    /// since it was last asked would have held up the loop.
+    Task(Arc<dyn Fn() -> Duration + Send + Sync>),
 }
 
 impl Drive {
@@ -27,7 +30,7 @@ impl Drive {
         work: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
         match self {
-            Self::Task => {
+            Self::Task(_) => {
                 tokio::spawn(work);
             }
             Self::Thread => {
@@ -40,6 +43,25 @@ impl Drive {
             }
         }
         Ok(())
+    }
+
+    /// Waits as long as simulated writes take.
+    pub(crate) async fn written(&self) {
+        if let Self::Task(writes) = self {
+            let took = writes();
+            if !took.is_zero() {
+                tokio::time::sleep(took).await;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Drive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Thread => "Thread",
+            Self::Task(_) => "Task",
+        })
     }
 }
 

@@ -118,14 +118,14 @@ impl<S: StateMachine> Node<S> {
                 address: address.clone(),
             })?;
         }
-        let drive = environment.drive;
+        let drive = environment.drive.clone();
         let audit = environment.audit.then(|| audit_folder(&config));
         let opening = {
             let (config, counters) = (config.clone(), Arc::clone(&counters));
             move || open(config, machine, environment, counters)
         };
         let replica = match drive {
-            Drive::Task => opening()?,
+            Drive::Task(_) => opening()?,
             Drive::Thread => tokio::task::spawn_blocking(opening)
                 .await
                 .map_err(|error| {
@@ -147,6 +147,7 @@ impl<S: StateMachine> Node<S> {
             status: status_out,
             applied: applied_out,
             founding,
+            drive: drive.clone(),
             config: config.clone(),
         };
         let closing = (Arc::clone(&proposals), Arc::clone(&reads));
@@ -398,6 +399,7 @@ struct Loop<S: StateMachine, L: LogStore> {
     status: watch::Sender<Status>,
     applied: watch::Sender<u64>,
     founding: Arc<AtomicU64>,
+    drive: Drive,
     config: Config,
 }
 
@@ -431,6 +433,7 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
         let mut next_tick = Instant::now() + self.config.tick;
         loop {
             self.turn_end()?;
+            self.drive.written().await;
             let first = match timeout_at(next_tick, self.queue.recv()).await {
                 Ok(Some(event)) => Some(event),
                 Ok(None) => return Ok(()),

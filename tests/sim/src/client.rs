@@ -11,15 +11,15 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use crate::cohort::{cohort, expected_end};
-use crate::faults::{Size, scheduler, worker};
+use crate::faults::{Size, worker};
 use crate::history::{Call, CallKind, History, now_ms};
 use crate::linearizable::CALLS_MAX;
-use crate::network::{PORT, dial};
+use crate::network::{address, dial};
 use crate::random::Random;
 
 /// A call without an answer for this long has none.
 const PATIENCE: Duration = Duration::from_millis(3_000);
-const PAUSE: Duration = Duration::from_millis(200);
+pub(crate) const PAUSE: Duration = Duration::from_millis(200);
 
 /// Submits a cohort, again until that is answered, and waits until it has ended.
 ///
@@ -163,15 +163,16 @@ async fn show(channel: Channel) -> Result<u64, Status> {
 }
 
 /// The schedulers as a client knows them.
-struct Cluster {
+pub(crate) struct Cluster {
     size: Size,
-    random: Random,
+    /// What this client draws from.
+    pub(crate) random: Random,
     /// The node that was named as the leader.
     leader: Option<String>,
 }
 
 impl Cluster {
-    fn new(size: Size, seed: u64, purpose: u64) -> Self {
+    pub(crate) fn new(size: Size, seed: u64, purpose: u64) -> Self {
         Self {
             size,
             random: Random::new(seed, 100 + purpose),
@@ -180,7 +181,7 @@ impl Cluster {
     }
 
     /// One call to the leader, if one was named, or to any node.
-    async fn call<R>(
+    pub(crate) async fn call<R>(
         &mut self,
         call: impl AsyncFnOnce(Channel) -> Result<R, Status>,
     ) -> Result<R, Status> {
@@ -195,12 +196,9 @@ impl Cluster {
         &mut self,
         call: impl AsyncFnOnce(Channel) -> Result<R, Status>,
     ) -> Option<Result<R, Status>> {
-        let any = || {
-            let node = self.random.between(1, self.size.schedulers + 1);
-            format!("{}:{PORT}", scheduler(node))
-        };
-        let address = self.leader.take().unwrap_or_else(any);
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).ok()?;
+        let any = || address(self.random.between(1, self.size.nodes() + 1));
+        let asked = self.leader.take().unwrap_or_else(any);
+        let endpoint = Endpoint::from_shared(format!("http://{asked}")).ok()?;
         let asked = async {
             match dial().connect(endpoint).await {
                 Ok(channel) => call(channel).await,

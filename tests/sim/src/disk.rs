@@ -1,8 +1,9 @@
-//! A disk that forgets what was not synced, tears writes, fills up and rots; the backend of a node's real log.
+//! A disk that forgets what was not synced, tears writes, fills up, is slow and rots; the backend of a node's real log.
 
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use redb::StorageBackend;
 
@@ -28,6 +29,9 @@ struct Platter {
     /// Which process it is mounted in; those before it write no more.
     life: u64,
     full: bool,
+    /// How long a sync takes, and what the syncs took that nobody has waited for, milliseconds.
+    sync_ms: u64,
+    owed_ms: u64,
     /// It refused something in this life because it was full.
     refused: bool,
     fault: Option<DiskFault>,
@@ -122,6 +126,17 @@ impl Disk {
         self.platter().full = full;
     }
 
+    /// From now on a sync takes so many milliseconds.
+    pub fn set_slow(&self, sync_ms: u64) {
+        self.platter().sync_ms = sync_ms;
+    }
+
+    /// What the syncs took since this was last asked.
+    #[must_use]
+    pub fn take_owed(&self) -> Duration {
+        Duration::from_millis(std::mem::take(&mut self.platter().owed_ms))
+    }
+
     /// One bit of what lies on it turns over.
     pub fn rot(&self, random: &mut Random) {
         let mut platter = self.platter();
@@ -211,6 +226,7 @@ impl StorageBackend for Mounted {
         let mut platter = self.platter()?;
         let platter = &mut *platter;
         platter.room()?;
+        platter.owed_ms += platter.sync_ms;
         match platter.fault {
             Some(DiskFault::NeverSyncs) => return Ok(()),
             Some(DiskFault::LosesLastSync) => platter.before_sync = platter.durable.clone(),

@@ -25,6 +25,8 @@ pub enum Fault {
     Fill(u64),
     /// … and takes more again.
     Free(u64),
+    /// A scheduler's disk takes so many milliseconds for each sync.
+    SlowDisk(u64, u64),
     /// A bit of a scheduler's log turns over.
     Rot(u64),
     /// A scheduler's clock jumps by so many milliseconds.
@@ -43,6 +45,9 @@ impl fmt::Display for Fault {
             Self::Start(host) => write!(f, "{host} is started"),
             Self::Fill(node) => write!(f, "the disk of scheduler-{node} is full"),
             Self::Free(node) => write!(f, "the disk of scheduler-{node} has room"),
+            Self::SlowDisk(node, ms) => {
+                write!(f, "a sync of the disk of scheduler-{node} takes {ms} ms")
+            }
             Self::Rot(node) => write!(f, "a bit of the log of scheduler-{node} turns over"),
             Self::Jump(node, ms) => write!(f, "the clock of scheduler-{node} jumps by {ms} ms"),
         }
@@ -52,10 +57,20 @@ impl fmt::Display for Fault {
 /// How large a cluster is.
 #[derive(Clone, Copy, Debug)]
 pub struct Size {
-    /// Scheduler nodes.
+    /// Scheduler nodes that found it.
     pub schedulers: u64,
+    /// Whether one more waits to be taken in, in the place of one of them.
+    pub spare: bool,
     /// Workers.
     pub workers: u64,
+}
+
+impl Size {
+    /// All scheduler nodes; the last is the one that waits, if one does.
+    #[must_use]
+    pub fn nodes(self) -> u64 {
+        self.schedulers + u64::from(self.spare)
+    }
 }
 
 /// The name of a scheduler's host.
@@ -96,8 +111,8 @@ fn one(
     rotten: &mut Option<u64>,
     plan: &mut Vec<(u64, Fault)>,
 ) {
-    let node = random.between(1, size.schedulers + 1);
-    let other = 1 + node % size.schedulers;
+    let node = random.between(1, size.nodes() + 1);
+    let other = 1 + node % size.nodes();
     let (a, b) = if random.once_in(2) {
         (scheduler(node), scheduler(other))
     } else {
@@ -109,7 +124,7 @@ fn one(
     } else {
         scheduler(node)
     };
-    match random.below(10) {
+    match random.below(11) {
         0 | 1 => {
             plan.push((at, Fault::Part(a.clone(), b.clone())));
             plan.push((until, Fault::Join(a, b)));
@@ -143,6 +158,10 @@ fn one(
             let ms = random.between(0, 1_200_000) as i64 - 600_000;
             plan.push((at, Fault::Jump(node, ms)));
         }
+        9 => {
+            plan.push((at, Fault::SlowDisk(node, random.between(20, 1_500))));
+            plan.push((until, Fault::SlowDisk(node, 0)));
+        }
         _ => {
             plan.push((
                 at,
@@ -158,7 +177,7 @@ pub const LATENCY_MS_MAX: u64 = 20;
 
 /// One host is parted from everybody.
 fn isolate(host: &str, size: Size, (at, until): (u64, u64)) -> Vec<(u64, Fault)> {
-    let schedulers = (1..=size.schedulers).map(scheduler);
+    let schedulers = (1..=size.nodes()).map(scheduler);
     let others = schedulers.chain((1..=size.workers).map(worker));
     others
         .filter(|other| other != host)

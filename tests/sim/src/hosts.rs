@@ -19,9 +19,9 @@ use kumi_worker::fault::chain;
 use crate::check::ATTEMPT;
 use crate::cohort::BAD;
 use crate::disk::Disk;
-use crate::faults::{Size, scheduler, worker};
+use crate::faults::{Size, worker};
 use crate::history::{End, History, now_ms};
-use crate::network::{PORT, dial, listen};
+use crate::network::{PORT, address, dial, listen};
 use crate::plant::{Plant, Planted};
 use crate::random::Random;
 use crate::witness::Eyes;
@@ -73,7 +73,7 @@ impl Scheduler {
         let eyes = Eyes::new((self.node, mounted.life()), history.clone(), planted);
         let environment = Environment {
             clock: self.clock(),
-            cluster: kumi_cluster::Environment::new(dial(), Drive::Task, |_, identity| {
+            cluster: kumi_cluster::Environment::new(dial(), self.drive(), |_, identity| {
                 DiskLog::open_on(mounted, identity)
             }),
             machine: Machine::watched(Box::new(eyes)),
@@ -84,6 +84,11 @@ impl Scheduler {
         let config = self.config(size);
         let server = kumi_server::start_in(config, environment, address, connections).await?;
         Ok(server.stopped().await?)
+    }
+
+    fn drive(&self) -> Drive {
+        let disk = self.disk.clone();
+        Drive::Task(Arc::new(move || disk.take_owed()))
     }
 
     fn clock(&self) -> Clock {
@@ -99,9 +104,15 @@ impl Scheduler {
         let own = &mut config.scheduler;
         own.id = self.node;
         own.listen = format!("0.0.0.0:{PORT}");
-        own.peers = (1..=size.schedulers)
-            .map(|node| (node, format!("{}:{PORT}", scheduler(node))))
-            .collect::<BTreeMap<_, _>>();
+        let founders = 1..=size.schedulers;
+        if founders.contains(&self.node) {
+            own.peers = founders
+                .map(|node| (node, address(node)))
+                .collect::<BTreeMap<_, _>>();
+        } else {
+            own.join = true;
+            own.advertise = Some(address(self.node));
+        }
         own.tick = Span::from_ms(50);
         own.snapshot_every = 15;
         own.lease = Span::from_ms(LEASE_MS);
@@ -132,9 +143,7 @@ impl Worker {
         let name = worker(self.number);
         let config = kumi_worker::daemon::Config {
             name: name.clone(),
-            endpoints: (1..=size.schedulers)
-                .map(|node| format!("{}:{PORT}", scheduler(node)))
-                .collect(),
+            endpoints: (1..=size.nodes()).map(address).collect(),
             cores: 4,
             memory_bytes: 64 << 30,
             labels: Vec::new(),

@@ -5,6 +5,7 @@
 //! same seed is the same run, byte for byte. While a cohort is worked off, [`faults`] happen as planned; what the
 //! replicas, the workers and the clients saw goes into a [`history`], and [`check`] says what in it must not be.
 
+pub mod administrator;
 pub mod check;
 pub mod client;
 pub mod cohort;

@@ -14,8 +14,16 @@ use tonic::codegen::http::Uri;
 use tonic::transport::server::Connected;
 use turmoil::net::{TcpListener, TcpStream};
 
+use crate::faults::scheduler;
+
 /// Where every scheduler listens on its own host.
 pub const PORT: u16 = 7070;
+
+/// Where a scheduler is reached.
+#[must_use]
+pub fn address(node: u64) -> String {
+    format!("{}:{PORT}", scheduler(node))
+}
 
 /// How hosts reach each other.
 #[must_use]

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use turmoil::Sim;
 
+use crate::administrator::administrator;
 use crate::check::{self, Violation};
 use crate::client::{maintainer, operator, submitter};
 use crate::disk::Disk;
@@ -57,6 +58,7 @@ pub fn run(seed: u64, plant: Option<Plant>) -> Report {
 pub fn size(seed: u64) -> Size {
     Size {
         schedulers: if seed.is_multiple_of(4) { 5 } else { 3 },
+        spare: seed % 5 == 3,
         workers: 3,
     }
 }
@@ -110,7 +112,7 @@ impl World<'_> {
             .simulation_duration(Duration::from_millis(2 * LIMIT_MS))
             .tcp_capacity(4_096)
             .build();
-        let schedulers: Vec<_> = (1..=size.schedulers)
+        let schedulers: Vec<_> = (1..=size.nodes())
             .map(|node| Scheduler {
                 node,
                 disk: Disk::new(plant.and_then(Plant::disk_fault)),
@@ -136,6 +138,9 @@ impl World<'_> {
         }
         sim.client("submitter", submitter(size, seed, history.clone()));
         sim.client("maintainer", maintainer(size, seed, history.clone()));
+        if size.spare {
+            sim.client("administrator", administrator(size, seed, history.clone()));
+        }
         for number in 0..2 {
             let name = format!("operator-{number}");
             sim.client(name, operator(number, size, seed, history.clone()));
@@ -184,6 +189,7 @@ impl World<'_> {
             }
             Fault::Fill(node) => self.scheduler(node).disk.set_full(true),
             Fault::Free(node) => self.scheduler(node).disk.set_full(false),
+            Fault::SlowDisk(node, ms) => self.scheduler(node).disk.set_slow(ms),
             Fault::Rot(node) => {
                 let disk = self.scheduler(node).disk.clone();
                 disk.rot(&mut self.random);
