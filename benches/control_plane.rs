@@ -111,6 +111,7 @@ impl Cluster {
             cpu: "avx2".to_owned(),
             kernel_version: "k".to_owned(),
             labels: Vec::new(),
+            ..v1::WorkerHello::default()
         });
         match self.apply(Kind::Register(v1::Register { hello })) {
             Outcome::Registered(worker) => worker,

@@ -102,7 +102,9 @@ pub(crate) struct Schedulers {
     pub(crate) metrics: Vec<u16>,
     pub(crate) nodes: Vec<Process>,
     /// Lines of their configuration.
-    settings: &'static str,
+    settings: String,
+    /// Of their environment.
+    variables: Vec<(String, String)>,
 }
 
 impl Schedulers {
@@ -118,12 +120,23 @@ impl Schedulers {
         metrics: &[u16],
         settings: &'static str,
     ) -> Self {
+        Self::start_in(dir, (ports, metrics), settings.to_owned(), Vec::new())
+    }
+
+    /// As [`Self::start_with`], with variables in their environment.
+    pub(crate) fn start_in(
+        dir: &Path,
+        (ports, metrics): (&[u16], &[u16]),
+        settings: String,
+        variables: Vec<(String, String)>,
+    ) -> Self {
         let mut schedulers = Self {
             dir: dir.to_owned(),
             ports: ports.to_vec(),
             metrics: metrics.to_vec(),
             nodes: Vec::new(),
             settings,
+            variables,
         };
         for node in 0..ports.len() {
             schedulers.configure(node);
@@ -169,6 +182,7 @@ impl Schedulers {
     fn spawn(&self, node: usize) -> Process {
         let name = format!("node{}", node + 1);
         let mut command = kumi();
+        command.envs(self.variables.iter().cloned());
         command.args(["scheduler", "--config"]);
         command.arg(self.dir.join(format!("{name}.toml")));
         Process::start(&mut command, &self.dir.join(format!("{name}.log")))

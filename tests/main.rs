@@ -32,5 +32,6 @@ mod releases;
 mod run;
 mod security;
 mod shards;
+mod slurm;
 mod store;
 mod support;

@@ -65,6 +65,7 @@ async fn hire(cluster: &Cluster, number: usize, runner: &Arc<Waiter>) -> Daemon 
         metrics: None,
         report_interval: Duration::from_secs(1),
         tls: None,
+        pool: None,
     };
     let environment = daemon::Environment {
         incarnation: config.name.clone(),

@@ -97,6 +97,7 @@ impl Worker {
             cpu: "avx2".to_owned(),
             kernel_version: kumi_worker::KERNEL_VERSION.to_owned(),
             labels: Vec::new(),
+            ..WorkerHello::default()
         };
         let mut first = self.report(false);
         first.hello = Some(hello);

@@ -14,6 +14,7 @@ mod limits;
 mod outcome;
 pub mod plan;
 pub mod policy;
+pub mod pool;
 mod profile;
 mod ripple;
 mod rules;

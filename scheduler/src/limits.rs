@@ -102,6 +102,21 @@ pub(crate) const WORKERS_EXPLAINED_MAX: usize = 100;
 /// Hours of completions that are kept: seven days and the current hour.
 pub(crate) const RATE_HOURS: u64 = 7 * 24 + 1;
 
+/// Pools of workers.
+pub(crate) const POOLS_MAX: usize = 256;
+/// Pause after a request to a site of which no worker came, milliseconds; it doubles with the next, up to
+pub(crate) const POOL_RETRY_MS: u64 = 5_000;
+/// so much.
+pub(crate) const POOL_RETRY_MS_MAX: u64 = 10 * 60_000;
+/// What a task must have beyond the time it is expected to take before its worker's ends, milliseconds,
+pub(crate) const END_MARGIN_MS: u64 = 30_000;
+/// and the percentage of that time that is reckoned with.
+pub(crate) const END_PERCENT: u64 = 150;
+/// Tasks that are done before the mean of their stage is taken for what to expect of others.
+pub(crate) const EXPECT_OBSERVED_MIN: u64 = 3;
+/// Tasks in a row that take too long for a worker before no more of a stage are looked at for it.
+pub(crate) const TOO_LONG_TASKS_MAX: u64 = 256;
+
 const _: () = assert!(FAILURES_MAX >= 1 && LOSSES_MAX > FAILURES_MAX);
 const _: () = assert!(SPLIT_PIECES_MAX >= 2 && SPARE_SHARDS >= SPLIT_PIECES_MAX);
 const _: () = assert!(COPY_FACTOR_CALL > SPLIT_FACTOR);

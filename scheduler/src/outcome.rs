@@ -56,6 +56,8 @@ pub enum Outcome {
     },
     /// A new leader's term began.
     TermBegun,
+    /// What happened to a pool is known.
+    Pooled,
     /// It is in the log.
     Noted,
     /// The command was not acceptable and did nothing.
@@ -197,6 +199,16 @@ pub enum Rejection {
         /// What is wrong with it.
         problem: String,
     },
+    /// What happened to a pool cannot have happened: another leader was there before.
+    #[error("pool {pool}, request {request}: {problem}")]
+    PoolRequest {
+        /// The pool.
+        pool: String,
+        /// The number as given.
+        request: u64,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// Another centre has a cohort of that name.
     #[error("this name is not free in this programme and root; choose another one")]
     NameTaken,
@@ -240,6 +252,7 @@ impl Rejection {
             Self::InvalidWorker { .. } => "INVALID_WORKER",
             Self::InvalidTarget { .. } => "INVALID_TARGET",
             Self::InvalidPolicy { .. } => "INVALID_POLICY",
+            Self::PoolRequest { .. } => "POOL_REQUEST",
             Self::NameTaken => "NAME_TAKEN",
             Self::RequestReused { .. } => "REQUEST_ID_REUSED",
             Self::NotInForce { .. } => "VERSION_NOT_IN_FORCE",
@@ -262,6 +275,7 @@ impl Rejection {
             | Self::NoSuchWorker { .. } => Code::NotFound,
             Self::CohortEnded { .. }
             | Self::NobodyLeft { .. }
+            | Self::PoolRequest { .. }
             | Self::CohortRuns { .. }
             | Self::NothingToPurge { .. }
             | Self::NotInForce { .. } => Code::FailedPrecondition,

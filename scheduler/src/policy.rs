@@ -60,6 +60,8 @@ struct Picker<'a> {
     free_memory_bytes: u64,
     room: usize,
     picked: Vec<v1::TaskId>,
+    /// Tasks in a row that end after the worker.
+    too_long: u64,
 }
 
 impl<'a> Picker<'a> {
@@ -80,6 +82,7 @@ impl<'a> Picker<'a> {
             free_memory_bytes: offer.free_memory_bytes,
             room,
             picked: Vec::new(),
+            too_long: 0,
         })
     }
 
@@ -145,6 +148,11 @@ impl<'a> Picker<'a> {
         if !allowed || self.promised.has(cohort, cell) || self.should_avoid(cohort, cell) {
             return None;
         }
+        if !self.lasts(cohort, cell) {
+            self.too_long += 1;
+            return None;
+        }
+        self.too_long = 0;
         let begins = left.counts_genomes() && self.state.would_begin(cohort, cell);
         let address = cohort.address(cell);
         if !left.lets_begin(begins) || self.state.derived.in_flight.contains_key(&address) {
@@ -157,6 +165,11 @@ impl<'a> Picker<'a> {
         let taken = Taken { cores, begins };
         self.promised.add(self.id, (cohort, cell), taken);
         Some(taken)
+    }
+
+    /// Whether the worker is there for as long as a task takes.
+    fn lasts(&self, cohort: &Cohort, cell: Cell) -> bool {
+        self.state.ends_before(cohort, cell, self.worker)
     }
 
     /// What failed on a worker is tried on one where it has not, while there is one.

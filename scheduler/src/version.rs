@@ -18,10 +18,12 @@ pub const SECOND_ATTEMPTS: u32 = 3;
 pub const WARM_ROWS: u32 = 4;
 /// Cohorts ask for labels of workers.
 pub const LABELS: u32 = 5;
+/// Workers come from the site's own engine, and say until when they may stay.
+pub const POOLS: u32 = 6;
 /// Notes for the audit log.
 pub const NOTES: u32 = 2;
 /// The newest that this build knows.
-pub const NEWEST: u32 = LABELS;
+pub const NEWEST: u32 = POOLS;
 
 /// The version that brought a kind of command: before it is in force, the command is refused.
 pub(crate) fn brought(kind: &Kind) -> u32 {
@@ -42,6 +44,7 @@ pub(crate) fn brought(kind: &Kind) -> u32 {
         | Kind::SetPolicy(_) => FIRST,
         Kind::Speculate(_) => SECOND_ATTEMPTS,
         Kind::Note(_) => NOTES,
+        Kind::Pool(_) => POOLS,
     }
 }
 
@@ -62,7 +65,23 @@ pub(crate) fn as_read_by(version: u32, kind: &Kind) -> Cow<'_, Kind> {
             _ => {}
         }
     }
+    if version < POOLS
+        && is_of_pool(&kind)
+        && let Kind::Register(register) = kind.to_mut()
+        && let Some(hello) = &mut register.hello
+    {
+        (hello.pool, hello.job) = (String::new(), String::new());
+        (hello.pool_request, hello.ends_ms) = (0, 0);
+    }
     kind
+}
+
+fn is_of_pool(kind: &Kind) -> bool {
+    let Kind::Register(register) = kind else {
+        return false;
+    };
+    let hello = register.hello.as_ref();
+    hello.is_some_and(|hello| !hello.pool.is_empty() || !hello.job.is_empty() || hello.ends_ms > 0)
 }
 
 fn asks_or_has_labels(kind: &Kind) -> bool {

@@ -38,8 +38,12 @@ pub struct WorkerView {
     pub hello: v1::WorkerHello,
     /// What it is doing.
     pub state: WorkerState,
+    /// It drains since its pool wants no more of it, and ends then.
+    pub leaving: bool,
     /// Its leases: attempts and their tasks.
     pub attempts: Vec<(u64, v1::TaskId)>,
     /// Since when it is in this state, Unix milliseconds.
     pub since_ms: u64,
+    /// When its last lease ended or it registered, Unix milliseconds.
+    pub idle_ms: u64,
 }

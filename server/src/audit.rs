@@ -11,7 +11,15 @@ use kumi_proto::v1::{AuditEvent, Command, Speculate, finished_task};
 use prost::Message as _;
 
 /// What schedulers and workers do by themselves.
-const BY_ITSELF: [&str; 6] = ["grant", "settle", "register", "expire", "lead", "speculate"];
+const BY_ITSELF: [&str; 7] = [
+    "grant",
+    "settle",
+    "register",
+    "expire",
+    "lead",
+    "speculate",
+    "pool",
+];
 
 /// The records up to `until` with the latest events, so many at most; of what schedulers and workers do by themselves
 /// only when `all` are asked for. Reads whole files, the newest first, until it has them.
@@ -176,6 +184,7 @@ fn said(kind: &Kind) -> (&str, String, &str) {
             let action = if drain.resume { "resume" } else { "drain" };
             (action, format!("worker {}", drain.name), &drain.reason)
         }
+        Kind::Pool(event) => ("pool", format!("pool {}", event.pool), ""),
         Kind::Note(note) => (&note.action, note.object.clone(), ""),
         Kind::NewTerm(term) => ("lead", format!("node {}", term.leader), ""),
     }

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::Span;
 use crate::limits;
 use crate::machine::{Applied, Machine};
+use crate::pool::Configured;
 use crate::refusal;
 use crate::roster::Roster;
 
@@ -28,6 +29,7 @@ pub(crate) struct Control {
     pub(crate) report_in: Span,
     pub(crate) split_after: Span,
     pub(crate) preempt_after: Span,
+    pub(crate) pools: Configured,
     /// Registrations share it; whoever declares workers lost has it alone. So a worker that comes
     /// back in the same moment is either renewed before the verdict or registered after it.
     pub(crate) membership: RwLock<()>,
@@ -43,6 +45,7 @@ impl Control {
         (node, cluster): (Node<Machine>, String),
         clock: Clock,
         (lease, report_in, split_after, preempt_after): (Span, Span, Span, Span),
+        pools: Configured,
         stop: watch::Receiver<bool>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -53,6 +56,7 @@ impl Control {
             report_in,
             split_after,
             preempt_after,
+            pools,
             membership: RwLock::new(()),
             wake: Notify::new(),
             roster: Mutex::new(Roster::new(lease.ms())),

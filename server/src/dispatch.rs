@@ -18,7 +18,7 @@ use tonic::Status;
 use crate::control::Control;
 use crate::limits;
 use crate::refusal;
-use crate::views;
+use crate::roster::Drain;
 
 /// Serves offers whenever the state or the offers change; ends with the term.
 pub(crate) async fn run(control: &Control) {
@@ -40,12 +40,12 @@ pub(crate) async fn run(control: &Control) {
     }
 }
 
-/// Workers that an operator drains or resumes are told so.
+/// Workers that an operator drains or resumes, or that their pools give back, are told so.
 fn pass_on_drains(control: &Control) {
-    let draining = control.local(|state, _| views::draining(state));
+    let drains = control.local(|state, _| state.drains());
     let mut roster = control.roster();
     for worker in roster.connected() {
-        roster.drain(worker, draining.contains(&worker.0));
+        roster.drain(worker, Drain::of(drains.get(&worker.0)));
     }
 }
 

@@ -18,6 +18,7 @@ use crate::ages::Ages;
 use crate::control::Control;
 use crate::dispatch;
 use crate::limits;
+use crate::pool;
 use crate::refusal;
 use crate::session;
 use crate::views;
@@ -54,7 +55,8 @@ async fn lead(
         tokio::join!(
             watch_leases(control),
             watch_shards(control),
-            dispatch::run(control)
+            dispatch::run(control),
+            pool::run(control)
         );
     };
     tokio::select! {

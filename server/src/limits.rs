@@ -69,6 +69,31 @@ pub const TERM_OPENING_MS_MAX: u64 = 5_000;
 /// Pause before the leader repeats a proposal of its own that failed.
 pub const LEADER_RETRY_MS: u64 = 100;
 
+/// How long a call of a program of the site may take.
+pub const SITE_CALL_MS_MAX: u64 = 20_000;
+/// What such a program may write.
+pub const SITE_OUTPUT_BYTES_MAX: u64 = 64 << 20;
+/// What is kept of its complaints.
+pub const SITE_COMPLAINT_CHARS_MAX: usize = 500;
+/// A request that no listing of the site's queue shows this long after it was made is not there.
+pub const SITE_APPEARS_MS: u64 = 30_000;
+/// The site's queue is looked at for this long after nothing should be left there.
+pub const SITE_WATCHED_MS: u64 = 60_000;
+/// Workers of a site that run are registered within this, or they are ended.
+pub const WORKER_COMES_MS: u64 = 10 * 60_000;
+/// A worker that was told to leave has left within this, or its job is ended.
+pub const WORKER_LEAVES_MS: u64 = 30_000;
+/// Pause between two looks at what pools need.
+pub const POOL_TURN_MS: u64 = 100;
+/// They are looked at this often at least.
+pub const POOL_TURN_MS_MAX: u64 = 1_000;
+/// Pause between two requests of a pool.
+pub const POOL_ASK_MS: u64 = 2_000;
+/// The site's queue is looked at this soon after something changed that it should tell of.
+pub const POOL_LOOK_MS: u64 = 1_000;
+/// Longest pause before a site that did not answer is asked again.
+pub const POOL_BACKOFF_MS_MAX: u64 = 5 * 60_000;
+
 /// How long a transfer of leadership is waited for; raft gives it up after an election timeout.
 pub const TRANSFER_MS_MAX: u64 = 5_000;
 /// Records of the audit log that are read at a time, and their bytes from which on no more are.

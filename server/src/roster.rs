@@ -20,6 +20,29 @@ pub(crate) type OrderQueue = mpsc::Sender<Result<Orders, Status>>;
 /// What a task holds of a worker.
 type Claim = (u32, u64);
 
+/// What a worker is to do when it has finished what it runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Drain {
+    /// Take more.
+    #[default]
+    No,
+    /// Wait.
+    Stay,
+    /// End.
+    Leave,
+}
+
+impl Drain {
+    /// Of a worker that drains: whether it is to leave.
+    pub(crate) fn of(drains: Option<&bool>) -> Self {
+        match drains {
+            None => Self::No,
+            Some(false) => Self::Stay,
+            Some(true) => Self::Leave,
+        }
+    }
+}
+
 struct Session {
     number: u64,
     orders: OrderQueue,
@@ -31,7 +54,7 @@ struct Session {
     /// It takes no tasks: it has not been welcomed, or wants none.
     closed: bool,
     report_in_ms: u32,
-    drain: bool,
+    drain: Drain,
 }
 
 /// All sessions of one term.
@@ -97,7 +120,7 @@ impl Roster {
             unseen: BTreeMap::new(),
             closed: true,
             report_in_ms,
-            drain: false,
+            drain: Drain::No,
         };
         self.sessions.insert(worker.0, session);
         Some((self.last_session, ended))
@@ -128,7 +151,7 @@ impl Roster {
         (worker, number): (WorkerId, u64),
         orders: Orders,
         missing: Vec<Start>,
-        drain: bool,
+        drain: Drain,
     ) {
         if let Some(session) = self.current(worker, number) {
             session.drain = drain;
@@ -180,7 +203,7 @@ impl Roster {
             cores = cores.saturating_sub(*unseen_cores);
             memory = memory.saturating_sub(*unseen_memory);
         }
-        let takes = cores > 0 && !session.closed && !session.drain;
+        let takes = cores > 0 && !session.closed && session.drain == Drain::No;
         takes.then_some(Offer {
             worker,
             free_cores: cores,
@@ -216,7 +239,7 @@ impl Roster {
     }
 
     /// Tells a worker whether it is to drain, unless it knows.
-    pub(crate) fn drain(&mut self, worker: WorkerId, drain: bool) {
+    pub(crate) fn drain(&mut self, worker: WorkerId, drain: Drain) {
         let session = self.sessions.get_mut(&worker.0);
         if session.is_some_and(|session| std::mem::replace(&mut session.drain, drain) != drain) {
             self.send(worker, Orders::default());
@@ -257,7 +280,8 @@ impl Roster {
         };
         orders.worker = worker.0;
         orders.report_in_ms = session.report_in_ms;
-        orders.drain = session.drain;
+        orders.drain = session.drain != Drain::No;
+        orders.leave = session.drain == Drain::Leave;
         if session.orders.try_send(Ok(orders)).is_err() {
             self.end(worker, unread());
         }

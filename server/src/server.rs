@@ -24,6 +24,7 @@ use crate::limits;
 use crate::metrics::family::Family;
 use crate::metrics::rpc::RpcMetrics;
 use crate::metrics::{Exposition, http, tls};
+use crate::pool::Configured;
 
 /// How a server ended, once it has.
 type End = Option<Result<(), StopError>>;
@@ -143,8 +144,9 @@ where
         scheduler.split_after,
         scheduler.preempt_after,
     );
+    let pools = Configured::new(config.pools.clone());
     let named = (node, scheduler.cluster.clone());
-    let control = Control::new(named, clock, times, stopping);
+    let control = Control::new(named, clock, times, pools, stopping);
     let registry = Registry::new();
     let rpc = RpcMetrics::new(&registry, &endpoint::DESCRIPTORS)?;
     let exposition = Arc::new(Exposition::new(Arc::clone(&control), registry)?);

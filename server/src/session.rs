@@ -20,9 +20,8 @@ use crate::control::Control;
 use crate::limits;
 use crate::machine::Applied;
 use crate::refusal;
-use crate::roster::OrderQueue;
+use crate::roster::{Drain, OrderQueue};
 use crate::service::deadline;
-use crate::views;
 
 /// What a worker reads.
 pub(crate) type OrderStream = ReceiverStream<Result<Orders, Status>>;
@@ -127,11 +126,12 @@ impl Session {
     /// A worker that drained and hung up has left: nobody need wait for its lease to end.
     async fn farewell(&self) {
         let _alone = self.control.membership.write().await;
-        let idle = self
-            .control
-            .local(|state, _| state.attempts_of(self.worker).is_empty());
+        let (idle, given_back) = self.control.local(|state, _| {
+            let idle = state.attempts_of(self.worker).is_empty();
+            (idle, state.drains().get(&self.worker.0) == Some(&true))
+        });
         let returned = self.control.roster().connected().contains(&self.worker);
-        if !self.leaving || !idle || returned {
+        if !(self.leaving || given_back) || !idle || returned {
             return;
         }
         let expire = Expire {
@@ -183,10 +183,11 @@ impl Session {
             .into_iter()
             .filter(|start| !listed.contains(&start.attempt))
             .collect();
-        let draining = self.control.local(|state, _| views::draining(state));
+        let drains = self.control.local(|state, _| state.drains());
         let session = (self.worker, self.number);
         let mut roster = self.control.roster();
-        roster.welcome(session, orders, missing, draining.contains(&self.worker.0));
+        let drain = Drain::of(drains.get(&self.worker.0));
+        roster.welcome(session, orders, missing, drain);
         roster.open(self.worker, self.number, open);
         drop(roster);
         self.control.wake.notify_one();

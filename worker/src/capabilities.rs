@@ -74,6 +74,7 @@ pub fn capabilities(name: &str, incarnation: &str, cores: u32, memory_bytes: u64
         cpu: cpu(),
         kernel_version: KERNEL_VERSION.to_owned(),
         labels: own_labels(),
+        ..WorkerHello::default()
     }
 }
 

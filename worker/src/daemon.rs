@@ -14,6 +14,7 @@ mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kumi_proto::dial::Dial;
 use kumi_tls::Credentials;
@@ -24,7 +25,7 @@ use crate::agent::{Agent, Input};
 use crate::capabilities::capabilities;
 use crate::daemon::attempt::Threads;
 pub use crate::daemon::attempt::{Attempt, Run};
-pub use crate::daemon::config::{Config, StartError};
+pub use crate::daemon::config::{Config, Membership, StartError};
 use crate::daemon::run::Loop;
 use crate::metrics::Metrics;
 use crate::open_files;
@@ -117,6 +118,12 @@ pub async fn start_in(config: Config, environment: Environment) -> Result<Daemon
     hello.labels.extend(config.labels);
     hello.labels.sort_unstable();
     hello.labels.dedup();
+    if let Some(pool) = &config.pool {
+        hello.pool.clone_from(&pool.pool);
+        hello.pool_request = pool.request;
+        hello.job.clone_from(&pool.job);
+        hello.ends_ms = pool.ends_ms();
+    }
     let metrics = Metrics::new(&hello, credentials.clone())?;
     let (metrics_address, server) = match config.metrics {
         Some(address) => {
@@ -135,7 +142,12 @@ pub async fn start_in(config: Config, environment: Environment) -> Result<Daemon
         "worker started"
     );
     let interval_ms = u64::try_from(config.report_interval.as_millis()).unwrap_or(u64::MAX);
-    let agent = Agent::new(hello, config.endpoints, interval_ms);
+    let mut agent = Agent::new(hello, config.endpoints, interval_ms);
+    let pool = config.pool.unwrap_or_default();
+    if let Some(left_ms) = pool.left_ms() {
+        // Its clock begins now.
+        agent = agent.ending(left_ms, pool.grace_ms());
+    }
     let (wishes, wished) = mpsc::unbounded_channel();
     let (over, stopped) = watch::channel(false);
     let offered = (config.cores, config.memory_bytes);
@@ -155,6 +167,12 @@ pub async fn start_in(config: Config, environment: Environment) -> Result<Daemon
 }
 
 impl Daemon {
+    /// Takes nothing new, has call tasks end soon with a part, stops what still runs after `grace`, then stops.
+    pub fn leave(&self, grace: Duration) {
+        let within_ms = u64::try_from(grace.as_millis()).unwrap_or(u64::MAX);
+        let _ = self.wishes.send(Input::Leave { within_ms });
+    }
+
     /// Finishes what runs, takes nothing new, then stops.
     pub fn drain(&self) {
         let _ = self.wishes.send(Input::Drain);

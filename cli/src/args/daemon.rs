@@ -99,6 +99,9 @@ pub struct StartArgs {
     /// Serve /metrics on this address:port
     #[arg(long, env = "KUMI_WORKER__METRICS_ADDRESS")]
     pub metrics_address: Option<SocketAddr>,
+    /// Where it belongs.
+    #[command(flatten)]
+    pub pool: PoolArgs,
     /// How often to report when nothing happens, 1s when not given; the scheduler may ask for another pace
     #[arg(long, env = "KUMI_WORKER__REPORT_INTERVAL", value_parser = parse_duration)]
     pub report_interval: Option<Duration>,
@@ -108,4 +111,32 @@ pub struct StartArgs {
     /// How to log, on standard error; KUMI_LOG says what: a level, as `debug`
     #[arg(long, value_enum, default_value_t)]
     pub log_format: LogFormat,
+}
+
+/// What a scheduler tells the workers that it has from the site's own engine (docs/pools.md).
+#[derive(Debug, Default, Args)]
+pub struct PoolArgs {
+    /// The pool that the worker is of
+    #[arg(long, env = "KUMI_WORKER__POOL")]
+    pub pool: Option<String>,
+    /// The request that it came of
+    #[arg(
+        long,
+        env = "KUMI_WORKER__POOL_REQUEST",
+        requires = "pool",
+        default_value_t = 0
+    )]
+    pub pool_request: u64,
+    /// As what the site has it; from SLURM_JOB_ID and what belongs to it when not given
+    #[arg(long, env = "KUMI_WORKER__POOL_JOB")]
+    pub pool_job: Option<String>,
+    /// How long it goes on with what it runs when SIGTERM or SIGINT tell it to end
+    #[arg(long, env = "KUMI_WORKER__GRACE", value_parser = parse_duration, default_value = "20s")]
+    pub grace: Duration,
+    /// How long the site lets it run, where the site does not say when it ends
+    #[arg(long, env = "KUMI_WORKER__TIME_LIMIT", value_parser = parse_duration)]
+    pub time_limit: Option<Duration>,
+    /// When the site ends it, seconds since 1970
+    #[arg(long, env = "KUMI_WORKER__ENDS_AT")]
+    pub ends_at: Option<u64>,
 }

@@ -19,7 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use crate::args::audit::AuditCommand;
 pub use crate::args::certs::{CertsCommand, IssueArgs, TlsArgs};
 pub use crate::args::cluster::{ChangeArgs, ClusterCommand};
-pub use crate::args::daemon::{LogFormat, SchedulerArgs, StartArgs};
+pub use crate::args::daemon::{LogFormat, PoolArgs, SchedulerArgs, StartArgs};
 pub use crate::args::doctor::DoctorArgs;
 pub use crate::args::kernel::{
     AlignArgs, CallArgs, CensusArgs, FiltersArg, IngestArgs, JointArgs, JointFormat, KernelCommand,

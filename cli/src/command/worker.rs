@@ -1,6 +1,7 @@
 //! `kumi worker`: start one, look after those of a cluster.
 
 mod config;
+mod membership;
 mod start;
 
 use kumi_proto::v1;

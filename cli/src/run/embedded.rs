@@ -57,6 +57,7 @@ impl Embedded {
             metrics: None,
             report_interval: REPORT_EVERY,
             tls: None,
+            pool: None,
         };
         let worker = daemon::start(config).await.map_err(|error| {
             let message = format!("the worker does not start: {}", chain(&error));

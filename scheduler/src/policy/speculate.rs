@@ -43,7 +43,10 @@ pub fn speculate(state: &State, watch: &Watch<'_>) -> Vec<(WorkerId, u64)> {
         let copies = free.iter_mut().filter_map(|(worker, free)| {
             let copy = state.copy_for(attempt, *worker)?;
             let fits = copy.cores <= free.0 && copy.memory_bytes <= free.1;
-            (fits && !has_failed_on(state, lease, *worker)).then_some((copy, free))
+            let lasts = state.workers.get(worker).is_some_and(|worker| {
+                state.ends_before(&state.cohorts[&lease.cohort], lease.cell, worker)
+            });
+            (fits && lasts && !has_failed_on(state, lease, *worker)).then_some((copy, free))
         });
         // The one with the most cores free: the least beside it.
         let most = copies.max_by_key(|(copy, free)| (free.0, std::cmp::Reverse(copy.worker)));

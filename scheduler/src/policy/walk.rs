@@ -6,7 +6,7 @@ use kumi_proto::v1::{Stage, TaskState};
 
 use crate::cohort::{Cohort, is_by_sample};
 use crate::grid::Cell;
-use crate::limits::WARM_TASKS_MAX;
+use crate::limits::{TOO_LONG_TASKS_MAX, WARM_TASKS_MAX};
 use crate::plan::need::Need;
 use crate::policy::Picker;
 use crate::state::{Standing, Worker, is_entry};
@@ -201,6 +201,10 @@ impl<'a> StageWalk<'a> {
             if !left.allows(cores) || !picker.fits(cores, self.least.memory_bytes) {
                 return None;
             }
+            if picker.too_long >= TOO_LONG_TASKS_MAX {
+                picker.too_long = 0;
+                return None;
+            }
             let (row, column) = self.cells.next()?;
             let stage = self.stage;
             let taken = picker.take(cohort, Cell { stage, row, column }, left);
@@ -218,6 +222,14 @@ impl<'a> StageWalk<'a> {
         waiting > 0
             && left.allows(cores)
             && !(entry && left.genomes == Some(0))
+            && picker.lasts(
+                cohort,
+                Cell {
+                    stage: self.stage,
+                    row: 0,
+                    column: 0,
+                },
+            )
             && self.most.memory_bytes <= picker.worker.hello.memory_bytes
             && !picker.fits(cores, self.most.memory_bytes)
             && picker.is_among_freest(cohort, waiting, (cores, self.most.memory_bytes))

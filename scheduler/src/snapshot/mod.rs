@@ -5,6 +5,7 @@
 
 mod books;
 mod cohort;
+mod pools;
 mod profile;
 mod record;
 mod shares;
@@ -23,7 +24,7 @@ use crate::snapshot::record::{
 use crate::state::{Lease, State, Term, Worker};
 
 const MAGIC: [u8; 8] = *b"KUMISCHD";
-const VERSION: u32 = 10;
+const VERSION: u32 = 11;
 /// The oldest version that is read.
 const VERSION_MIN: u32 = 1;
 /// Magic, version, length, digest.
@@ -92,6 +93,7 @@ impl State {
             withdrawals: stores::withdrawals(&self.stores),
             policy: self.policy(),
             usage: Some(shares::record(&self.usage)),
+            pools: pools::records(&self.pools),
         }
     }
 
@@ -114,6 +116,7 @@ impl State {
             stores: stores::of_records(record.stores, record.withdrawals)?,
             rules: shares::of_policy(record.policy)?,
             usage: shares::of_record(record.usage.unwrap_or_default()),
+            pools: pools::of_records(record.pools),
             ..Self::default()
         };
         for entry in record.ledger {
@@ -244,6 +247,7 @@ fn worker_record((id, worker): (&u64, &Worker)) -> WorkerRecord {
         draining: worker.draining,
         since_ms: worker.since_ms,
         idle_ms: worker.idle_ms,
+        leaving: worker.leaving,
         warm_cohorts: worker.warm.iter().map(|(cohort, _)| *cohort).collect(),
         warm_rows: worker.warm.iter().map(|(_, row)| *row).collect(),
     }
@@ -254,6 +258,7 @@ fn of_worker(record: WorkerRecord) -> Result<Worker, RestoreError> {
         hello: record.hello.ok_or(RestoreError::Invalid("workers"))?,
         lost: record.lost,
         draining: record.draining,
+        leaving: record.leaving,
         since_ms: record.since_ms,
         idle_ms: record.idle_ms,
         warm: record

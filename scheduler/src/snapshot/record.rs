@@ -50,6 +50,46 @@ pub(super) struct StateRecord {
     pub(super) policy: Option<v1::Policy>,
     #[prost(message, optional, tag = "20")]
     pub(super) usage: Option<UsageRecord>,
+    #[prost(message, repeated, tag = "21")]
+    pub(super) pools: Vec<PoolRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PoolRecord {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(uint64, tag = "2")]
+    pub(super) last_request: u64,
+    #[prost(message, repeated, tag = "3")]
+    pub(super) requests: Vec<PoolRequestRecord>,
+    #[prost(message, optional, tag = "4")]
+    pub(super) seen: Option<v1::PoolSeen>,
+    #[prost(string, tag = "5")]
+    pub(super) problem: String,
+    #[prost(uint32, tag = "6")]
+    pub(super) failures: u32,
+    #[prost(uint64, tag = "7")]
+    pub(super) failed_ms: u64,
+    #[prost(uint64, tag = "8")]
+    pub(super) workers_asked: u64,
+    #[prost(uint64, tag = "9")]
+    pub(super) requests_failed: u64,
+    #[prost(uint64, tag = "10")]
+    pub(super) requests_made: u64,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct PoolRequestRecord {
+    #[prost(uint64, tag = "1")]
+    pub(super) number: u64,
+    #[prost(uint32, tag = "2")]
+    pub(super) workers: u32,
+    #[prost(uint64, tag = "3")]
+    pub(super) asked_ms: u64,
+    #[prost(string, tag = "4")]
+    pub(super) job: String,
+    #[prost(bool, tag = "5")]
+    pub(super) came: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -332,6 +372,8 @@ pub(super) struct WorkerRecord {
     pub(super) warm_cohorts: Vec<u64>,
     #[prost(uint32, repeated, tag = "8")]
     pub(super) warm_rows: Vec<u32>,
+    #[prost(bool, tag = "9")]
+    pub(super) leaving: bool,
 }
 
 #[derive(Clone, PartialEq, Message)]

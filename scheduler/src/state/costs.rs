@@ -5,11 +5,14 @@ use kumi_proto::v1::{CohortState, Stage};
 
 use crate::cohort::{Cohort, Unsplit};
 use crate::grid::Cell;
-use crate::limits::{COPY_FACTOR, COPY_FACTOR_CALL, COPY_OBSERVED_MIN, COPY_PERCENT};
+use crate::limits::{
+    COPY_FACTOR, COPY_FACTOR_CALL, COPY_OBSERVED_MIN, COPY_PERCENT, END_MARGIN_MS, END_PERCENT,
+    EXPECT_OBSERVED_MIN,
+};
 use crate::plan::bins::Bins;
 use crate::plan::layout::{self, Shards};
 use crate::plan::region::{self, Even, Starts};
-use crate::state::{Lease, State};
+use crate::state::{Lease, State, Worker};
 
 impl State {
     /// Where the call shards of a new cohort begin: where those of one begin that wants the same and is not done, or
@@ -86,6 +89,29 @@ impl State {
         let profile = self.profiles.get(&cohort.layout.profile)?;
         let costs = profile.costs(cohort.bins())?;
         Some(costs.milliseconds(cohort.regions(cell)))
+    }
+
+    /// How long a task is expected to run: a call task, which has one core, for what its regions cost; another one for as
+    /// long as those of its stage did on average. None when too little is known.
+    pub(crate) fn lasts_ms(&self, cohort: &Cohort, cell: Cell) -> Option<u64> {
+        self.expected_ms(cohort, cell).or_else(|| {
+            let lasted = self.tallies.stage_duration.get(&cell.stage)?;
+            let count = lasted.count();
+            (count >= EXPECT_OBSERVED_MIN).then(|| lasted.sum_ms / count)
+        })
+    }
+
+    /// Whether a task is likely to end within so much time, with a margin.
+    pub(crate) fn ends_within(&self, cohort: &Cohort, cell: Cell, left_ms: u64) -> bool {
+        let lasts_ms = self.lasts_ms(cohort, cell).unwrap_or(0);
+        let reckoned = lasts_ms.saturating_mul(END_PERCENT) / 100;
+        reckoned.saturating_add(END_MARGIN_MS) <= left_ms
+    }
+
+    /// Whether a task is likely to end before its worker does.
+    pub(crate) fn ends_before(&self, cohort: &Cohort, cell: Cell, worker: &Worker) -> bool {
+        let left_ms = worker.hello.ends_ms.saturating_sub(self.clock_ms);
+        worker.hello.ends_ms == 0 || self.ends_within(cohort, cell, left_ms)
     }
 
     /// After how long a task takes far longer than was expected: a call task by what its regions cost, another one by

@@ -8,6 +8,7 @@ mod copies;
 mod costs;
 mod derived;
 mod leases;
+mod pools;
 mod purge;
 mod recover;
 mod requests;
@@ -26,6 +27,7 @@ use kumi_proto::v1::command::Kind;
 use crate::cohort::Cohort;
 use crate::ledger::Ledger;
 use crate::outcome::{Outcome, Rejection};
+use crate::pool::Pool;
 use crate::profile::Profiles;
 use crate::rules::Rules;
 use crate::tallies::Tallies;
@@ -63,6 +65,8 @@ pub struct State {
     pub(crate) workers: BTreeMap<u64, Worker>,
     /// Names of workers that an operator drained, and why. They stay drained when they restart.
     pub(crate) drained: BTreeMap<String, String>,
+    /// By name.
+    pub(crate) pools: BTreeMap<String, Pool>,
     pub(crate) accounts: Accounts,
     /// How cores are shared; none: in the order of submission.
     pub(crate) rules: Option<Rules>,
@@ -116,6 +120,7 @@ impl State {
             Kind::SetPolicy(set) => self.set_policy(set),
             Kind::Register(register) => self.register(register),
             Kind::Drain(drain) => self.drain(drain),
+            Kind::Pool(event) => self.pool_event(event),
             Kind::Note(_) => Ok(Outcome::Noted),
             Kind::NewTerm(term) => {
                 self.term = Term {

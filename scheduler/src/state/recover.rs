@@ -18,6 +18,9 @@ impl State {
         }
         self.last_attempt += NUMBERS_LOST_MAX;
         self.last_worker += NUMBERS_LOST_MAX;
+        for pool in self.pools.values_mut() {
+            pool.last_request += NUMBERS_LOST_MAX;
+        }
         self.revision += NUMBERS_LOST_MAX;
         NUMBERS_LOST_MAX
     }

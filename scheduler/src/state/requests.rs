@@ -70,7 +70,8 @@ fn id_of(kind: &Kind) -> Option<&str> {
         | Kind::Expire(_)
         | Kind::Register(_)
         | Kind::NewTerm(_)
-        | Kind::Note(_) => None,
+        | Kind::Note(_)
+        | Kind::Pool(_) => None,
     }
 }
 

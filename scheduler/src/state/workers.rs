@@ -1,6 +1,6 @@
 //! Workers register, drain, resume and are lost.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use kumi_proto::ids::{WorkerId, is_label};
 use kumi_proto::v1;
@@ -17,6 +17,8 @@ pub(crate) struct Worker {
     pub(crate) hello: v1::WorkerHello,
     pub(crate) lost: bool,
     pub(crate) draining: bool,
+    /// It drains since its pool wants no more of it, and ends then.
+    pub(crate) leaving: bool,
     /// When it was registered, began to drain, resumed or was lost.
     pub(crate) since_ms: u64,
     /// When its last lease ended.
@@ -95,8 +97,10 @@ impl State {
             self.workers.remove(&id);
         }
         self.last_worker += 1;
+        self.note_arrival(&hello);
         let worker = Worker {
             lost: false,
+            leaving: false,
             draining: self.drained.contains_key(&hello.name),
             hello,
             since_ms: self.clock_ms,
@@ -146,10 +150,19 @@ impl State {
                 && worker.draining == drain.resume
             {
                 worker.draining = !drain.resume;
+                worker.leaving &= worker.draining;
                 worker.since_ms = self.clock_ms;
             }
         }
         Ok(Outcome::Drained)
+    }
+
+    /// Registrations that drain, and whether they are to end then.
+    #[must_use]
+    pub fn drains(&self) -> BTreeMap<u64, bool> {
+        let workers = self.workers.iter();
+        let drains = workers.filter(|(_, worker)| worker.draining && !worker.lost);
+        drains.map(|(id, worker)| (*id, worker.leaving)).collect()
     }
 
     fn registrations(&self, name: &str) -> Vec<u64> {
@@ -180,8 +193,10 @@ impl State {
                 id: WorkerId(*id),
                 hello: worker.hello.clone(),
                 state,
+                leaving: worker.leaving,
                 attempts,
                 since_ms,
+                idle_ms: worker.idle_ms,
             }
         };
         self.workers.iter().map(view).collect()

@@ -3,6 +3,8 @@
 mod backlog;
 mod centre;
 mod cohort;
+mod demand;
+mod pools;
 mod queue;
 mod release;
 mod target;

@@ -45,6 +45,10 @@ impl State {
             cohorts,
             fair: self.rules.is_some(),
             half_life_ms: self.half_life_ms(),
+            pools: match (centre, only) {
+                (None, None) => self.pool_statuses(),
+                _ => Vec::new(),
+            },
         }
     }
 

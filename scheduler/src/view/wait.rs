@@ -36,6 +36,9 @@ impl State {
         if let Some(problem) = self.over_quota(cohort, cell) {
             return problem;
         }
+        if let Some(problem) = self.too_long(centre, cohort, cell) {
+            return problem;
+        }
         match self.ahead_of(cohort) {
             Some((first, _)) if !is_of(first, centre) => format!(
                 "ready, behind {} ready tasks of cohorts of other centres; every worker that could take it is busy",
@@ -49,7 +52,11 @@ impl State {
                 self.turn(cohort, first),
             ),
             None => {
-                "ready; it starts as soon as a worker has enough cores and memory free".to_owned()
+                let told = self.told_by_pools(centre);
+                let told = told.map_or_else(String::new, |told| format!("; {told}"));
+                format!(
+                    "ready; it starts as soon as a worker has enough cores and memory free{told}"
+                )
             }
         }
     }
@@ -72,7 +79,11 @@ impl State {
         };
         let present: Vec<&Worker> = self.workers.values().filter(|w| !w.lost).collect();
         if present.is_empty() {
-            return Some("no worker is connected; start one with: kumi worker start".to_owned());
+            let problem = match self.told_by_pools(centre) {
+                Some(told) => format!("no worker is connected; {told}"),
+                None => "no worker is connected; start one with: kumi worker start".to_owned(),
+            };
+            return Some(problem);
         }
         let version = cohort.kernel_version();
         let able: Vec<&Worker> = present
@@ -112,6 +123,23 @@ impl State {
             );
             let resume = named(&resume, "an operator can resume one");
             format!("every worker that could take it is draining; {resume}")
+        })
+    }
+
+    /// That the site ends every worker before a task could be done, if so.
+    fn too_long(&self, centre: Option<&str>, cohort: &Cohort, cell: Cell) -> Option<String> {
+        let open = self.workers.values();
+        let open = open.filter(|worker| worker.takes_tasks() && worker.suits(cohort));
+        let mut open = open.peekable();
+        open.peek()?;
+        let lasts = open.all(|worker| !self.ends_before(cohort, cell, worker));
+        lasts.then(|| {
+            let minutes = self.lasts_ms(cohort, cell).unwrap_or(0).div_ceil(60_000);
+            let told = self.told_by_pools(centre);
+            let told = told.map_or_else(String::new, |told| format!("; {told}"));
+            format!(
+                "it is expected to run for {minutes} min, and the site ends every worker that could take it before that; it waits for one that is there for longer: if none comes, raise the pool's `time`{told}"
+            )
         })
     }
 

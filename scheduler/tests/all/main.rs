@@ -4,6 +4,7 @@ mod centres;
 mod deal;
 mod labels;
 mod locality;
+mod pools;
 mod preempt;
 mod random;
 mod requests;

@@ -185,6 +185,7 @@ pub(crate) fn hello(name: &str, incarnation: &str, cores: u32, gib: u64) -> v1::
         cpu: "avx2".to_owned(),
         kernel_version: "k1".to_owned(),
         labels: Vec::new(),
+        ..v1::WorkerHello::default()
     }
 }
 

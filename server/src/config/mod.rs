@@ -5,6 +5,8 @@
 
 mod overlay;
 mod peers;
+mod pool;
+mod size;
 mod span;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::config::overlay::overlay;
+pub use crate::config::pool::{Engine, Pool};
+pub use crate::config::size::{Size, SizeError};
 pub use crate::config::span::{Span, SpanError};
 
 /// The whole file.
@@ -28,6 +32,10 @@ pub struct Config {
     /// The certificate it shows and the CA it trusts, on every port; none: plain TCP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<kumi_tls::Files>,
+    /// Sections `[pool.<name>]`: workers from the site's own engine. The same on every scheduler: whoever leads asks for
+    /// them.
+    #[serde(default, rename = "pool", skip_serializing_if = "BTreeMap::is_empty")]
+    pub pools: BTreeMap<String, Pool>,
 }
 
 /// Section `[scheduler]`. Its keys are explained in `docs/operations.md`.
@@ -145,6 +153,7 @@ impl Config {
                 peers: BTreeMap::new(),
             },
             tls: None,
+            pools: BTreeMap::new(),
         }
     }
 
@@ -246,6 +255,16 @@ pub enum ConfigError {
     #[error("scheduler.{key}: {problem}")]
     Value {
         /// The key in `[scheduler]`.
+        key: &'static str,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A pool that cannot work.
+    #[error("pool.{pool}.{key}: {problem}")]
+    Pool {
+        /// Its name.
+        pool: String,
+        /// The key in its section.
         key: &'static str,
         /// What is wrong and what to do.
         problem: String,

@@ -6,7 +6,7 @@ use crate::config::ConfigError;
 
 const PREFIX: &str = "KUMI_";
 /// The sections, as variables name them; the first is that of flags which name none.
-const SECTIONS: [&str; 2] = ["SCHEDULER__", "TLS__"];
+const SECTIONS: [&str; 3] = ["SCHEDULER__", "TLS__", "POOL__"];
 
 /// The variables that name keys of a section and their values, in order of name, then the
 /// flags as if they were variables: whoever puts them in this order lets flags win.

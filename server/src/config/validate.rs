@@ -27,7 +27,9 @@ impl Config {
         if scheduler.snapshot_every == 0 {
             return wrong("snapshot_every", "it is 0; the log would grow for ever");
         }
-        Ok(())
+        self.pools
+            .iter()
+            .try_for_each(|(name, pool)| pool.validate(name))
     }
 }
 

@@ -8,6 +8,7 @@ mod backlog;
 pub(crate) mod family;
 pub(crate) mod http;
 mod kernels;
+mod pools;
 mod raft;
 pub(crate) mod rpc;
 mod targets;
@@ -76,7 +77,7 @@ impl Exposition {
             &control.node.status().borrow(),
             &control.node.metrics(),
         ));
-        let (tallies, backlog, targets, workers, accounts) = control.local(|state, _| {
+        let (tallies, backlog, targets, workers, accounts, pools) = control.local(|state, _| {
             let targets = state.targets(None, now_ms);
             (
                 state.tallies().clone(),
@@ -84,12 +85,14 @@ impl Exposition {
                 targets,
                 state.workers(),
                 state.account_list(),
+                state.pool_statuses(),
             )
         });
         families.extend(units::families(&tallies));
         families.extend(targets::families(&targets));
         families.extend(backlog::families(&backlog, now_ms));
         families.extend(accounts::families(&accounts));
+        families.extend(pools::families(&pools));
         families.extend(tasks::families(&tallies));
         families.extend(kernels::families(&tallies));
         families.extend(workers::families(

@@ -39,6 +39,7 @@ pub(crate) fn hello(name: &str, incarnation: &str) -> v1::WorkerHello {
         cpu: "avx2".to_owned(),
         kernel_version: "1".to_owned(),
         labels: Vec::new(),
+        ..v1::WorkerHello::default()
     }
 }
 

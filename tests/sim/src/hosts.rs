@@ -151,6 +151,7 @@ impl Worker {
             metrics: None,
             report_interval: Duration::from_millis(250),
             tls: None,
+            pool: None,
         };
         let runner = Pretender {
             history,

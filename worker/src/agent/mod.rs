@@ -27,6 +27,11 @@ const BACKOFF_MS_MAX: u64 = 5_000;
 const REPORT_MS_MIN: u64 = 20;
 /// … and no less often than this.
 const REPORT_MS_MAX: u64 = 60_000;
+/// Before the site ends the worker, it takes nothing new for this long and for the time in which it may still go on, in
+/// milliseconds: it is as much as the scheduler reckons with beyond what a task is expected to take.
+const END_NOTICE_MS: u64 = 30_000;
+/// Everything is stopped this long before the site ends the worker, in milliseconds.
+const END_STOP_MS: u64 = 10_000;
 /// How long a shutdown waits for tasks to stop and results to be acknowledged, in milliseconds.
 const SHUTDOWN_MS_MAX: u64 = 5_000;
 
@@ -60,6 +65,11 @@ pub enum Input {
     Tick,
     /// Finish what runs, take nothing new, then exit.
     Drain,
+    /// Take nothing new, end call tasks soon with a part, stop what still runs after so many milliseconds, then exit.
+    Leave {
+        /// How long tasks may go on.
+        within_ms: u64,
+    },
     /// Stop what runs, then exit.
     Shutdown,
 }
@@ -109,6 +119,8 @@ pub struct Agent {
     draining: bool,
     drain_ordered: bool,
     shutdown_by_ms: Option<u64>,
+    /// When nothing new is taken any more, and when everything is stopped.
+    end: Option<(u64, u64)>,
     exited: bool,
 }
 
@@ -128,8 +140,18 @@ impl Agent {
             draining: false,
             drain_ordered: false,
             shutdown_by_ms: None,
+            end: None,
             exited: false,
         }
+    }
+
+    /// The site ends it at `at_ms`, on the clock of `step`; call tasks are given `grace_ms` to end with a part.
+    #[must_use]
+    pub fn ending(mut self, at_ms: u64, grace_ms: u64) -> Self {
+        let stop_ms = at_ms.saturating_sub(END_STOP_MS);
+        let notice_ms = stop_ms.saturating_sub(END_NOTICE_MS + grace_ms);
+        self.end = Some((notice_ms, stop_ms));
+        self
     }
 
     /// Takes one input and says what to do, in order. `now_ms` is any clock that only grows.
@@ -151,8 +173,12 @@ impl Agent {
                 self.draining = true;
                 self.news = true;
             }
+            Input::Leave { within_ms } => {
+                self.leave(now_ms.saturating_add(within_ms), &mut actions)
+            }
             Input::Shutdown => self.shut_down(now_ms, &mut actions),
         }
+        self.watch_end(now_ms, &mut actions);
         self.settle(now_ms, &mut actions);
         actions
     }
@@ -165,7 +191,13 @@ impl Agent {
             Link::Dialing => None,
             Link::Up { reported_at_ms } => Some(reported_at_ms + self.pause_ms),
         };
-        link.into_iter().chain(self.shutdown_by_ms).min()
+        let end = self.end.map(
+            |(notice_ms, stop_ms)| {
+                if self.draining { stop_ms } else { notice_ms }
+            },
+        );
+        let end = end.filter(|_| self.shutdown_by_ms.is_none());
+        link.into_iter().chain(end).chain(self.shutdown_by_ms).min()
     }
 
     /// Cores that no task holds.
@@ -197,6 +229,10 @@ impl Agent {
         self.failures = 0;
         self.endpoints.settled();
         self.drain_ordered = orders.drain;
+        if orders.leave && !self.draining {
+            self.draining = true;
+            self.news = true;
+        }
         if orders.report_in_ms > 0 {
             self.pause_ms = u64::from(orders.report_in_ms).clamp(REPORT_MS_MIN, REPORT_MS_MAX);
         }
@@ -240,6 +276,29 @@ impl Agent {
         self.failures = self.failures.saturating_add(1);
         let share = fnv1a(self.hello.incarnation.as_bytes(), self.failures) % (full / 2 + 1);
         full / 2 + share
+    }
+
+    /// Ends soon: what runs is stopped at `stop_ms`, or earlier when the site ends the worker before.
+    fn leave(&mut self, stop_ms: u64, actions: &mut Vec<Action>) {
+        let stop_ms = self.end.map_or(stop_ms, |(_, before)| before.min(stop_ms));
+        self.end = Some((0, stop_ms));
+        self.draining = true;
+        self.news = true;
+        let running = self.tasks.running().into_iter().map(|task| task.attempt);
+        let running = running.filter(|attempt| self.tasks.runs(*attempt));
+        actions.extend(running.map(Action::SplitTask));
+    }
+
+    /// Leaves before the site ends the worker.
+    fn watch_end(&mut self, now_ms: u64, actions: &mut Vec<Action>) {
+        let Some((notice_ms, stop_ms)) = self.end else {
+            return;
+        };
+        if now_ms >= stop_ms {
+            self.shut_down(now_ms, actions);
+        } else if now_ms >= notice_ms && !self.draining {
+            self.leave(stop_ms, actions);
+        }
     }
 
     fn shut_down(&mut self, now_ms: u64, actions: &mut Vec<Action>) {

@@ -397,3 +397,83 @@ proptest! {
         }
     }
 }
+
+fn split(actions: &[Action]) -> Vec<u64> {
+    let split = actions.iter().filter_map(|action| match action {
+        Action::SplitTask(attempt) => Some(*attempt),
+        _ => None,
+    });
+    split.collect()
+}
+
+/// The site ends it at 100 s and two seconds are given: notice at 58 s, stop at 90 s.
+#[test]
+fn it_leaves_before_the_site_ends_it() {
+    let mut agent = agent(4).ending(100_000, 2_000);
+    connect(&mut agent, 0);
+    agent.step(1, orders(vec![start(1, 1), start(2, 1)]));
+    assert!(split(&agent.step(57_000, Input::Tick)).is_empty());
+    agent.step(57_500, Input::Tick);
+    assert_eq!(agent.wake_at_ms(), Some(58_000));
+    let actions = agent.step(58_000, Input::Tick);
+    assert_eq!(split(&actions), [1, 2]);
+    let report = report_of(&actions).expect("it is told");
+    assert!(report.draining && report.free_cores == 0);
+    assert!(started(&agent.step(58_001, orders(vec![start(3, 1)]))).is_empty());
+    let ended = Input::TaskFinished {
+        attempt: 1,
+        result: done(),
+    };
+    agent.step(60_000, ended);
+    assert!(split(&agent.step(61_000, Input::Tick)).is_empty());
+    let actions = agent.step(90_000, Input::Tick);
+    assert!(actions.contains(&Action::StopTask(2)), "{actions:?}");
+}
+
+#[test]
+fn told_to_leave_it_gives_tasks_so_long_and_no_longer() {
+    let mut agent = agent(4);
+    connect(&mut agent, 0);
+    agent.step(1, orders(vec![start(1, 1)]));
+    let actions = agent.step(1_000, Input::Leave { within_ms: 5_000 });
+    assert_eq!(split(&actions), [1]);
+    assert!(
+        !agent
+            .step(5_999, Input::Tick)
+            .contains(&Action::StopTask(1))
+    );
+    assert!(
+        agent
+            .step(6_000, Input::Tick)
+            .contains(&Action::StopTask(1))
+    );
+    let stopped = Failure {
+        class: FailureClass::Stopped.into(),
+        message: String::new(),
+    };
+    let ended = Input::TaskFinished {
+        attempt: 1,
+        result: TaskResult::Failed(stopped),
+    };
+    agent.step(6_100, ended);
+    let acknowledged = Input::Orders(Orders {
+        acknowledged: vec![1],
+        ..Orders::default()
+    });
+    let actions = agent.step(6_200, acknowledged);
+    assert_eq!(actions.last(), Some(&Action::Exit));
+}
+
+#[test]
+fn a_worker_that_is_given_back_ends_by_itself() {
+    let mut agent = agent(4);
+    connect(&mut agent, 0);
+    let leave = Input::Orders(Orders {
+        drain: true,
+        leave: true,
+        ..Orders::default()
+    });
+    let actions = agent.step(1, leave);
+    assert!(report_of(&actions).is_some_and(|report| report.draining));
+    assert_eq!(actions.last(), Some(&Action::Exit));
+}

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use kumi_tls::{Credentials, Files, LoadError, Role};
 
@@ -29,6 +29,48 @@ pub struct Config {
     pub report_interval: Duration,
     /// The certificate that it shows and the CA that it trusts; none: no TLS.
     pub tls: Option<Files>,
+    /// What the site's engine says of it, when a scheduler had it started there.
+    pub pool: Option<Membership>,
+}
+
+/// A worker's place in a pool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Membership {
+    /// The pool.
+    pub pool: String,
+    /// The request that it came of.
+    pub request: u64,
+    /// As what the site has it.
+    pub job: String,
+    /// When the site ends it; none: never.
+    pub ends: Option<SystemTime>,
+    /// How long it goes on with what it runs when it is told to end.
+    pub grace: Duration,
+}
+
+impl Membership {
+    /// When the site ends it, Unix milliseconds; 0: never.
+    pub(super) fn ends_ms(&self) -> u64 {
+        let ends = self
+            .ends
+            .and_then(|ends| ends.duration_since(SystemTime::UNIX_EPOCH).ok());
+        ends.map_or(0, |ends| {
+            u64::try_from(ends.as_millis()).unwrap_or(u64::MAX)
+        })
+    }
+
+    /// For how long it is still there, milliseconds.
+    pub(super) fn left_ms(&self) -> Option<u64> {
+        let left = self
+            .ends?
+            .duration_since(SystemTime::now())
+            .unwrap_or_default();
+        Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn grace_ms(&self) -> u64 {
+        u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 /// Why a worker cannot start.

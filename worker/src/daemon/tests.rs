@@ -126,6 +126,7 @@ impl House {
             metrics: Some(([127, 0, 0, 1], 0).into()),
             report_interval: Duration::from_millis(20),
             tls: None,
+            pool: None,
         })
         .await
         .expect("starts")
@@ -356,6 +357,7 @@ async fn a_worker_without_schedulers_is_refused() {
         metrics: None,
         report_interval: Duration::from_secs(1),
         tls: None,
+        pool: None,
     };
     let error = start(config).await.expect_err("nobody to dial");
     assert!(error.to_string().contains("scheduler"), "{error}");

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::args::StartArgs;
 use crate::args::units::{parse_bytes, parse_duration};
+use crate::command::worker::membership;
 use crate::config_file;
 use crate::exit::{Code, Exit};
 use crate::sheet::is_name;
@@ -64,7 +65,12 @@ pub(crate) fn load(args: &StartArgs) -> Result<daemon::Config, Exit> {
     if file.cores == Some(0) {
         return Err(wrong("cores", "a worker offers at least one"));
     }
-    let name = args.name.clone().or(file.name).unwrap_or_else(host_name);
+    let pool = membership::of(&args.pool, |name| std::env::var(name).ok())?;
+    let name = args.name.clone().or(file.name);
+    let name = match &pool {
+        Some((name_of_job, _)) => name.unwrap_or_else(|| name_of_job.clone()),
+        None => name.unwrap_or_else(host_name),
+    };
     if !is_name(&name) {
         let message = format!(
             "--name: `{name}` is not a usable name: up to 128 letters, digits, `.`, `_` and `-`"
@@ -95,6 +101,7 @@ pub(crate) fn load(args: &StartArgs) -> Result<daemon::Config, Exit> {
         metrics: args.metrics_address.or(file.metrics_address),
         report_interval: args.report_interval.or(interval).unwrap_or(REPORT_INTERVAL),
         tls: args.tls.over(tls)?,
+        pool: pool.map(|(_, pool)| pool),
     })
 }
 

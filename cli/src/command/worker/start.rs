@@ -25,6 +25,7 @@ pub(crate) async fn run(args: StartArgs) -> anyhow::Result<()> {
     }
     logging::to_stderr(args.log_format)?;
     let mut signals = Signals::new()?;
+    let grace = config.pool.as_ref().map(|pool| pool.grace);
     let worker = daemon::start(config).await.map_err(|error| {
         let message = format!(
             "the worker does not start: {}",
@@ -40,7 +41,10 @@ pub(crate) async fn run(args: StartArgs) -> anyhow::Result<()> {
             code = signals.next() => match stop {
                 None => {
                     tracing::info!("draining: what runs is finished; a second signal stops at once");
-                    worker.drain();
+                    match grace {
+                        Some(grace) => worker.leave(grace),
+                        None => worker.drain(),
+                    }
                     stop = Some(code);
                 }
                 Some(_) => worker.shutdown(),

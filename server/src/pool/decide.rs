@@ -1,0 +1,296 @@
+//! What to do about a pool. Pure: the log's view of it, what the site's queue held, and the time go in; steps come out.
+
+mod count;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kumi_proto::v1::PoolSeen;
+use kumi_scheduler::pool::{Pool, Request};
+
+use crate::limits;
+pub(super) use crate::pool::decide::count::{Count, count};
+use crate::pool::site::{Element, Phase};
+
+/// What a pool may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) min: u32,
+    pub(super) max: u32,
+    pub(super) idle_ms: u64,
+}
+
+/// The site's queue.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Listing {
+    /// When it was asked for, Unix milliseconds.
+    pub(super) at_ms: u64,
+    pub(super) elements: Vec<Element>,
+}
+
+/// A registration of a worker of the pool that is not lost, or was lost lately.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Member {
+    pub(super) id: u64,
+    pub(super) request: u64,
+    /// As what the site has it.
+    pub(super) job: String,
+    pub(super) lost: bool,
+    pub(super) draining: bool,
+    pub(super) leaving: bool,
+    /// It runs something.
+    pub(super) busy: bool,
+    /// In this state, and without work, since then.
+    pub(super) since_ms: u64,
+}
+
+/// What this leader remembers of a pool, and only this one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memory {
+    /// What the site said when it was asked and did not take the request, and when.
+    pub(super) refused: Option<(u64, u64, String)>,
+    /// A request that this leader is asking for at this moment.
+    pub(super) asking: Option<u64>,
+    /// Requests of which it cancelled workers.
+    pub(super) cancelled: BTreeSet<u64>,
+    /// Since when more are coming than are wanted.
+    pub(super) surplus_since_ms: Option<u64>,
+    /// Since when jobs run without a worker that is registered.
+    pub(super) silent_since_ms: BTreeMap<String, u64>,
+}
+
+/// All of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View<'a> {
+    pub(super) now_ms: u64,
+    pub(super) bounds: Bounds,
+    pub(super) pool: &'a Pool,
+    pub(super) listing: Option<&'a Listing>,
+    pub(super) members: &'a [Member],
+    pub(super) memory: &'a Memory,
+}
+
+/// What is to be done, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Step {
+    /// Write down that the site has a request.
+    Accept { request: u64, job: String },
+    /// Write down that nothing of a request is left.
+    Over {
+        request: u64,
+        problem: String,
+        failed: bool,
+    },
+    /// Have idle workers leave.
+    Release(Vec<u64>),
+    /// Have the site end jobs.
+    Cancel(Vec<String>),
+    /// Write down how the pool stands.
+    Seen(PoolSeen),
+    /// Ask for workers.
+    Ask(u32),
+}
+
+/// What the site's queue tells of requests: whose job is whose, what is over, and which jobs should not be there.
+pub(super) fn reconcile(view: &View<'_>) -> Vec<Step> {
+    let Some(listing) = view.listing else {
+        return Vec::new();
+    };
+    let mut steps = Vec::new();
+    let mut strays = Vec::new();
+    let of = |number: u64| {
+        let elements = listing.elements.iter();
+        elements.filter(move |element| element.request == number)
+    };
+    for (number, request) in &view.pool.requests {
+        let job = if request.job.is_empty() {
+            // The first one: a later one is of a leader that did not know of it.
+            let jobs = of(*number).map(|element| element.job.as_str());
+            let first = jobs.min_by_key(|job| (job.len(), *job));
+            steps.extend(first.map(|job| Step::Accept {
+                request: *number,
+                job: job.to_owned(),
+            }));
+            first
+        } else {
+            Some(request.job.as_str())
+        };
+        let (own, other): (Vec<_>, Vec<_>) =
+            of(*number).partition(|element| Some(element.job.as_str()) == job);
+        strays.extend(other.into_iter().filter(|e| e.phase.is_alive()));
+        if !own.iter().any(|element| element.phase.is_alive()) {
+            steps.extend(over(view, listing, (*number, request), &own));
+        }
+    }
+    let known = |e: &&Element| view.pool.requests.contains_key(&e.request);
+    let past = |e: &&Element| e.request <= view.pool.last_request && e.phase.is_alive();
+    strays.extend(listing.elements.iter().filter(past).filter(|e| !known(e)));
+    if !strays.is_empty() {
+        let ids = strays.iter().map(|element| element.id.clone());
+        steps.push(Step::Cancel(ids.collect()));
+    }
+    steps
+}
+
+/// The end of a request of which nothing is alive, if it is certain.
+fn over(
+    view: &View<'_>,
+    listing: &Listing,
+    (number, request): (u64, &Request),
+    ended: &[&Element],
+) -> Option<Step> {
+    let memory = view.memory;
+    let step = |problem: String, failed| {
+        // Of one of which workers came nothing is wrong.
+        let failed = failed && !request.came;
+        Some(Step::Over {
+            request: number,
+            problem: if failed { problem } else { String::new() },
+            failed,
+        })
+    };
+    if memory.asking == Some(number) {
+        return None;
+    }
+    if let Some((refused, at_ms, said)) = &memory.refused
+        && *refused == number
+        && request.job.is_empty()
+    {
+        // A call that failed may have done its work all the same: a listing of later shows it.
+        return (listing.at_ms > *at_ms && ended.is_empty())
+            .then(|| said.clone())
+            .and_then(|said| step(said, true));
+    }
+    if ended.is_empty() {
+        let appears_ms = request.asked_ms + limits::SITE_APPEARS_MS;
+        if listing.at_ms < appears_ms {
+            return None;
+        }
+        if request.job.is_empty() {
+            return step(
+                "the leader that asked is gone, and the site has nothing of it".to_owned(),
+                false,
+            );
+        }
+        let problem = format!("job {} is gone, and no worker came of it", request.job);
+        return step(problem, !memory.cancelled.contains(&number));
+    }
+    let failed = ended.iter().find(|element| element.phase == Phase::Failed);
+    let ours = memory.cancelled.contains(&number);
+    match failed {
+        Some(element) if !ours => step(format!("job {} {}", element.id, element.reason), true),
+        None if !ours => {
+            let job = &ended[0].job;
+            step(format!("job {job} ended before its worker came"), true)
+        }
+        _ => step(String::new(), false),
+    }
+}
+
+/// What the pool needs. `target` is how many workers the backlog is worth beside those that are there.
+pub(super) fn decide(view: &View<'_>, count: &Count, target: u32) -> Vec<Step> {
+    let Bounds { min, max, idle_ms } = view.bounds;
+    let mut steps = Vec::new();
+    let lacking = min.saturating_sub(count.staying);
+    let more = target.saturating_sub(count.coming).max(lacking);
+    let ask = more.min(may_ask(view, count, max));
+    let released = if target > count.coming {
+        Vec::new()
+    } else {
+        idle_for_long(view, count.staying.saturating_sub(min), idle_ms)
+    };
+    let mut cancelled = overdue(view);
+    let surplus = surplus(count, target, min);
+    let long = |since_ms: u64| view.now_ms.saturating_sub(since_ms) >= idle_ms;
+    if surplus > 0 && view.memory.surplus_since_ms.is_some_and(long) {
+        let pending = count.pending_ids.iter().rev().take(surplus as usize);
+        cancelled.extend(pending.cloned());
+    }
+    let seen = seen(count, (target, more), max);
+    if view.pool.seen != seen {
+        steps.push(Step::Seen(seen));
+    }
+    if !released.is_empty() {
+        steps.push(Step::Release(released));
+    }
+    if !cancelled.is_empty() {
+        steps.push(Step::Cancel(cancelled));
+    }
+    if ask > 0 {
+        steps.push(Step::Ask(ask));
+    }
+    steps
+}
+
+/// How many more workers are coming than are wanted.
+pub(super) fn surplus(count: &Count, target: u32, min: u32) -> u32 {
+    let beyond = count.staying.saturating_sub(min);
+    count.coming.saturating_sub(target).min(beyond)
+}
+
+/// How many workers may be asked for at this moment.
+pub(super) fn may_ask(view: &View<'_>, count: &Count, max: u32) -> u32 {
+    let last = view.pool.requests.values().next_back();
+    let pause = last.is_some_and(|last| view.now_ms < last.asked_ms + limits::POOL_ASK_MS);
+    if pause
+        || view.listing.is_none()
+        || view.pool.is_unanswered()
+        || view.now_ms < view.pool.retry_ms()
+    {
+        return 0;
+    }
+    max.saturating_sub(count.existing)
+}
+
+/// Those that have done nothing for the longest, so many at most.
+fn idle_for_long(view: &View<'_>, most: u32, idle_ms: u64) -> Vec<u64> {
+    let idle = |member: &&Member| {
+        !member.busy
+            && !member.lost
+            && !member.draining
+            && view.now_ms.saturating_sub(member.since_ms) >= idle_ms
+    };
+    let mut idle: Vec<&Member> = view.members.iter().filter(idle).collect();
+    idle.sort_by_key(|member| (member.since_ms, member.id));
+    let idle = idle.into_iter().take(most as usize);
+    idle.map(|member| member.id).collect()
+}
+
+/// Jobs that should have ended, or of which no worker has come for long.
+fn overdue(view: &View<'_>) -> Vec<String> {
+    let stays = |member: &&Member| {
+        member.leaving
+            && !member.busy
+            && view.now_ms.saturating_sub(member.since_ms) > limits::WORKER_LEAVES_MS
+    };
+    let members = view.members.iter().filter(stays);
+    let alive: BTreeSet<&str> = view
+        .listing
+        .iter()
+        .flat_map(|listing| &listing.elements)
+        .filter(|element| element.phase.is_alive())
+        .map(|element| element.id.as_str())
+        .collect();
+    let leaving = members.map(|member| member.job.as_str());
+    let silent = view.memory.silent_since_ms.iter();
+    let silent = silent
+        .filter(|(_, since_ms)| view.now_ms.saturating_sub(**since_ms) > limits::WORKER_COMES_MS)
+        .map(|(id, _)| id.as_str());
+    let ids: BTreeSet<&str> = leaving
+        .chain(silent)
+        .filter(|id| alive.contains(id))
+        .collect();
+    ids.into_iter().map(str::to_owned).collect()
+}
+
+fn seen(count: &Count, (target, more): (u32, u32), max: u32) -> PoolSeen {
+    let there = count.staying.saturating_sub(count.coming);
+    let wanted = there + target.max(count.coming.min(target) + more);
+    PoolSeen {
+        wanted: wanted.min(max),
+        pending: count.pending,
+        running: count.running,
+        reason: count.reason.clone(),
+    }
+}
