@@ -5,22 +5,23 @@
 //! then entries and hard state to disk, then the messages that promise them, then the committed
 //! commands to the state machine. Nothing is answered before it is durable.
 
+mod apply;
 mod members;
+mod propose;
+mod snapshots;
+mod status;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 
-use raft::eraftpb::{ConfState, Entry, EntryType, Message, MessageType, Snapshot};
-use raft::{RawNode, ReadOnlyOption, SnapshotStatus, StateRole, Storage};
+use raft::eraftpb::{ConfState, Message, MessageType};
+use raft::{RawNode, ReadOnlyOption, SnapshotStatus, StateRole};
 
 use crate::addresses::Addresses;
-use crate::audit::{Head, Journal, Record};
+use crate::audit::{Head, Journal};
 use crate::config::Config;
-use crate::entry::{Packer, unpack};
-use crate::envelope::{self, Contents};
-use crate::error::{Failure, ProposeError, StartError};
-use crate::event::{ChangeReply, Proposal, Reader, Waiter};
+use crate::error::{Failure, StartError};
+use crate::event::{ChangeReply, Reader};
 use crate::limits;
 use crate::log_bridge;
 use crate::machine::StateMachine;
@@ -29,7 +30,7 @@ use crate::metrics::Counters;
 use crate::pending::Pending;
 use crate::reads::Reads;
 use crate::replica::members::{Changing, Peers};
-use crate::status::{Role, Status};
+use crate::replica::snapshots::stored;
 use crate::storage::RaftStorage;
 use crate::store::LogStore;
 
@@ -100,24 +101,9 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
     ) -> Result<Self, StartError> {
         let storage = RaftStorage::new(log)?;
         let known_version = machine.version();
-        let mut applied = Applied {
-            machine,
-            version: 0,
-            index: 0,
-            head: Head::default(),
-            written: (0, Head::default()),
-        };
         let conf = storage.conf_state().clone();
-        let mut membership = Membership::founded_by(&conf.voters);
-        if let Some(snapshot) = storage.stored_snapshot()? {
-            let found = opened(&snapshot).map_err(StartError::State)?.membership;
-            membership = found.unwrap_or(membership);
-            check_version(&membership, known_version).map_err(StartError::State)?;
-            restore(&mut applied, &snapshot).map_err(StartError::State)?;
-        }
-        applied.version = membership.version;
+        let (applied, membership) = stored(machine, &storage)?;
         let index = applied.index;
-        applied.written = (index, applied.head);
         let audit = audit.map(|folder| Journal::open(&folder, index, applied.head));
         let audit = audit.transpose()?;
         let raft_config = raft_config(&config, index);
@@ -210,52 +196,6 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         self.raw.report_snapshot(peer, status);
     }
 
-    /// Packs proposals into log entries; refuses them when this node does not lead.
-    pub(crate) fn propose(&mut self, proposals: Vec<Proposal<S::Outcome>>) {
-        if self.raw.raft.state != StateRole::Leader {
-            self.refuse(proposals.into_iter().map(|p| p.waiter).collect());
-            return;
-        }
-        let mut packer = Packer::default();
-        let mut waiters = Vec::new();
-        for Proposal { command, waiter } in proposals {
-            let full = packer.bytes() + command.len() > limits::ENTRY_PACK_BYTES
-                || packer.count() >= limits::ENTRY_COMMANDS_MAX;
-            if full && packer.count() > 0 {
-                self.append(std::mem::take(&mut packer), std::mem::take(&mut waiters));
-            }
-            packer.push(&command);
-            waiters.push(waiter);
-        }
-        if packer.count() > 0 {
-            self.append(packer, waiters);
-        }
-    }
-
-    fn append(&mut self, packer: Packer, waiters: Vec<Waiter<S::Outcome>>) {
-        match self.raw.propose(Vec::new(), packer.finish()) {
-            Ok(()) => {
-                let index = self.raw.raft.raft_log.last_index();
-                self.pending.push(index, self.raw.raft.term, waiters);
-            }
-            Err(error) => {
-                tracing::debug!(%error, "raft refused a proposal");
-                self.refuse(waiters);
-            }
-        }
-    }
-
-    fn refuse(&mut self, waiters: Vec<Waiter<S::Outcome>>) {
-        let leader = self.leader().filter(|(id, _)| *id != self.config.id);
-        Counters::add(&self.counters.proposals_failed, waiters.len() as u64);
-        for Waiter { reply, permit } in waiters {
-            let leader = leader.clone();
-            // A proposer that went away needs no answer.
-            let _ = reply.send(Err(ProposeError::NotLeader { leader }));
-            drop(permit);
-        }
-    }
-
     /// Asks the leader for a read index on behalf of all these readers.
     pub(crate) fn read(&mut self, readers: Vec<Reader>) {
         if !readers.is_empty() {
@@ -305,138 +245,6 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         Ok(())
     }
 
-    fn apply(&mut self, entries: Vec<Entry>) -> Result<(), Failure> {
-        if entries.is_empty() {
-            return Ok(());
-        }
-        let before = self.applied;
-        let mut outcomes = Vec::new();
-        {
-            let shared = Arc::clone(&self.shared);
-            let mut shared = shared.write().expect(POISONED);
-            for entry in &entries {
-                let before = shared.head;
-                let record = Record::of(entry, before);
-                if let Some(audit) = &mut self.audit {
-                    audit.append(&record, before)?;
-                }
-                shared.head = record.head;
-                let changes_members = entry.get_entry_type() != EntryType::EntryNormal;
-                if changes_members || !entry.context.is_empty() {
-                    if changes_members {
-                        self.follow(entry)?;
-                    } else {
-                        self.upgrade(entry)?;
-                        shared.version = self.membership.version;
-                    }
-                    shared.index = entry.index;
-                    self.applied = entry.index;
-                    continue;
-                }
-                let waiters = self.pending.take(entry.index, entry.term);
-                let version = self.membership.version;
-                let results = apply_entry(&mut shared.machine, version, entry)?;
-                Counters::add(&self.counters.proposals_committed, results.len() as u64);
-                outcomes.extend(waiters.into_iter().zip(results));
-                shared.index = entry.index;
-                self.applied = entry.index;
-                self.bytes_since_snapshot += entry.data.len() as u64;
-            }
-        }
-        if let Some(audit) = &mut self.audit {
-            audit.flush()?;
-            let mut shared = self.shared.write().expect(POISONED);
-            shared.written = (shared.index, shared.head);
-        }
-        self.entries_since_snapshot += entries.len() as u64;
-        Counters::add(&self.counters.entries_applied, entries.len() as u64);
-        for (Waiter { reply, permit }, outcome) in outcomes {
-            // A proposer that went away needs no answer.
-            let _ = reply.send(Ok(outcome));
-            drop(permit);
-        }
-        if self
-            .term_start
-            .is_some_and(|start| before < start && start <= self.applied)
-        {
-            // Until now raft dropped every read: a leader knows what is committed only from here.
-            for context in self.reads.ask_all() {
-                self.raw.read_index(context);
-            }
-        }
-        Ok(())
-    }
-
-    fn install(
-        &mut self,
-        snapshot: &Snapshot,
-        hard_state: Option<&raft::eraftpb::HardState>,
-    ) -> Result<(), Failure> {
-        {
-            let mut shared = self.shared.write().expect(POISONED);
-            if let Some(membership) = opened(snapshot)?.membership {
-                check_version(&membership, self.known_version)?;
-                self.membership = membership;
-            }
-            restore(&mut shared, snapshot)?;
-            shared.version = self.membership.version;
-            self.applied = shared.index;
-            if let Some(audit) = &mut self.audit {
-                audit.skip_to(shared.index, shared.head)?;
-                shared.written = (shared.index, shared.head);
-            }
-        }
-        self.conf = snapshot.get_metadata().get_conf_state().clone();
-        self.campaign_ticks = self.config.campaign_ticks(&voters(&self.conf));
-        self.peers.moved();
-        self.raw.mut_store().install(snapshot, hard_state)?;
-        Counters::add(&self.counters.snapshots_installed, 1);
-        self.entries_since_snapshot = 0;
-        self.bytes_since_snapshot = 0;
-        Ok(())
-    }
-
-    fn snapshot_if_due(&mut self) -> Result<(), Failure> {
-        if !self.conf_changed
-            && self.entries_since_snapshot < self.config.snapshot_every
-            && self.bytes_since_snapshot < limits::LOG_BYTES_BETWEEN_SNAPSHOTS
-        {
-            return Ok(());
-        }
-        if let Some(audit) = &mut self.audit {
-            audit.sync()?;
-        }
-        let data = {
-            let shared = self.shared.read().expect(POISONED);
-            envelope::seal(&self.membership, shared.head, &shared.machine.snapshot())
-        };
-        if data.len() > limits::SNAPSHOT_BYTES_MAX {
-            return Err(Failure::SnapshotTooLarge { bytes: data.len() });
-        }
-        let index = self.applied;
-        let storage = self.raw.mut_store();
-        let mut snapshot = Snapshot {
-            data: data.into(),
-            ..Snapshot::default()
-        };
-        let metadata = snapshot.mut_metadata();
-        metadata.index = index;
-        metadata.term = storage.term(index).map_err(|error| Failure::Raft {
-            reason: error.to_string(),
-        })?;
-        *metadata.mut_conf_state() = self.conf.clone();
-        let tail = limits::LOG_TAIL_ENTRIES.min(self.config.snapshot_every);
-        // The first entry never stays: a node that joins with an empty log must begin with a snapshot,
-        // since the configuration of the founding is in no entry.
-        let first = (index + 1).saturating_sub(tail).max(storage.first()).max(2);
-        storage.compact(&snapshot, first)?;
-        Counters::add(&self.counters.snapshots_taken, 1);
-        self.entries_since_snapshot = 0;
-        self.bytes_since_snapshot = 0;
-        self.conf_changed = false;
-        Ok(())
-    }
-
     /// Notices changes of role, term and leader, and takes back the timeout that raft drew at them. Called after
     /// everything that may cause one and before the next proposal, so that the entry that begins a term is the last
     /// one here.
@@ -465,101 +273,10 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         let id = self.raw.raft.leader_id;
         (id != 0).then(|| (id, self.address_of(id)))
     }
-
-    /// What this node knows now.
-    pub(crate) fn status(&self) -> Status {
-        let raft = &self.raw.raft;
-        let role = match raft.state {
-            StateRole::Leader => Role::Leader,
-            StateRole::Candidate | StateRole::PreCandidate => Role::Candidate,
-            StateRole::Follower if raft.promotable() => Role::Follower,
-            StateRole::Follower => Role::Learner,
-        };
-        let match_index = if role == Role::Leader {
-            raft.prs().iter().map(|(id, p)| (*id, p.matched)).collect()
-        } else {
-            BTreeMap::new()
-        };
-        let everybody = members(&self.conf);
-        let address = |id: &u64| (*id, self.address_of(*id));
-        Status {
-            id: self.config.id,
-            role,
-            term: raft.term,
-            leader: self.leader(),
-            commit_index: self.raw.store().hard_state().commit.max(self.applied),
-            applied_index: self.applied,
-            term_start: self.term_start,
-            snapshot_index: self.raw.store().snapshot_index(),
-            peers: everybody.iter().map(address).collect(),
-            learners: self.conf.learners.iter().copied().collect(),
-            joint: !self.conf.voters_outgoing.is_empty(),
-            founding: self.membership.founding,
-            retired: self.membership.retired.clone(),
-            machine_version: self.membership.version,
-            machine_version_known: self.known_version,
-            match_index,
-        }
-    }
 }
 
 /// Why a lock may be poisoned at all: the node has stopped then.
 pub(crate) const POISONED: &str = "the state machine panicked earlier; this node has stopped";
-
-fn apply_entry<S: StateMachine>(
-    machine: &mut S,
-    version: u32,
-    entry: &Entry,
-) -> Result<Vec<S::Outcome>, Failure> {
-    if entry.data.is_empty() {
-        // The entry with which a leader begins its term.
-        return Ok(Vec::new());
-    }
-    let commands = unpack(&entry.data).map_err(|source| Failure::Entry {
-        index: entry.index,
-        source: Arc::new(source),
-    })?;
-    let apply = |command| {
-        let outcome = machine.apply(entry.index, version, command);
-        outcome.map_err(|source| Failure::Command {
-            index: entry.index,
-            source: Arc::new(source),
-        })
-    };
-    commands.into_iter().map(apply).collect()
-}
-
-/// Refuses a version of the state machine that this build does not know.
-fn check_version(membership: &Membership, known: u32) -> Result<(), Failure> {
-    let version = membership.version;
-    if version > known {
-        return Err(Failure::TooNew { version, known });
-    }
-    Ok(())
-}
-
-/// What a snapshot's envelope holds.
-fn opened(snapshot: &Snapshot) -> Result<Contents<'_>, Failure> {
-    envelope::open(&snapshot.data).map_err(|source| Failure::Snapshot {
-        index: snapshot.get_metadata().index,
-        source: Arc::new(source),
-    })
-}
-
-fn restore<S: StateMachine>(applied: &mut Applied<S>, snapshot: &Snapshot) -> Result<(), Failure> {
-    let index = snapshot.get_metadata().index;
-    let Contents { head, state, .. } = opened(snapshot)?;
-    applied
-        .machine
-        .restore(state)
-        .map_err(|source| Failure::Restore {
-            index,
-            source: Arc::new(source),
-        })?;
-    applied.index = index;
-    applied.head = head;
-    Ok(())
-}
 
 fn raft_config(config: &Config, applied: u64) -> raft::Config {
     raft::Config {

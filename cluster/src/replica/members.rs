@@ -13,7 +13,8 @@ use crate::event::{ChangeReply, Introduction};
 use crate::limits;
 use crate::machine::StateMachine;
 use crate::membership::{Membership, members, voters};
-use crate::replica::{Replica, check_version};
+use crate::replica::Replica;
+use crate::replica::snapshots::check_version;
 use crate::store::LogStore;
 
 /// The change that somebody waits for.
