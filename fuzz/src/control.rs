@@ -7,34 +7,81 @@ use kumi_proto::v1::Command;
 use kumi_proto::v1::command::Kind;
 use prost::Message as _;
 
+use crate::rpc;
+
 /// Writes what a target begins with into its corpus.
 pub fn seed(target: &str) {
-    let bytes = match target {
-        "raft" => Backup {
-            cluster: "c".to_owned(),
-            index: 7,
-            machine_version: 1,
-            head: Head::default(),
-            state: vec![1, 2, 3],
-        }
-        .encode(),
-        _ => commands(),
+    let good = match target {
+        "raft" => vec![backup()],
+        "rpc" => calls(),
+        _ => vec![commands()],
     };
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("corpus")
         .join(target);
     std::fs::create_dir_all(&folder).expect("a corpus");
-    std::fs::write(folder.join("good"), bytes).expect("written");
+    for (number, bytes) in good.iter().enumerate() {
+        std::fs::write(folder.join(format!("good-{number}")), bytes).expect("written");
+    }
 }
 
-/// A cohort, a worker that gets tasks of it, results, and what operators do.
-fn commands() -> Vec<u8> {
-    let file = |path: &str| v1::ReadFile {
+fn backup() -> Vec<u8> {
+    Backup {
+        cluster: "c".to_owned(),
+        index: 7,
+        machine_version: 1,
+        head: Head::default(),
+        state: vec![1, 2, 3],
+    }
+    .encode()
+}
+
+/// A submission in two messages, and a worker's session.
+fn calls() -> Vec<Vec<u8>> {
+    let submit = [
+        v1::SubmitRequest {
+            header: Some(header()),
+            samples: Vec::new(),
+        },
+        v1::SubmitRequest {
+            header: None,
+            samples: vec![sample()],
+        },
+    ];
+    let report = v1::Report {
+        hello: Some(hello()),
+        free_cores: 4,
+        free_memory_bytes: 1 << 36,
+        ..v1::Report::default()
+    };
+    let call = |method, messages: &[Vec<u8>]| {
+        let mut bytes = vec![rpc::number(method)];
+        messages.iter().for_each(|message| put(&mut bytes, message));
+        bytes
+    };
+    vec![
+        call("Submit", &submit.map(|message| message.encode_to_vec())),
+        call("Session", &[report.encode_to_vec()]),
+    ]
+}
+
+/// Appends a message and its length before it.
+fn put(bytes: &mut Vec<u8>, message: &[u8]) {
+    let length = u16::try_from(message.len()).expect("a small message");
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(message);
+}
+
+fn file(path: &str) -> v1::ReadFile {
+    v1::ReadFile {
         path: path.to_owned(),
         size: 1_000,
         fingerprint: "ab".repeat(32),
-    };
-    let header = v1::CohortHeader {
+    }
+}
+
+fn header() -> v1::CohortHeader {
+    v1::CohortHeader {
         request_id: "r".to_owned(),
         name: "n".to_owned(),
         programme: "p".to_owned(),
@@ -58,13 +105,31 @@ fn commands() -> Vec<u8> {
             ..v1::CohortParams::default()
         }),
         ..v1::CohortHeader::default()
-    };
-    let sample = v1::Sample {
+    }
+}
+
+fn sample() -> v1::Sample {
+    v1::Sample {
         name: "s".to_owned(),
         patient: "s".to_owned(),
         gvcf: Some(file("/s.g.vcf.gz")),
         ..v1::Sample::default()
-    };
+    }
+}
+
+fn hello() -> v1::WorkerHello {
+    v1::WorkerHello {
+        name: "w".to_owned(),
+        incarnation: "i".to_owned(),
+        cores: 4,
+        memory_bytes: 1 << 36,
+        kernel_version: "k".to_owned(),
+        ..v1::WorkerHello::default()
+    }
+}
+
+/// A cohort, a worker that gets tasks of it, results, and what operators do.
+fn commands() -> Vec<u8> {
     let task = |stage: v1::Stage, row, column| v1::TaskId {
         cohort: 1,
         stage: stage.into(),
@@ -86,18 +151,11 @@ fn commands() -> Vec<u8> {
             lease_ms: 1_000,
         }),
         Kind::Open(v1::Open {
-            header: Some(header),
-            samples: vec![sample],
+            header: Some(header()),
+            samples: vec![sample()],
         }),
         Kind::Register(v1::Register {
-            hello: Some(v1::WorkerHello {
-                name: "w".to_owned(),
-                incarnation: "i".to_owned(),
-                cores: 4,
-                memory_bytes: 1 << 36,
-                kernel_version: "k".to_owned(),
-                ..v1::WorkerHello::default()
-            }),
+            hello: Some(hello()),
         }),
         Kind::Grant(v1::Grant {
             worker: 1,
@@ -137,9 +195,7 @@ fn commands() -> Vec<u8> {
             actor: String::new(),
         }
         .encode_to_vec();
-        let length = u16::try_from(command.len()).expect("a small command");
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(&command);
+        put(&mut bytes, &command);
     }
     bytes
 }

@@ -3,6 +3,7 @@
 pub mod control;
 mod files;
 pub mod good;
+pub mod rpc;
 pub mod store;
 
 pub use files::{REFERENCE, bgzip, file};
