@@ -27,6 +27,7 @@ mod memory;
 mod metrics;
 mod network;
 mod ploidy;
+mod pools;
 mod qc;
 mod releases;
 mod run;

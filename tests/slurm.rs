@@ -1,28 +1,37 @@
 //! A real Slurm gives the workers: the cohort is submitted when there is none.
 
 use std::fs;
+use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::daemon::{Schedulers, free_ports, http_get};
+use crate::daemon::http_get;
+use crate::support::site::Site;
 use crate::support::slurm::Slurm;
-use crate::support::trio::{EMBEDDED, cohort_file};
-use crate::support::{json, kumi, ok, published, text, until};
+use crate::support::{text, until};
 
 /// Schedulers with a pool, and a Slurm.
-struct Site {
-    schedulers: Schedulers,
-    dir: tempfile::TempDir,
+struct WithSlurm {
+    site: Site,
     slurm: Slurm,
+    _logs: tempfile::TempDir,
 }
 
-impl Site {
+impl Deref for WithSlurm {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
+}
+
+impl WithSlurm {
     /// None without a Slurm. `first`: a folder in which programs are looked for before those that are installed.
     fn start<const N: usize>(nodes: usize, pool: &str, first: Option<&Path>) -> Option<Self> {
         let slurm = Slurm::start(nodes)?;
-        let dir = tempfile::tempdir().expect("a temporary directory");
-        let folder = dir.path().display();
+        let logs = tempfile::tempdir().expect("a temporary directory");
+        let folder = logs.path().display();
         let settings = format!(
             "[pool.cpu]\nkind = \"slurm\"\nmemory = \"3GiB\"\nidle = \"1s\"\npoll = \"300ms\"\ngrace = \"1s\"\n\
              logs = \"{folder}\"\narguments = [\"--report-interval\", \"100ms\", \"--scratch\", \"{folder}\"]\n{pool}"
@@ -36,76 +45,11 @@ impl Site {
             ("SLURM_CONF".to_owned(), slurm.conf().display().to_string()),
             ("PATH".to_owned(), path),
         ];
-        let (ports, metrics): ([u16; N], [u16; N]) = (free_ports(), free_ports());
-        let schedulers =
-            Schedulers::start_in(dir.path(), (&ports, &metrics), settings, variables.into());
         Some(Self {
-            schedulers,
-            dir,
+            site: Site::start::<N>(settings, variables.into()),
             slurm,
+            _logs: logs,
         })
-    }
-
-    fn submit(&self) {
-        let cohort = cohort_file(self.dir.path(), "call_shards = 3");
-        let mut submit = kumi();
-        submit.args([
-            "cohort",
-            "submit",
-            "--endpoint",
-            &self.schedulers.endpoints(),
-        ]);
-        submit.arg("--output-dir").arg(self.dir.path().join("out"));
-        ok(submit.arg(cohort));
-    }
-
-    fn ask(&self, arguments: &[&str]) -> Option<serde_json::Value> {
-        let mut command = kumi();
-        command.args(arguments).args(["--output", "json"]);
-        let output = command
-            .args(["--endpoint", &self.schedulers.endpoints()])
-            .output();
-        let output = output.expect("kumi runs");
-        output.status.success().then(|| json(&output))
-    }
-
-    /// Names of workers that are there.
-    fn workers(&self) -> Vec<String> {
-        let listed = self.ask(&["worker", "list"]).unwrap_or_default();
-        let there = listed.as_array().into_iter().flatten();
-        let there = there.filter(|worker| worker["state"] != "lost");
-        there
-            .filter_map(|worker| Some(worker["name"].as_str()?.to_owned()))
-            .collect()
-    }
-
-    fn a_worker(&self) -> String {
-        until("a worker", || self.workers().into_iter().next())
-    }
-
-    /// The reasons of all tasks that are not done.
-    fn why(&self) -> String {
-        let why = self.ask(&["cohort", "why", "ceu-trio"]).unwrap_or_default();
-        why.to_string()
-    }
-
-    fn told(&self, words: &str) -> String {
-        until(words, || {
-            let why = self.why();
-            why.contains(words).then_some(why)
-        })
-    }
-
-    /// Waits for the end, which must be a good one with the results that are known.
-    fn completed(&self) {
-        let state = until("the end of the cohort", || {
-            let shown = self.ask(&["cohort", "show", "ceu-trio"])?;
-            let state = shown["state"].as_str()?.to_owned();
-            (state != "running").then_some(state)
-        });
-        assert_eq!(state, "completed");
-        let out = self.dir.path().join("out");
-        assert_eq!(published(&out), published(&EMBEDDED.root()));
     }
 
     /// Waits until all nodes are free again.
@@ -118,7 +62,7 @@ impl Site {
 
 #[test]
 fn a_cohort_has_workers_started_and_gives_them_back() {
-    let Some(site) = Site::start::<1>(2, "cores = 2\nmax = 3\ntime = \"30m\"\n", None) else {
+    let Some(site) = WithSlurm::start::<1>(2, "cores = 2\nmax = 3\ntime = \"30m\"\n", None) else {
         return;
     };
     let began = Instant::now();
@@ -153,7 +97,7 @@ fn a_cohort_has_workers_started_and_gives_them_back() {
 
 #[test]
 fn pilots_that_are_cancelled_and_nodes_that_go_down_cost_nothing_but_time() {
-    let Some(site) = Site::start::<1>(2, "cores = 1\nmax = 2\n", None) else {
+    let Some(site) = WithSlurm::start::<1>(2, "cores = 1\nmax = 2\n", None) else {
         return;
     };
     site.submit();
@@ -185,7 +129,7 @@ fn pilots_that_are_cancelled_and_nodes_that_go_down_cost_nothing_but_time() {
 #[test]
 fn what_the_site_does_not_take_is_told_and_not_repeated_at_once() {
     let pool = "cores = 2\nmax = 2\npartition = \"nowhere\"\n";
-    let Some(site) = Site::start::<1>(1, pool, None) else {
+    let Some(site) = WithSlurm::start::<1>(1, pool, None) else {
         return;
     };
     site.submit();
@@ -199,7 +143,7 @@ fn what_the_site_does_not_take_is_told_and_not_repeated_at_once() {
 
 #[test]
 fn a_full_queue_is_waited_for() {
-    let Some(site) = Site::start::<1>(1, "cores = 4\nmax = 1\n", None) else {
+    let Some(site) = WithSlurm::start::<1>(1, "cores = 4\nmax = 1\n", None) else {
         return;
     };
     let other = site.slurm.say(
@@ -237,7 +181,7 @@ fn a_new_leader_does_not_ask_again() {
     fs::write(&sbatch, script).expect("written");
     fs::set_permissions(&sbatch, fs::Permissions::from_mode(0o755)).expect("executable");
     let pool = "cores = 2\nmax = 1\n";
-    let Some(mut site) = Site::start::<3>(2, pool, Some(programs.path())) else {
+    let Some(mut site) = WithSlurm::start::<3>(2, pool, Some(programs.path())) else {
         return;
     };
     let leader = site.schedulers.leader();
@@ -247,8 +191,8 @@ fn a_new_leader_does_not_ask_again() {
             .ok()
             .filter(|calls| !calls.is_empty())
     });
-    site.schedulers.nodes[leader].kill();
-    site.schedulers.restart(leader);
+    site.site.schedulers.nodes[leader].kill();
+    site.site.schedulers.restart(leader);
     site.a_worker();
     site.completed();
     let calls = fs::read_to_string(&calls).expect("calls");

@@ -144,7 +144,8 @@ where
         scheduler.split_after,
         scheduler.preempt_after,
     );
-    let pools = Configured::new(config.pools.clone());
+    let pools = Configured::new(&config.pools)
+        .map_err(|(pool, source)| StartError::Template { pool, source })?;
     let named = (node, scheduler.cluster.clone());
     let control = Control::new(named, clock, times, pools, stopping);
     let registry = Registry::new();
@@ -394,6 +395,14 @@ pub enum StartError {
         id: u64,
         /// Its cluster.
         cluster: String,
+    },
+    /// What a pool's workers are made of cannot be read.
+    #[error("pool.{pool}.template cannot be read")]
+    Template {
+        /// The pool.
+        pool: String,
+        /// Why.
+        source: std::io::Error,
     },
     /// Replication cannot start; mostly the data folder.
     #[error(transparent)]

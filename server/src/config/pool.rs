@@ -21,6 +21,10 @@ const SPAN_MS_MAX: u64 = 366 * 24 * 3_600_000;
 pub enum Engine {
     /// `sbatch`, `squeue` and `scancel`.
     Slurm,
+    /// Three commands of the configuration.
+    Exec,
+    /// `kubectl`.
+    Kubernetes,
 }
 
 /// A pool of workers.
@@ -45,6 +49,24 @@ pub struct Pool {
     /// Quality of service; none: the site's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qos: Option<String>,
+    /// Asks for workers, when `kind` is `exec`: a program and its arguments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ask: Vec<String>,
+    /// Lists this pool's jobs then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub list: Vec<String>,
+    /// Ends jobs then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cancel: Vec<String>,
+    /// How a shell of a job names it then, as `list` does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub job: String,
+    /// What a worker's Job is made of, when `kind` is `kubernetes`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<PathBuf>,
+    /// Where it is made then; none: where `kubectl` does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// More arguments of `sbatch`, one each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extra: Vec<String>,
@@ -109,6 +131,9 @@ impl Pool {
             let problem = format!("a pool has a name of 1 to {NAME_CHARS_MAX} of a-z and 0-9");
             return wrong("kind", problem);
         }
+        if let Some((key, problem)) = self.foreign() {
+            return wrong(key, problem);
+        }
         if self.cores == 0 {
             return wrong("cores", "a worker has at least one".to_owned());
         }
@@ -145,5 +170,40 @@ impl Pool {
             return wrong("grace", format!("{} is longer than 1h", self.grace));
         }
         Ok(())
+    }
+
+    /// A key that is missing for this kind, or that belongs to another one.
+    fn foreign(&self) -> Option<(&'static str, String)> {
+        let keys = [
+            ("partition", Engine::Slurm, self.partition.is_some(), false),
+            ("account", Engine::Slurm, self.account.is_some(), false),
+            ("qos", Engine::Slurm, self.qos.is_some(), false),
+            ("extra", Engine::Slurm, !self.extra.is_empty(), false),
+            ("ask", Engine::Exec, !self.ask.is_empty(), true),
+            ("list", Engine::Exec, !self.list.is_empty(), true),
+            ("cancel", Engine::Exec, !self.cancel.is_empty(), true),
+            ("job", Engine::Exec, !self.job.is_empty(), true),
+            (
+                "template",
+                Engine::Kubernetes,
+                self.template.is_some(),
+                true,
+            ),
+            (
+                "namespace",
+                Engine::Kubernetes,
+                self.namespace.is_some(),
+                false,
+            ),
+        ];
+        keys.into_iter().find_map(|(key, kind, given, needed)| {
+            let own = kind == self.kind;
+            let problem = match (own, given) {
+                (true, false) if needed => "it is missing; docs/pools.md tells what it is",
+                (false, true) => "it belongs to pools of another kind",
+                _ => return None,
+            };
+            Some((key, problem.to_owned()))
+        })
     }
 }

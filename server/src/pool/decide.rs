@@ -162,6 +162,9 @@ fn over(
             .then(|| said.clone())
             .and_then(|said| step(said, true));
     }
+    if ended.is_empty() && have_left(view, number) {
+        return step(String::new(), false);
+    }
     if ended.is_empty() {
         let appears_ms = request.asked_ms + limits::SITE_APPEARS_MS;
         if listing.at_ms < appears_ms {
@@ -186,6 +189,14 @@ fn over(
         }
         _ => step(String::new(), false),
     }
+}
+
+/// Whether workers of a request came, and had all left before the queue was looked at. Some engines then show nothing.
+fn have_left(view: &View<'_>, number: u64) -> bool {
+    let listed_ms = view.listing.map_or(0, |listing| listing.at_ms);
+    let mut members = view.members.iter().filter(|m| m.request == number);
+    let mut came = members.clone();
+    came.next().is_some() && members.all(|m| m.lost && m.since_ms < listed_ms)
 }
 
 /// What the pool needs. `target` is how many workers the backlog is worth beside those that are there.

@@ -7,10 +7,13 @@
 mod call;
 mod command;
 mod decide;
+mod exec;
 mod keeper;
+mod kubernetes;
 mod site;
 mod slurm;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,33 +30,59 @@ use tokio::time::Instant;
 use crate::config::{Engine, Pool};
 use crate::control::Control;
 use crate::limits;
+use crate::pool::exec::Exec;
 use crate::pool::keeper::{Answer, Keeper};
+use crate::pool::kubernetes::Kubernetes;
 use crate::pool::site::Site;
 use crate::pool::slurm::Slurm;
 
-/// Pools as they are configured, those that cost the least first.
+/// Pools as they are configured, those that cost the least first, each with the text of its template.
 pub(crate) struct Configured {
-    pools: Vec<(String, Pool)>,
+    pools: Vec<(String, Pool, String)>,
     program: PathBuf,
 }
 
 impl Configured {
-    pub(crate) fn new(pools: impl IntoIterator<Item = (String, Pool)>) -> Self {
-        let mut pools: Vec<_> = pools.into_iter().collect();
-        pools.sort_by_key(|(_, pool)| pool.weight);
-        Self {
+    /// Reads templates.
+    ///
+    /// # Errors
+    /// The pool whose template cannot be read.
+    pub(crate) fn new(pools: &BTreeMap<String, Pool>) -> Result<Self, (String, std::io::Error)> {
+        let read = |(name, pool): (&String, &Pool)| {
+            let text = pool.template.as_ref().map(std::fs::read_to_string);
+            let text = text.transpose().map_err(|error| (name.clone(), error))?;
+            Ok((name.clone(), pool.clone(), text.unwrap_or_default()))
+        };
+        let mut pools = pools.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        pools.sort_by_key(|(_, pool, _)| pool.weight);
+        Ok(Self {
             pools,
             program: std::env::current_exe().unwrap_or_else(|_| "kumi".into()),
-        }
+        })
     }
 
-    fn site(&self, cluster: &str, name: &str, pool: &Pool) -> Box<dyn Site> {
+    fn site(&self, cluster: &str, (name, pool, text): &(String, Pool, String)) -> Box<dyn Site> {
+        let prefix = format!("kumi-{}-{name}-", plain(cluster));
+        let (name, pool, program) = (name.clone(), pool.clone(), self.program.clone());
         match pool.kind {
             Engine::Slurm => Box::new(Slurm {
-                name: name.to_owned(),
-                prefix: format!("kumi-{}-{name}-", plain(cluster)),
-                pool: pool.clone(),
-                program: self.program.clone(),
+                name,
+                prefix,
+                pool,
+                program,
+            }),
+            Engine::Exec => Box::new(Exec {
+                name,
+                prefix,
+                pool,
+                program,
+            }),
+            Engine::Kubernetes => Box::new(Kubernetes {
+                name,
+                prefix: prefix.to_ascii_lowercase().replace(['.', '_'], "-"),
+                pool,
+                program,
+                template: text.clone(),
             }),
         }
     }
@@ -73,8 +102,9 @@ pub(crate) async fn run(control: &Control) {
     let mut keepers: Vec<Keeper> = configured
         .pools
         .iter()
-        .map(|(name, pool)| {
-            let site = configured.site(&control.cluster, name, pool);
+        .map(|configuration| {
+            let site = configured.site(&control.cluster, configuration);
+            let (name, pool, _) = configuration;
             Keeper::new(name.clone(), pool.clone(), site)
         })
         .collect();
@@ -133,7 +163,7 @@ async fn turn(
 
 /// Pools that are configured no more and of which nothing is left are not shown any longer.
 async fn forget(control: &Control) {
-    let configured = |name: &str| control.pools.pools.iter().any(|(other, _)| other == name);
+    let configured = |name: &str| control.pools.pools.iter().any(|(other, ..)| other == name);
     let names = control.local(|state, _| {
         let over = state
             .pools()

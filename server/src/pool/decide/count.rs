@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::pool::decide::{Member, View};
+use crate::pool::decide::{Member, View, have_left};
 use crate::pool::site::{Element, Phase};
 
 /// Workers of a pool, by where they are.
@@ -49,7 +49,8 @@ pub(in crate::pool) fn count(view: &View<'_>) -> Count {
             .copied()
             .filter(|element| element.phase.is_alive() && !left(element))
             .collect();
-        let existing = if elements.is_empty() {
+        let unseen = elements.is_empty() && !have_left(view, *number);
+        let existing = if unseen {
             request.workers
         } else {
             size(alive.len())
@@ -58,7 +59,7 @@ pub(in crate::pool) fn count(view: &View<'_>) -> Count {
         all.existing += existing;
         all.staying += existing.saturating_sub(leaving);
         all.coming += existing.saturating_sub(size(present.len()));
-        if elements.is_empty() {
+        if unseen {
             all.pending += existing.saturating_sub(size(present.len()));
         }
         for element in alive {

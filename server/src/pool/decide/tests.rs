@@ -271,6 +271,31 @@ fn who_has_left_makes_room_before_the_site_says_so() {
     );
 }
 
+/// Engines that show nothing of what has ended.
+#[test]
+fn who_came_and_left_is_over_though_nothing_shows_it() {
+    let mut case = Case::of(&[request(1, "7")], Vec::new());
+    case.pool.requests.get_mut(&1).expect("there").asked_ms = NOW_MS - 5_000;
+    case.members.push(Member {
+        lost: true,
+        since_ms: NOW_MS - 100,
+        ..member(1, 1, "7_0")
+    });
+    assert_eq!(
+        case.look(NOW_MS - 200, |view| (reconcile(view), count(view).existing)),
+        (Vec::new(), 1)
+    );
+    let over = Step::Over {
+        request: 1,
+        problem: String::new(),
+        failed: false,
+    };
+    assert_eq!(
+        case.look(NOW_MS - 10, |view| (reconcile(view), count(view).existing)),
+        (vec![over], 0)
+    );
+}
+
 fn phases() -> impl Strategy<Value = Phase> {
     prop_oneof![
         Just(Phase::Pending),
