@@ -1,36 +1,22 @@
 //! One pool of the leader: its view of the site's queue, and the one call to the site that may be under way.
 
+mod answer;
+mod facts;
+
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use kumi_proto::v1::pool_event::What;
 use kumi_proto::v1::{PoolAccepted, PoolAsk, PoolOver, PoolRelease};
 use kumi_scheduler::pool::{Pool as Known, Shape};
-use kumi_scheduler::{State, WorkerState, WorkerView};
 
 use crate::config::Pool;
 use crate::control::Control;
 use crate::limits;
 use crate::pool::decide::{self, Bounds, Count, Listing, Member, Memory, Step, View};
+pub(super) use crate::pool::keeper::answer::Answer;
+use crate::pool::keeper::facts::facts;
 use crate::pool::site::{Ask, Site};
 use crate::pool::{call, command, tell};
-
-/// What came of a call.
-#[derive(Debug)]
-pub(super) enum Answer {
-    Asked {
-        request: u64,
-        /// The job.
-        job: Result<Option<String>, String>,
-    },
-    Listed {
-        /// When it was asked, Unix milliseconds.
-        at_ms: u64,
-        output: Result<String, String>,
-    },
-    Cancelled(Result<String, String>),
-    /// It never ran.
-    None,
-}
 
 pub(super) struct Keeper {
     name: String,
@@ -75,60 +61,6 @@ impl Keeper {
             watch_ms: 0,
             there: 0,
         }
-    }
-
-    /// Takes in what came of a call.
-    pub(super) fn take(&mut self, now_ms: u64, answer: Answer) {
-        self.busy = false;
-        match answer {
-            Answer::Asked { request, job } => {
-                self.memory.asking = None;
-                self.look_ms = self.look_ms.min(now_ms + limits::POOL_LOOK_MS);
-                match job {
-                    Ok(Some(job)) => {
-                        tracing::info!(pool = self.name, request, job, "the site has a request");
-                        self.accepted = Some((request, job));
-                    }
-                    Ok(None) => self.refused(now_ms, request, "its answer names no job".to_owned()),
-                    Err(said) => self.refused(now_ms, request, said),
-                }
-            }
-            Answer::Listed { at_ms, output } => match output {
-                Ok(output) => {
-                    let elements = self.site.elements(&output);
-                    self.listing = Some(Listing { at_ms, elements });
-                    self.deaf = 0;
-                    self.trouble.clear();
-                    self.look_ms = now_ms + self.pool.poll.ms();
-                }
-                Err(said) => {
-                    tracing::warn!(pool = self.name, said, "the site's queue cannot be seen");
-                    let pause_ms = self.pool.poll.ms() << self.deaf.min(8);
-                    self.deaf += 1;
-                    self.look_ms = now_ms + pause_ms.min(limits::POOL_BACKOFF_MS_MAX);
-                    self.trouble = self.in_words(&said);
-                }
-            },
-            Answer::Cancelled(result) => {
-                if let Err(said) = result {
-                    tracing::warn!(pool = self.name, said, "jobs are not cancelled yet");
-                }
-                self.look_ms = self.look_ms.min(now_ms + limits::POOL_LOOK_MS);
-            }
-            Answer::None => self.memory.asking = None,
-        }
-    }
-
-    fn refused(&mut self, now_ms: u64, request: u64, said: String) {
-        tracing::warn!(
-            pool = self.name,
-            request,
-            said,
-            "the site did not take a request"
-        );
-        self.memory.refused = Some((request, now_ms, said));
-        // It may have taken it all the same.
-        self.look_ms = 0;
     }
 
     /// Compares the site's queue with the requests of the log.
@@ -361,28 +293,5 @@ impl Keeper {
             members,
             memory: &self.memory,
         }
-    }
-}
-
-/// What the log knows of a pool and of its workers.
-fn facts(state: &State, name: &str) -> (Known, Vec<Member>) {
-    let known = state.pools().get(name).cloned().unwrap_or_default();
-    let workers = state.workers().into_iter();
-    let members = workers
-        .filter(|worker| worker.hello.pool == name)
-        .map(member);
-    (known, members.collect())
-}
-
-fn member(worker: WorkerView) -> Member {
-    Member {
-        id: worker.id.0,
-        request: worker.hello.pool_request,
-        job: worker.hello.job,
-        lost: worker.state == WorkerState::Lost,
-        draining: matches!(worker.state, WorkerState::Draining | WorkerState::Drained),
-        leaving: worker.leaving,
-        busy: !worker.attempts.is_empty(),
-        since_ms: worker.since_ms.max(worker.idle_ms),
     }
 }

@@ -1,0 +1,29 @@
+//! What the log knows of a pool and of its workers.
+
+use kumi_scheduler::pool::Pool;
+use kumi_scheduler::{State, WorkerState, WorkerView};
+
+use crate::pool::decide::Member;
+
+/// A pool and its registrations.
+pub(super) fn facts(state: &State, name: &str) -> (Pool, Vec<Member>) {
+    let known = state.pools().get(name).cloned().unwrap_or_default();
+    let workers = state.workers().into_iter();
+    let members = workers
+        .filter(|worker| worker.hello.pool == name)
+        .map(member);
+    (known, members.collect())
+}
+
+fn member(worker: WorkerView) -> Member {
+    Member {
+        id: worker.id.0,
+        request: worker.hello.pool_request,
+        job: worker.hello.job,
+        lost: worker.state == WorkerState::Lost,
+        draining: matches!(worker.state, WorkerState::Draining | WorkerState::Drained),
+        leaving: worker.leaving,
+        busy: !worker.attempts.is_empty(),
+        since_ms: worker.since_ms.max(worker.idle_ms),
+    }
+}
