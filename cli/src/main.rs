@@ -6,6 +6,11 @@ use clap::Parser;
 use kumi_cli::args::Cli;
 use kumi_cli::exit::code_of;
 
+/// musl's allocator has one lock for all threads: docs/adr/0018-static-binary.md.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread()

@@ -1,5 +1,6 @@
 //! What is in `deploy/`: units and manifests that are valid, and say to the program only what it understands.
 
+mod guide;
 mod manifests;
 
 use std::collections::BTreeMap;

@@ -22,6 +22,7 @@ use kumi_tls::Files;
 use crate::args::DoctorArgs;
 use crate::command::doctor::configs::Loaded;
 use crate::command::doctor::folder::Purpose;
+use crate::command::doctor::schedulers::Asker;
 use crate::exit::Exit;
 
 /// Runs the command.
@@ -45,8 +46,9 @@ pub async fn run(args: DoctorArgs) -> anyhow::Result<()> {
         findings.extend(certificates::judge(&certificates::gather(files, wanted)));
     }
     let reached = schedulers::gather(&endpoints, tls).await;
-    let expected = loaded.iter().find_map(Loaded::cluster);
-    findings.extend(schedulers::judge(&reached, expected));
+    let member = loaded.first().and_then(Loaded::cluster);
+    let asker = member.map_or(Asker::Client, Asker::Scheduler);
+    findings.extend(schedulers::judge(&reached, asker));
     findings.extend(clock::judge(&clock::gather(&reached)));
     finding::print(args.remote.output, &findings);
     finding::outcome(&findings)?;

@@ -21,6 +21,15 @@ pub(super) struct Facts {
     pub(super) answer: Result<Answer, String>,
 }
 
+/// Who is to work with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asker<'a> {
+    /// A worker or a person: without a leader nothing can be done.
+    Client,
+    /// One of them, of the cluster of this name: until a majority is started there is none.
+    Scheduler(&'a str),
+}
+
 /// What a scheduler says.
 pub(super) struct Answer {
     pub(super) id: u64,
@@ -92,17 +101,17 @@ async fn ask(endpoint: &str, credentials: Option<&Credentials>) -> Result<Answer
     })
 }
 
-/// A finding for each endpoint; `expected` is the cluster that a configuration names.
-pub(super) fn judge(reached: &[Facts], expected: Option<&str>) -> Vec<Finding> {
+/// A finding for each endpoint.
+pub(super) fn judge(reached: &[Facts], asker: Asker<'_>) -> Vec<Finding> {
     if reached.is_empty() {
         let how = "--endpoint HOST:PORT, or --config FILE";
         return vec![Finding::skipped(CHECK, "none is named", how)];
     }
     // A cluster does without a minority.
     let up = reached.iter().filter(|facts| facts.answer.is_ok()).count();
-    let enough = 2 * up > reached.len();
+    let enough = 2 * up > reached.len() || asker != Asker::Client;
     let each = reached.iter().map(|facts| match &facts.answer {
-        Ok(answer) => answered(&facts.endpoint, answer, expected),
+        Ok(answer) => answered(&facts.endpoint, answer, asker),
         Err(why) => unreached(&facts.endpoint, why, enough),
     });
     each.collect()
@@ -122,7 +131,7 @@ fn unreached(endpoint: &str, why: &str, enough: bool) -> Finding {
     }
 }
 
-fn answered(endpoint: &str, answer: &Answer, expected: Option<&str>) -> Finding {
+fn answered(endpoint: &str, answer: &Answer, asker: Asker<'_>) -> Finding {
     let Answer {
         id,
         cluster,
@@ -139,17 +148,18 @@ fn answered(endpoint: &str, answer: &Answer, expected: Option<&str>) -> Finding 
             "{endpoint}: node {id} of cluster {cluster}, version {version}, {took_ms} ms, {wire}"
         ),
     );
-    if let Some(expected) = expected
+    if let Asker::Scheduler(expected) = asker
         && expected != cluster
     {
         let mend = "correct scheduler.cluster or the address";
         return found.fail(&format!("a scheduler of cluster {expected}"), mend);
     }
     if *leader == 0 {
-        return found.fail(
-            "a leader",
-            "start a majority of the schedulers (kumi cluster status)",
-        );
+        let mend = "start a majority of the schedulers (kumi cluster status)";
+        return match asker {
+            Asker::Client => found.fail("a leader", mend),
+            Asker::Scheduler(_) => found.warn("a leader", mend),
+        };
     }
     if version != VERSION {
         let needed = format!("version {VERSION}, as here");
@@ -163,7 +173,7 @@ fn answered(endpoint: &str, answer: &Answer, expected: Option<&str>) -> Finding 
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, Facts, VERSION, judge};
+    use super::{Answer, Asker, Facts, VERSION, judge};
     use crate::command::doctor::finding::Status;
 
     fn up() -> Answer {
@@ -178,13 +188,13 @@ mod tests {
         }
     }
 
-    fn status(answers: Vec<Result<Answer, String>>) -> Vec<Status> {
+    fn status(asker: Asker<'_>, answers: Vec<Result<Answer, String>>) -> Vec<Status> {
         let facts = answers.into_iter().map(|answer| Facts {
             endpoint: "s:7070".to_owned(),
             answer,
         });
         let facts: Vec<_> = facts.collect();
-        let found = judge(&facts, Some("c"));
+        let found = judge(&facts, asker);
         found.iter().map(|finding| finding.status).collect()
     }
 
@@ -195,21 +205,28 @@ mod tests {
     #[test]
     fn a_majority_is_enough_and_less_is_not() {
         let (ok, warn, fail) = (Status::Ok, Status::Warn, Status::Fail);
-        assert_eq!(status(vec![Ok(up()), Ok(up()), down()]), [ok, ok, warn]);
-        assert_eq!(status(vec![Ok(up()), down(), down()]), [ok, fail, fail]);
-        assert_eq!(status(vec![]), [Status::Skipped]);
+        let client = |answers| status(Asker::Client, answers);
+        assert_eq!(client(vec![Ok(up()), Ok(up()), down()]), [ok, ok, warn]);
+        assert_eq!(client(vec![Ok(up()), down(), down()]), [ok, fail, fail]);
+        assert_eq!(client(vec![]), [Status::Skipped]);
+        // The first one that is started finds nobody, and that is as it should be.
+        let first = status(Asker::Scheduler("c"), vec![down(), down()]);
+        assert_eq!(first, [warn, warn]);
     }
 
     #[test]
     fn what_a_scheduler_says_is_compared() {
         let with = |change: fn(&mut Answer)| {
-            let mut answer = up();
-            change(&mut answer);
-            status(vec![Ok(answer)])
+            [Asker::Client, Asker::Scheduler("c")].map(|asker| {
+                let mut answer = up();
+                change(&mut answer);
+                status(asker, vec![Ok(answer)])[0]
+            })
         };
-        assert_eq!(with(|_| {}), [Status::Ok]);
-        assert_eq!(with(|it| it.leader = 0), [Status::Fail]);
-        assert_eq!(with(|it| it.cluster = "d".to_owned()), [Status::Fail]);
-        assert_eq!(with(|it| it.version = "9".to_owned()), [Status::Warn]);
+        let (ok, warn, fail) = (Status::Ok, Status::Warn, Status::Fail);
+        assert_eq!(with(|_| {}), [ok, ok]);
+        assert_eq!(with(|it| it.leader = 0), [fail, warn]);
+        assert_eq!(with(|it| it.cluster = "d".to_owned()), [ok, fail]);
+        assert_eq!(with(|it| it.version = "9".to_owned()), [warn, warn]);
     }
 }
