@@ -46,6 +46,17 @@ fn systemd_reads_the_units_without_a_word() {
 }
 
 #[test]
+fn prometheus_reads_its_configuration() {
+    if !have(&["promtool"]) {
+        return;
+    }
+    let mut check = Command::new("promtool");
+    // The certificates are not here.
+    check.args(["check", "config", "--syntax-only"]);
+    ok(check.arg(deploy("prometheus/prometheus.yml")));
+}
+
+#[test]
 fn units_start_the_program_with_flags_and_files_that_it_takes() {
     for name in UNITS {
         let unit = unit(name);
