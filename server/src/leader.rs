@@ -129,7 +129,9 @@ async fn make_room(control: &Control, ages: &Ages, besieged: &mut Option<u64>) {
             attempt,
             "a task makes room for an urgent one"
         );
-        control.roster().split(worker, attempt);
+        let mut roster = control.roster();
+        roster.split(worker, attempt);
+        roster.soft.preempted.split += 1;
     }
     for (worker, attempt, task) in room.stop {
         tracing::info!(
@@ -152,7 +154,11 @@ async fn make_room(control: &Control, ages: &Ages, besieged: &mut Option<u64>) {
             finished: vec![stopped],
         };
         match control.propose(command::Kind::Settle(settle)).await {
-            Ok(_) => control.roster().stop(worker, attempt),
+            Ok(_) => {
+                let mut roster = control.roster();
+                roster.stop(worker, attempt);
+                roster.soft.preempted.stopped += 1;
+            }
             Err(status) => {
                 tracing::warn!(attempt, error = status.message(), "it may still run");
             }

@@ -24,6 +24,15 @@ pub(crate) struct Seen {
     due_ms: u64,
 }
 
+/// Running tasks that were asked to make room for urgent ones, since this process began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Preempted {
+    /// To end at a checkpoint with the part that is done.
+    pub(crate) split: u64,
+    /// To stop at once, since they had just begun.
+    pub(crate) stopped: u64,
+}
+
 /// All workers that hold a lease, and the progress of what they run.
 #[derive(Debug)]
 pub(crate) struct Soft {
@@ -32,6 +41,8 @@ pub(crate) struct Soft {
     /// Attempts that were asked to split, and their workers.
     asked: BTreeMap<u64, u64>,
     checked_ms: Option<u64>,
+    /// What made room; a new term does not begin it again.
+    pub(crate) preempted: Preempted,
 }
 
 impl Soft {
@@ -43,12 +54,16 @@ impl Soft {
             workers: BTreeMap::new(),
             asked: BTreeMap::new(),
             checked_ms: None,
+            preempted: Preempted::default(),
         }
     }
 
     /// A term begins: all earlier reports are forgotten and each of `workers` has a fresh lease.
     pub(crate) fn begin_term(&mut self, steady_ms: u64, workers: impl IntoIterator<Item = u64>) {
-        *self = Self::new(self.lease_ms);
+        *self = Self {
+            preempted: self.preempted,
+            ..Self::new(self.lease_ms)
+        };
         for worker in workers {
             self.admit(steady_ms, worker);
         }

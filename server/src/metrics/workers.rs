@@ -54,7 +54,13 @@ pub(super) fn families(workers: &[WorkerView], lost: u64, now_ms: u64, soft: &So
         "Workers lost while they held tasks.",
     )
     .of(&[], lost as f64);
-    vec![up, info, cores, memory, lost]
+    let mut preempted = Family::counter(
+        "kumi_preemptions_total",
+        "Running tasks that this process, leading, asked to make room for urgent ones, by how they end.",
+    );
+    preempted.add(&[("how", "split")], soft.preempted.split as f64);
+    preempted.add(&[("how", "stopped")], soft.preempted.stopped as f64);
+    vec![up, info, cores, memory, lost, preempted]
 }
 
 /// The latest registration of each name, without those that have been gone for long.

@@ -8,6 +8,8 @@ use kumi_proto::v1::worker_service_client::WorkerServiceClient;
 use kumi_server::config::Span;
 use kumi_server::{Config, Server, start};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tonic::Status;
 use tonic::transport::Channel;
 use tonic_types::StatusExt as _;
@@ -29,8 +31,15 @@ pub(crate) struct Solo {
 
 impl Solo {
     pub(crate) async fn start(lease: Span) -> Self {
+        Self::start_with(lease, |_| {}).await
+    }
+
+    /// As [`Solo::start`], with a configuration that is changed before.
+    pub(crate) async fn start_with(lease: Span, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let server = start(solo_config(&folder, lease)).await.unwrap();
+        let mut config = solo_config(&folder, lease);
+        change(&mut config);
+        let server = start(config).await.unwrap();
         server.wait_ready().await;
         Self {
             folder,
@@ -170,6 +179,24 @@ pub(crate) fn messages(
         samples: vec![sample],
     });
     std::iter::once(first).chain(rest).collect()
+}
+
+/// A plain HTTP GET: status line and body.
+pub(crate) async fn get(solo: &Solo, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(solo.server.metrics_address().unwrap())
+        .await
+        .unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: kumi\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
+/// What monitoring gets.
+pub(crate) async fn metrics(solo: &Solo) -> String {
+    get(solo, "/metrics").await.1
 }
 
 /// Submits and gives the answer.

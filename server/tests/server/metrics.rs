@@ -6,24 +6,9 @@ use std::process::{Command, Stdio};
 
 use kumi_proto::v1;
 use kumi_proto::v1::target_service_client::TargetServiceClient;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
-use crate::harness::{LONG, Solo, cohort, dial, eventually, submit, summary};
+use crate::harness::{LONG, Solo, cohort, dial, eventually, get, submit, summary};
 use crate::worker::FakeWorker;
-
-/// A plain HTTP GET: status line and body.
-async fn get(solo: &Solo, path: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(solo.server.metrics_address().unwrap())
-        .await
-        .unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: kumi\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.lines().next().unwrap().to_owned(), body.to_owned())
-}
 
 /// Type and series of every family.
 type Families = BTreeMap<String, (String, Vec<(String, f64)>)>;

@@ -21,6 +21,8 @@ pub(crate) struct FakeWorker {
     pub(crate) finished: BTreeMap<u64, v1::FinishedTask>,
     /// All it was ever told to stop.
     pub(crate) stopped: Vec<u64>,
+    /// All it was ever told to end at a checkpoint, which it does not.
+    pub(crate) split: Vec<u64>,
     /// Its number.
     pub(crate) number: u64,
     /// Whether the last orders told it to drain.
@@ -56,6 +58,7 @@ impl FakeWorker {
             running: BTreeMap::new(),
             finished: BTreeMap::new(),
             stopped: Vec::new(),
+            split: Vec::new(),
             number: 0,
             drain: false,
             made: 0,
@@ -103,6 +106,7 @@ impl FakeWorker {
         for start in orders.start {
             self.running.insert(start.attempt, start);
         }
+        self.split.extend(orders.split);
         for attempt in orders.stop {
             self.running.remove(&attempt);
             self.stopped.push(attempt);

@@ -3,7 +3,9 @@
 use kumi_proto::v1;
 use tonic::Code;
 
-use crate::harness::{LONG, SHORT, Solo, cohort, eventually, reason, submit, summary};
+use kumi_server::config::Span;
+
+use crate::harness::{LONG, SHORT, Solo, cohort, eventually, metrics, reason, submit, summary};
 use crate::worker::FakeWorker;
 
 async fn listed(solo: &Solo) -> Vec<v1::WorkerStatus> {
@@ -42,6 +44,52 @@ async fn a_worker_takes_a_cohort_to_its_end() {
     let again = submit(&mut client, same).await.unwrap();
     assert!(!again.existed);
     assert_eq!(again.tasks_reused, again.tasks);
+    solo.server.shutdown().await;
+}
+
+/// All cores are a bulk cohort's; an urgent genome comes.
+#[tokio::test]
+async fn a_bulk_task_makes_room_for_an_urgent_one() {
+    let solo = Solo::start_with(LONG, |config| {
+        config.scheduler.preempt_after = Span::from_ms(50);
+    })
+    .await;
+    let mut client = solo.cohorts().await;
+    let of_class = |name, class: v1::Priority| {
+        let mut cohort = cohort(name, 1, 4);
+        cohort.0.priority = class.into();
+        cohort
+    };
+    submit(&mut client, of_class("bulk", v1::Priority::Bulk))
+        .await
+        .unwrap();
+    let mut worker = FakeWorker::start(&solo.address(), "w1", "1").await;
+    // The index, the alignment; then four calls, a core each.
+    for _ in 0..2 {
+        worker.obey_until_busy().await;
+        worker.finish_all();
+        worker.report().await;
+    }
+    while worker.running.len() < 4 {
+        worker.obey_next().await.unwrap();
+    }
+    worker.report().await;
+    submit(&mut client, of_class("baby", v1::Priority::Urgent))
+        .await
+        .unwrap();
+    while worker.split.is_empty() && worker.stopped.is_empty() {
+        worker.obey_next().await.unwrap();
+    }
+    let (split, stopped) = (worker.split.len(), worker.stopped.len());
+    assert_eq!(split + stopped, 1, "no more than is needed");
+    let text = metrics(&solo).await;
+    for (how, count) in [("split", split), ("stopped", stopped)] {
+        let line = format!("kumi_preemptions_total{{how=\"{how}\"}} {count}");
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+    // It is no failure of its cohort.
+    let bulk = summary(&mut client, "bulk").await;
+    assert_eq!(bulk.state(), v1::CohortState::Running);
     solo.server.shutdown().await;
 }
 
