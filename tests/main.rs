@@ -26,6 +26,7 @@ mod membership;
 mod memory;
 mod metrics;
 mod network;
+mod objects;
 mod ploidy;
 mod pools;
 mod qc;

@@ -35,6 +35,7 @@ fn the_whole_layout_is_there() {
                 "{run}: {here:?}"
             );
         }
+        assert!(here.len() <= 25, "{run}: {here:?}");
         for name in ["provenance.json", "MANIFEST.sha256"] {
             assert!(here.contains(&name.to_owned()), "{run}: {here:?}");
         }

@@ -4,6 +4,7 @@ pub(crate) mod gvcfs;
 pub(crate) mod lab;
 pub(crate) mod mixed;
 pub(crate) mod random;
+pub(crate) mod s3;
 pub(crate) mod site;
 pub(crate) mod slurm;
 pub(crate) mod small;

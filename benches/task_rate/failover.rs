@@ -62,6 +62,7 @@ async fn hire(cluster: &Cluster, number: usize, runner: &Arc<Waiter>) -> Daemon 
         memory_bytes: 4 << 40,
         labels: Vec::new(),
         scratch: cluster.folder().to_owned(),
+        storage: Default::default(),
         metrics: None,
         report_interval: Duration::from_secs(1),
         tls: None,

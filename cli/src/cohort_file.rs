@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use kumi_proto::v1;
+use kumi_worker::objects::{Place as Site, resolve};
 use serde::Deserialize;
 
 use crate::args::FiltersArg;
@@ -297,7 +298,15 @@ fn samples(
 ) -> Vec<SheetSample> {
     let mut samples = Vec::new();
     if let Some(sheet) = &file.cohort.sheet {
-        let path = base.join(sheet);
+        let path = resolve(base, sheet);
+        if matches!(Site::of(&path), Ok(Site::Object(_)) | Err(_)) {
+            let what = format!(
+                "{}: a sample sheet is read from this machine only; copy it here",
+                path.display()
+            );
+            problems.push(whole.wrong("cohort.sheet", what));
+            return samples;
+        }
         match std::fs::read_to_string(&path) {
             Ok(text) => samples = group(read(&path, &text, problems), problems),
             Err(error) if error.kind() == ErrorKind::InvalidData => {
@@ -349,11 +358,11 @@ fn written_out(
     for (lane, reads) in (1u32..).zip(&section.reads) {
         let input = match (&reads.fastq_1, &reads.fastq_2, &reads.bam, &reads.cram) {
             (Some(first), second, None, None) => Input::Fastq(
-                base.join(first),
-                second.as_ref().map(|path| base.join(path)),
+                resolve(base, first),
+                second.as_ref().map(|path| resolve(base, path)),
             ),
-            (None, None, Some(path), None) => Input::Alignment(base.join(path), "bam"),
-            (None, None, None, Some(path)) => Input::Alignment(base.join(path), "cram"),
+            (None, None, Some(path), None) => Input::Alignment(resolve(base, path), "bam"),
+            (None, None, None, Some(path)) => Input::Alignment(resolve(base, path), "cram"),
             _ => {
                 problems.push(place.wrong(
                     "sample.reads",
@@ -382,7 +391,7 @@ fn written_out(
     if let Some(gvcf) = &section.gvcf {
         inputs.push(ReadInput {
             place: place.clone(),
-            input: Input::Gvcf(base.join(gvcf)),
+            input: Input::Gvcf(resolve(base, gvcf)),
             id: String::new(),
             library: String::new(),
             platform_unit: String::new(),

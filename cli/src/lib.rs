@@ -19,6 +19,7 @@ pub mod print;
 pub mod problem;
 pub mod progress;
 pub mod publish;
+pub mod remote;
 pub mod report;
 pub mod request;
 pub mod run;

@@ -20,10 +20,12 @@ pub const WARM_ROWS: u32 = 4;
 pub const LABELS: u32 = 5;
 /// Workers come from the site's own engine, and say until when they may stay.
 pub const POOLS: u32 = 6;
+/// Inputs and roots in object stores.
+pub const OBJECT_STORES: u32 = 7;
 /// Notes for the audit log.
 pub const NOTES: u32 = 2;
 /// The newest that this build knows.
-pub const NEWEST: u32 = POOLS;
+pub const NEWEST: u32 = OBJECT_STORES;
 
 /// The version that brought a kind of command: before it is in force, the command is refused.
 pub(crate) fn brought(kind: &Kind) -> u32 {

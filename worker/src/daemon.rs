@@ -22,14 +22,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::agent::{Agent, Input};
+use crate::cache;
 use crate::capabilities::capabilities;
 use crate::daemon::attempt::Threads;
 pub use crate::daemon::attempt::{Attempt, Run};
-pub use crate::daemon::config::{Config, Membership, StartError};
+pub use crate::daemon::config::{Config, Membership, StartError, Storage};
 use crate::daemon::run::Loop;
 use crate::metrics::Metrics;
 use crate::open_files;
 use crate::scratch::Scratch;
+use crate::supply::Supply;
 
 /// A worker that runs. Dropping the handle shuts it down.
 #[derive(Debug)]
@@ -66,12 +68,20 @@ pub async fn start(config: Config) -> Result<Daemon, StartError> {
             path: config.scratch.clone(),
             source,
         })?;
+    let limit_bytes = match config.storage.scratch_limit_bytes {
+        Some(limit) => limit,
+        None => cache::room_on(&config.scratch).map_err(|source| StartError::Scratch {
+            path: config.scratch.clone(),
+            source,
+        })?,
+    };
+    let supply = Supply::new(config.storage.objects.clone(), &config.scratch, limit_bytes);
     let environment = Environment {
         incarnation,
         dial: credentials
             .as_ref()
             .map_or_else(Dial::default, Credentials::dial),
-        runner: Arc::new(Threads::new(scratch)),
+        runner: Arc::new(Threads::new(scratch, supply)),
         credentials,
     };
     start_in(config, environment).await

@@ -16,6 +16,7 @@ use crate::fault::Fault;
 use crate::indexed::Kept;
 use crate::measure;
 use crate::metrics::Meter;
+use crate::supply::{Needs, Supply};
 use crate::task::{self, Context};
 
 /// A task that ended.
@@ -45,6 +46,8 @@ pub struct Around<'a> {
     pub meter: &'a Meter,
     /// The reference index that stays mapped between tasks.
     pub kept: &'a Kept,
+    /// Files that do not lie on this machine.
+    pub supply: &'a Supply,
 }
 
 fn supervise(
@@ -65,6 +68,7 @@ fn supervise(
             control: around.control,
             meter: around.meter,
             kept: around.kept,
+            needs: &Needs::new(around.supply),
         };
         catch_unwind(AssertUnwindSafe(|| pool.install(|| task(&context))))
             .unwrap_or_else(|payload| Err(panicked(&spec, payload.as_ref())))
@@ -147,6 +151,7 @@ mod tests {
     use crate::indexed::Kept;
     use crate::measure;
     use crate::metrics::Meter;
+    use crate::supply::Supply;
     use crate::task::Context;
 
     fn run(
@@ -166,6 +171,7 @@ mod tests {
             control: &Control::default(),
             meter: &Meter::default(),
             kept: &Kept::default(),
+            supply: &Supply::default(),
         };
         let execution = supervise(&start, around, |context| task(context).map(Done::from));
         let left = std::fs::read_dir(scratch.path()).expect("there").count();

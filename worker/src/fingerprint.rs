@@ -12,6 +12,7 @@ use kumi_formats::open;
 use kumi_proto::v1;
 use sha2::{Digest, Sha256};
 
+use crate::objects::{Head, Location};
 use crate::store::hex;
 
 const SAMPLE_BYTES: u64 = 64 << 10;
@@ -44,6 +45,20 @@ pub fn describe(path: &Path) -> io::Result<v1::ReadFile> {
         size,
         fingerprint: hex(&hash.finalize()),
     })
+}
+
+/// Describes an object: URL, size in bytes, and a fingerprint made of its size and ETag, which changes with its content.
+#[must_use]
+pub fn of_object(at: &Location, head: &Head) -> v1::ReadFile {
+    let mut hash = Sha256::new();
+    hash.update(b"s3 object");
+    hash.update(head.size.to_le_bytes());
+    hash.update(head.etag.as_bytes());
+    v1::ReadFile {
+        path: at.to_string(),
+        size: head.size,
+        fingerprint: hex(&hash.finalize()),
+    }
 }
 
 #[cfg(test)]

@@ -96,6 +96,9 @@ pub struct StartArgs {
     /// Folder for temporary files, on a fast local disk; the system's when not given
     #[arg(long, env = "KUMI_WORKER__SCRATCH")]
     pub scratch: Option<PathBuf>,
+    /// What may lie on the scratch of what was fetched and spilled, as 800GiB; eight tenths of what is free when not given
+    #[arg(long, env = "KUMI_WORKER__SCRATCH_LIMIT", value_parser = parse_bytes)]
+    pub scratch_limit: Option<u64>,
     /// Serve /metrics on this address:port
     #[arg(long, env = "KUMI_WORKER__METRICS_ADDRESS")]
     pub metrics_address: Option<SocketAddr>,

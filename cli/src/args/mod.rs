@@ -285,7 +285,7 @@ pub struct SubmitArgs {
 #[derive(Debug, Subcommand)]
 pub enum WorkerCommand {
     /// Run a worker on this machine until it is told to stop
-    Start(StartArgs),
+    Start(Box<StartArgs>),
     /// All workers
     List {
         /// Where and how.

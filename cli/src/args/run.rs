@@ -16,7 +16,7 @@ use crate::cohort_file::OnBadSampleSetting;
 pub struct RunArgs {
     /// The cohort file (docs/cohort-file.md)
     pub cohort: PathBuf,
-    /// Where everything goes; `kumi-out` beside the cohort file when not given
+    /// Where everything goes, a folder or s3://bucket/prefix; `kumi-out` beside the cohort file when not given
     #[arg(long)]
     pub output_dir: Option<PathBuf>,
     /// Cores to use; all when not given. Results do not depend on it

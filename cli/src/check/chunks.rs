@@ -6,6 +6,7 @@ use kumi_formats::open::{Compression, compression};
 use kumi_proto::v1;
 use kumi_proto::v1::read_group::Source;
 
+use crate::check::files::Files;
 use crate::cohort_file::{CohortFile, ModeSetting, PrioritySetting};
 use crate::sheet::SheetSample;
 
@@ -22,6 +23,7 @@ pub(super) fn choose(
     file: &CohortFile,
     sheet: &SheetSample,
     sample: &mut v1::Sample,
+    files: &Files,
 ) -> Option<String> {
     let urgent = sheet.priority.unwrap_or(file.cohort.priority) == PrioritySetting::Urgent;
     let by_priority = if urgent {
@@ -33,17 +35,18 @@ pub(super) fn choose(
     if mode == ModeSetting::Throughput || sample.read_groups.is_empty() {
         return None;
     }
-    let Some(files) = fastq_files(&sample.read_groups) else {
+    let Some(fastq) = fastq_files(&sample.read_groups) else {
         return Some(format!(
             "sample {} is aligned as a whole: BAM and CRAM cannot be entered in their middle",
             sample.name
         ));
     };
-    let bytes: u64 = files.iter().map(|file| file.size).sum();
+    let bytes: u64 = fastq.iter().map(|file| file.size).sum();
     let is_gzip = |file: &&v1::ReadFile| {
-        compression(Path::new(&file.path)).is_ok_and(|kind| kind == Compression::Gzip)
+        let kind = files.look(Path::new(&file.path), compression);
+        kind.is_ok_and(|kind| kind == Compression::Gzip)
     };
-    let gzip = files.iter().any(is_gzip);
+    let gzip = fastq.iter().any(is_gzip);
     let most = if gzip { GZIP_CHUNKS } else { CHUNKS };
     let wanted = u32::try_from(bytes.div_ceil(CHUNK_BYTES).min(most)).unwrap_or(1);
     sample.align_chunks = file.params.align_chunks.unwrap_or(wanted);
@@ -75,6 +78,7 @@ mod tests {
     use kumi_proto::v1::read_group::Source;
 
     use super::choose;
+    use crate::check::files::Files;
     use crate::cohort_file::load;
     use crate::problem::Problems;
 
@@ -178,7 +182,12 @@ mod tests {
             let loaded = load(&path, &mut problems).expect("loaded");
             assert!(problems.is_empty(), "{:?}", problems.sorted());
             let mut sample = sample(&sources);
-            let note = choose(&loaded.file, &loaded.samples[0], &mut sample);
+            let note = choose(
+                &loaded.file,
+                &loaded.samples[0],
+                &mut sample,
+                &Files::default(),
+            );
             let case = (cohort, params, priority, &note);
             assert_eq!(sample.align_chunks, chunks, "{case:?}");
             let regions = if params.contains("merge_regions") {

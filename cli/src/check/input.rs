@@ -1,7 +1,6 @@
 //! The files of samples: are they there, are they what the sheet says, do they fit the reference.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use kumi_formats::header::{Header, ReadGroup};
@@ -9,22 +8,21 @@ use kumi_formats::reads::{ReadsError, probe_alignment, probe_fastq};
 use kumi_formats::reference::ReferenceSource;
 use kumi_formats::vcf;
 use kumi_proto::v1;
-use kumi_worker::fingerprint::describe;
-use kumi_worker::store::hex;
-use md5::Digest as _;
 
-use super::chain;
+use crate::check::files::{Files, Looked};
 use crate::problem::{Place, Problems};
 use crate::sheet::{Input, ReadInput, SheetSample};
 
 /// Looks at every file of every sample.
 pub(super) fn samples(
     samples: &[SheetSample],
+    files: &Files,
     reference: Option<&dyn ReferenceSource>,
     problems: &mut Problems,
 ) -> Vec<v1::Sample> {
     no_file_twice(samples, problems);
     let mut check = Check {
+        files,
         reference,
         problems,
     };
@@ -70,6 +68,7 @@ fn no_file_twice(samples: &[SheetSample], problems: &mut Problems) {
 }
 
 struct Check<'a> {
+    files: &'a Files,
     reference: Option<&'a dyn ReferenceSource>,
     problems: &'a mut Problems,
 }
@@ -107,19 +106,15 @@ impl Check<'_> {
         place: &Place,
         md5: &str,
     ) -> Option<v1::ReadFile> {
-        let described = match describe(path) {
+        let described = match self.files.describe(path) {
             Ok(described) => described,
-            Err(error) => {
-                let what = format!(
-                    "{}: {error}; check the path, which is relative to the sheet",
-                    path.display()
-                );
+            Err(what) => {
                 self.problems.push(place.missing(column, what));
                 return None;
             }
         };
         if !md5.is_empty() {
-            match md5_of(path) {
+            match self.files.md5(path) {
                 Ok(found) if found == md5 => {}
                 Ok(found) => {
                     let what = format!(
@@ -128,10 +123,7 @@ impl Check<'_> {
                     );
                     self.problems.push(place.wrong(column, what));
                 }
-                Err(error) => {
-                    let what = format!("{}: {error}", path.display());
-                    self.problems.push(place.missing(column, what));
-                }
+                Err(what) => self.problems.push(place.missing(column, what)),
             }
         }
         Some(described)
@@ -180,18 +172,17 @@ impl Check<'_> {
         })
     }
 
-    fn reads_error(&mut self, place: &Place, column: &str, error: &ReadsError) {
-        let what = chain(error);
-        self.problems.push(if error.is_io() {
-            place.missing(column, what)
-        } else {
-            place.damaged(column, what)
+    fn reads_error(&mut self, place: &Place, column: &str, error: &Looked<ReadsError>) {
+        self.problems.push(match error {
+            Looked::Wrong { error, what } if !error.is_io() => place.damaged(column, what),
+            Looked::Wrong { what, .. } | Looked::Unseen(what) => place.missing(column, what),
         });
     }
 
     fn fastq(&mut self, first: &Path, second: Option<&Path>, place: &Place) {
         let mut name = |path, column| {
-            probe_fastq(path)
+            self.files
+                .look(path, probe_fastq)
                 .map_err(|error| self.reads_error(place, column, &error))
                 .ok()
         };
@@ -205,7 +196,7 @@ impl Check<'_> {
                 "{} begins with read {}, {} with {}; the files of a pair hold the mates in the same order",
                 first.display(),
                 text(&one.first_name),
-                two.path.display(),
+                second.unwrap_or(&two.path).display(),
                 text(&two.first_name)
             );
             self.problems.push(place.damaged("fastq_2", what));
@@ -215,40 +206,33 @@ impl Check<'_> {
     /// Looks at the head and the end of a BAM or CRAM file. BAM is taken apart whatever reference it was
     /// aligned to; the bases of CRAM come out of its reference only.
     fn alignment(&mut self, path: &Path, column: &str, place: &Place) {
-        if let Err(error) = probe_alignment(path, self.reference) {
+        let probe = |path: &Path| probe_alignment(path, self.reference);
+        if let Err(error) = self.files.look(path, probe) {
             self.reads_error(place, column, &error);
         }
     }
 
     fn gvcf(&mut self, path: &Path, place: &Place) -> Option<v1::ReadFile> {
         let described = self.file(path, "gvcf", place, "")?;
-        let mut reader = match vcf::Reader::open(path) {
-            Ok(reader) => reader,
-            Err(error) => {
-                self.problems.push(place.damaged("gvcf", chain(&error)));
-                return Some(described);
+        let read = self.files.look(path, |path| {
+            let mut reader = vcf::Reader::open(path)?;
+            let header = reader.header().clone();
+            reader.read()?;
+            Ok::<_, vcf::VcfError>(header)
+        });
+        match (read, self.reference) {
+            (Ok(header), Some(reference)) => {
+                if let Err(what) = header.fits(&place.sample, reference.contigs()) {
+                    let what = format!("{}: {what}", path.display());
+                    self.problems.push(place.damaged("gvcf", what));
+                }
             }
-        };
-        if let Some(reference) = self.reference
-            && let Err(what) = reader.header().fits(&place.sample, reference.contigs())
-        {
-            let what = format!("{}: {what}", path.display());
-            self.problems.push(place.damaged("gvcf", what));
-        } else if let Err(error) = reader.read() {
-            self.problems.push(place.damaged("gvcf", chain(&error)));
+            (Ok(_), None) => {}
+            (Err(Looked::Wrong { what, .. }), _) => {
+                self.problems.push(place.damaged("gvcf", what));
+            }
+            (Err(Looked::Unseen(what)), _) => self.problems.push(place.missing("gvcf", what)),
         }
         Some(described)
-    }
-}
-
-fn md5_of(path: &Path) -> std::io::Result<String> {
-    let mut hash = md5::Md5::new();
-    let mut file = std::fs::File::open(path)?;
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(&hash.finalize())),
-            some => hash.update(&buffer[..some]),
-        }
     }
 }

@@ -2,6 +2,7 @@
 //! the reference. What is wrong is reported all at once.
 
 mod chunks;
+mod files;
 mod input;
 
 use std::path::{Path, PathBuf};
@@ -13,15 +14,17 @@ use kumi_index::Index;
 use kumi_proto::ids::is_label;
 use kumi_proto::v1;
 use kumi_seq::contig::Contigs;
-use kumi_worker::fingerprint::describe;
 use kumi_worker::indexed::Indexed;
+use kumi_worker::objects::{Place as Site, resolve};
 use kumi_worker::store::hex;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
+use crate::check::files::Files;
 use crate::cohort_file::{self, Loaded, OnBadSampleSetting};
 use crate::exit::{Code, Exit};
 use crate::problem::{Place, Problem, Problems};
+use crate::remote;
 use crate::table::parse_date;
 
 const DAY_MS: u64 = 86_400_000;
@@ -84,7 +87,8 @@ pub fn cohort(
         line: 0,
         sample: String::new(),
     };
-    let reference = reference(&loaded, &whole, &mut problems);
+    let files = Files::default();
+    let reference = reference(&loaded, &files, &whole, &mut problems);
     let (facts, source) = match reference {
         Some((facts, source)) => (Some(facts), Some(source)),
         None => (None, None),
@@ -92,10 +96,10 @@ pub fn cohort(
     let contigs = source
         .as_ref()
         .map_or_else(Contigs::default, |source| source.contigs().clone());
-    let mut samples = input::samples(&loaded.samples, source.as_deref(), &mut problems);
+    let mut samples = input::samples(&loaded.samples, &files, source.as_deref(), &mut problems);
     let mut notes = Vec::new();
     for (sheet, sample) in loaded.samples.iter().zip(&mut samples) {
-        notes.extend(chunks::choose(&loaded.file, sheet, sample));
+        notes.extend(chunks::choose(&loaded.file, sheet, sample, &files));
     }
     drop(source);
     let params = params(&loaded, &whole, &contigs, on_bad_sample, &mut problems);
@@ -113,9 +117,7 @@ pub fn cohort(
     }
     let quarantine = params.on_bad_sample() == v1::OnBadSample::Quarantine;
     let set_aside = problems.finish(quarantine.then_some(samples.len()))?;
-    let root = output_dir.map_or_else(|| loaded.base.join("kumi-out"), PathBuf::from);
-    let root = std::path::absolute(&root)
-        .map_err(|error| Exit::new(Code::CannotCreate, error.to_string()))?;
+    let root = root(output_dir, &loaded.base)?;
     let header = v1::CohortHeader {
         request_id: String::new(),
         name: loaded.file.cohort.name.clone(),
@@ -123,7 +125,7 @@ pub fn cohort(
         centre: loaded.file.cohort.centre.clone(),
         priority: loaded.file.cohort.priority.to_proto().into(),
         deadline_ms,
-        root: root.to_string_lossy().into_owned(),
+        root,
         reference: facts,
         params: Some(params),
         require: loaded.file.cohort.require.clone(),
@@ -134,6 +136,18 @@ pub fn cohort(
         set_aside,
         notes,
     })
+}
+
+/// Where everything goes: an absolute path, or a URL.
+fn root(output_dir: Option<&Path>, base: &Path) -> Result<String, Exit> {
+    let root = output_dir.map_or_else(|| base.join("kumi-out"), PathBuf::from);
+    match Site::of(&root) {
+        Ok(Site::Object(at)) => Ok(at.to_string()),
+        Ok(Site::Path(path)) => std::path::absolute(path)
+            .map(|path| path.to_string_lossy().into_owned())
+            .map_err(|error| Exit::new(Code::CannotCreate, error.to_string())),
+        Err(error) => Err(Exit::new(Code::Usage, format!("--output-dir: {error}"))),
+    }
 }
 
 /// The end of the day that is wanted, Unix milliseconds; 0: none is.
@@ -151,13 +165,14 @@ fn deadline_ms(day: Option<&str>, whole: &Place, problems: &mut Problems) -> u64
 
 fn reference(
     loaded: &Loaded,
+    files: &Files,
     whole: &Place,
     problems: &mut Problems,
 ) -> Option<(v1::ReferenceFacts, Arc<dyn ReferenceSource>)> {
     let section = &loaded.file.reference;
     let (path, is_index) = match (&section.fasta, &section.index) {
-        (Some(fasta), None) => (loaded.base.join(fasta), false),
-        (None, Some(index)) => (loaded.base.join(index), true),
+        (Some(fasta), None) => (resolve(&loaded.base, fasta), false),
+        (None, Some(index)) => (resolve(&loaded.base, index), true),
         _ => {
             problems.push(whole.wrong("reference", "give either fasta or index"));
             return None;
@@ -168,22 +183,29 @@ fn reference(
     } else {
         "reference.fasta"
     };
-    let file = match describe(&path) {
+    let file = match files.describe(&path) {
         Ok(file) => file,
-        Err(error) => {
-            problems.push(whole.missing(column, format!("{}: {error}", path.display())));
+        Err(what) => {
+            problems.push(whole.missing(column, what));
+            return None;
+        }
+    };
+    let here = match remote::file(&path) {
+        Ok(here) => here,
+        Err(what) => {
+            problems.push(whole.missing(column, what));
             return None;
         }
     };
     let opened = if is_index {
-        open_index(&path)
+        open_index(&here.path)
     } else {
-        read_fasta(&path)
+        read_fasta(&here.path)
     };
     let source = match opened {
         Ok(source) => source,
         Err(what) => {
-            problems.push(whole.wrong(column, what));
+            problems.push(whole.wrong(column, here.told(&what)));
             return None;
         }
     };
@@ -245,7 +267,7 @@ fn params(
     let section = &loaded.file.params;
     let mut targets = Vec::new();
     if let Some(path) = section.targets.as_ref().filter(|_| !contigs.is_empty()) {
-        match bed::read(&loaded.base.join(path), contigs) {
+        match bed::read(&resolve(&loaded.base, path), contigs) {
             Ok(intervals) => targets = intervals,
             Err(error) => problems.push(whole.wrong("params.targets", error.to_string())),
         }

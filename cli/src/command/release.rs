@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 
 use kumi_proto::v1;
 use kumi_proto::v1::release_service_client::ReleaseServiceClient;
+use kumi_worker::objects::Place;
 use serde_json::{Value, json};
 use tonic::transport::Channel;
 
 use crate::args::{ReleaseCommand, Remote};
 use crate::command::opened::opened;
+use crate::exit::{Code, Exit};
 use crate::print;
 use crate::request;
 use crate::submit::ANSWER_BYTES_MAX;
@@ -71,7 +73,15 @@ async fn folder(release: String, remote: &Remote) -> anyhow::Result<PathBuf> {
         .release
         .unwrap_or_default();
     let manifest = found.manifest.unwrap_or_default();
-    Ok(Path::new(&found.root).join(manifest.directory))
+    let folder = Path::new(&found.root).join(manifest.directory);
+    if matches!(Place::of(&folder), Ok(Place::Object(_))) {
+        let message = format!(
+            "{}: only folders are compared; copy the release to this machine and name its folder",
+            folder.display()
+        );
+        return Err(Exit::new(Code::Usage, message).into());
+    }
+    Ok(folder)
 }
 
 async fn list(cohort: String, remote: &Remote) -> anyhow::Result<()> {

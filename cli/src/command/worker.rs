@@ -3,6 +3,7 @@
 mod config;
 mod membership;
 mod start;
+mod stores;
 
 use kumi_proto::v1;
 use kumi_proto::v1::worker_service_client::WorkerServiceClient;
@@ -22,7 +23,7 @@ use crate::table::{Table, bytes, timestamp};
 /// What the worker or the scheduler answers.
 pub async fn run(command: WorkerCommand) -> anyhow::Result<()> {
     match command {
-        WorkerCommand::Start(args) => start::run(args).await,
+        WorkerCommand::Start(args) => start::run(*args).await,
         WorkerCommand::List { remote } => list(&remote).await,
         WorkerCommand::Show { name, remote } => show(&name, &remote).await,
         WorkerCommand::Drain {

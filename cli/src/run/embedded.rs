@@ -54,6 +54,7 @@ impl Embedded {
             memory_bytes: machine_memory() / 10 * 9,
             labels: Vec::new(),
             scratch: home.scratch(),
+            storage: Default::default(),
             metrics: None,
             report_interval: REPORT_EVERY,
             tls: None,

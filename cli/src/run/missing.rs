@@ -1,8 +1,13 @@
 //! Which done tasks have lost their files.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use kumi_proto::v1;
+use kumi_worker::objects::Place;
+
+use crate::exit::{Code, Exit};
+use crate::remote;
 
 /// What the published files of a cohort look like.
 #[derive(Debug, Default)]
@@ -17,26 +22,26 @@ pub(super) struct Found {
 
 /// Compares what a cohort published with what is there. The reference index counts only when something
 /// else has to be made again or is not made yet: nobody needs it otherwise.
-#[must_use]
-pub(super) fn look(detail: &v1::CohortDetail) -> Found {
-    let root = Path::new(&detail.root);
+pub(super) fn look(detail: &v1::CohortDetail) -> Result<Found, Exit> {
+    let place = Place::parse(&detail.root);
+    let root = &place.map_err(|error| Exit::new(Code::Internal, error.to_string()))?;
     let summary = detail.summary.clone().unwrap_or_default();
     let mut found = Found::default();
     let mut tasks = Vec::new();
     for sample in &detail.samples {
-        if !found.all_there(root, sample.alignment.as_ref()) {
+        if !found.all_there(root, sample.alignment.as_ref())? {
             tasks.push((v1::Stage::Align, sample.row, 0));
         }
-        if !found.all_there(root, sample.gvcf.as_ref()) {
+        if !found.all_there(root, sample.gvcf.as_ref())? {
             // The scheduler has forgotten the shards it was made from.
             tasks.push((v1::Stage::Gvcf, sample.row, 0));
         }
     }
-    let released = found.all_there(root, detail.release.as_ref());
+    let released = found.all_there(root, detail.release.as_ref())?;
     if !released || detail.release.is_none() {
         // Genotyping reads it.
         for ingested in &detail.store {
-            if !found.all_there(root, ingested.segments.as_ref()) {
+            if !found.all_there(root, ingested.segments.as_ref())? {
                 tasks.push((v1::Stage::Ingest, ingested.batch, ingested.shard));
             }
         }
@@ -47,7 +52,7 @@ pub(super) fn look(detail: &v1::CohortDetail) -> Found {
         tasks.push((v1::Stage::Release, 0, 0));
     }
     let complete = summary.state() == v1::CohortState::Completed && tasks.is_empty();
-    if !complete && !found.all_there(root, detail.reference.as_ref()) {
+    if !complete && !found.all_there(root, detail.reference.as_ref())? {
         tasks.insert(0, (v1::Stage::Index, 0, 0));
     }
     found.tasks = tasks
@@ -59,24 +64,45 @@ pub(super) fn look(detail: &v1::CohortDetail) -> Found {
             column,
         })
         .collect();
-    found
+    Ok(found)
 }
 
 impl Found {
     /// Counts the files of a manifest; true when none is gone.
-    fn all_there(&mut self, root: &Path, manifest: Option<&v1::Manifest>) -> bool {
+    fn all_there(&mut self, root: &Place, manifest: Option<&v1::Manifest>) -> Result<bool, Exit> {
         let Some(manifest) = manifest else {
-            return true;
+            return Ok(true);
         };
+        let sizes = sizes(root, &manifest.directory)?;
         let before = self.gone.len();
         for file in &manifest.files {
-            let relative = Path::new(&manifest.directory).join(&file.name);
-            match std::fs::metadata(root.join(&relative)) {
-                Ok(found) if found.is_file() && found.len() == file.size => self.present += 1,
-                _ => self.gone.push(relative.to_string_lossy().into_owned()),
+            if sizes(&file.name) == Some(file.size) {
+                self.present += 1;
+            } else {
+                let relative = Path::new(&manifest.directory).join(&file.name);
+                self.gone.push(relative.to_string_lossy().into_owned());
             }
         }
-        self.gone.len() == before
+        Ok(self.gone.len() == before)
+    }
+}
+
+/// The size of a file by its name, if it is there.
+type Sizes = Box<dyn Fn(&str) -> Option<u64>>;
+
+/// Tells the sizes of files in a directory, of those that are there.
+fn sizes(root: &Place, directory: &str) -> Result<Sizes, Exit> {
+    match root.join(directory) {
+        Place::Path(folder) => Ok(Box::new(move |name| {
+            let found = std::fs::metadata(folder.join(name)).ok()?;
+            found.is_file().then_some(found.len())
+        })),
+        Place::Object(at) => {
+            let listed = remote::objects().below(&at);
+            let listed = listed.map_err(|error| Exit::new(Code::Io, error.to_string()))?;
+            let listed: BTreeMap<String, u64> = listed.into_iter().collect();
+            Ok(Box::new(move |name| listed.get(name).copied()))
+        }
     }
 }
 
@@ -164,7 +190,7 @@ mod tests {
         let root = tempfile::tempdir().expect("a temporary directory");
         let detail = detail(root.path());
         let stages = || {
-            let found = look(&detail);
+            let found = look(&detail).expect("looked");
             let names = found.tasks.iter().map(|task| {
                 assert_eq!(task.cohort, 3);
                 format!("{}{}", task.stage().label(), task.column)

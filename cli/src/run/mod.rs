@@ -9,10 +9,11 @@ mod home;
 mod missing;
 mod outcome;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use kumi_proto::v1;
+use kumi_worker::objects::Place;
 
 use crate::args::RunArgs;
 use crate::check::{self, Facts};
@@ -40,8 +41,7 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
     let started = Instant::now();
     let facts = checked(&args).await?;
     facts.warn();
-    let root = PathBuf::from(&facts.header.root);
-    let home = Home::open(&root)?;
+    let home = Home::open(&home(&facts.header.root, &args.cohort)?)?;
     logging::to_file(&home.log())?;
     let mut signals = Signals::new()?;
     let mut embedded = Embedded::start(&home, &args).await?;
@@ -56,6 +56,17 @@ pub async fn run(args: RunArgs) -> anyhow::Result<()> {
         outcome.render(Paint::stdout())
     });
     Ok(outcome.verdict()?)
+}
+
+/// Where the state of a run is kept: in the root, or in the folder that it would be otherwise.
+fn home(root: &str, cohort: &Path) -> anyhow::Result<PathBuf> {
+    match Place::parse(root)? {
+        Place::Path(path) => Ok(path),
+        Place::Object(_) => {
+            let beside = cohort.parent().unwrap_or(Path::new(""));
+            Ok(std::path::absolute(beside.join("kumi-out"))?)
+        }
+    }
 }
 
 async fn checked(args: &RunArgs) -> anyhow::Result<Facts> {
@@ -125,7 +136,8 @@ async fn stand_alone(client: &Client, ours: u64) -> anyhow::Result<()> {
 /// Where the cohort stands, after everything that failed or whose files are gone was set to run again.
 async fn take_up(client: &Client, id: &str) -> anyhow::Result<(v1::CohortDetail, Found)> {
     let detail = submit::get_more(client, id.to_owned(), true).await?;
-    let found = missing::look(&detail);
+    let looked = detail.clone();
+    let found = tokio::task::spawn_blocking(move || missing::look(&looked)).await??;
     let state = detail.summary.clone().unwrap_or_default().state();
     let unfinished = matches!(
         state,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use kumi_proto::v1;
+use kumi_worker::objects::resolve;
 
 use crate::problem::{Place, Problems};
 
@@ -339,7 +340,7 @@ impl Reader<'_> {
     /// Exactly one kind of input a line.
     fn input(&self, place: &Place, cells: &Cells<'_>, problems: &mut Problems) -> Option<Input> {
         let path = |column: &str| {
-            (!cells.get(column).is_empty()).then(|| self.base.join(cells.get(column)))
+            (!cells.get(column).is_empty()).then(|| resolve(self.base, cells.get(column).as_ref()))
         };
         let mut inputs = Vec::new();
         match (path("fastq_1"), path("fastq_2")) {
@@ -382,14 +383,14 @@ impl Reader<'_> {
             problems.push(place.wrong("Read1File", "empty; every line needs a FASTQ file"));
             return None;
         }
-        let second =
-            (!cells.get("Read2File").is_empty()).then(|| self.base.join(cells.get("Read2File")));
+        let second = (!cells.get("Read2File").is_empty())
+            .then(|| resolve(self.base, cells.get("Read2File").as_ref()));
         Some(Entry {
             patient: sample.clone(),
             sex: v1::Sex::Unspecified,
             tumour: false,
             lane: format!("{}.{}", cells.get("RGID"), cells.get("Lane")),
-            input: Input::Fastq(self.base.join(cells.get("Read1File")), second),
+            input: Input::Fastq(resolve(self.base, cells.get("Read1File").as_ref()), second),
             read_group: Some(cells.get("RGID").to_owned()).filter(|id| !id.is_empty()),
             library: cells.get("RGLB").to_owned(),
             platform_unit: String::new(),
@@ -422,7 +423,7 @@ impl Reader<'_> {
                 sex: v1::Sex::Unspecified,
                 tumour: false,
                 lane: "1".to_owned(),
-                input: Input::Gvcf(self.base.join(gvcf)),
+                input: Input::Gvcf(resolve(self.base, gvcf.as_ref())),
                 read_group: None,
                 library: String::new(),
                 platform_unit: String::new(),

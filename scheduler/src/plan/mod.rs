@@ -15,4 +15,5 @@ pub(crate) mod region;
 pub(crate) mod spec;
 mod validate;
 
+pub(crate) use validate::validate_in;
 pub use validate::{Violation, validate};

@@ -12,6 +12,7 @@ use crate::limits::{
 };
 use crate::plan::batch::BATCH_SAMPLES_MAX;
 use crate::plan::layout::{self, Shards};
+use crate::version::{NEWEST, OBJECT_STORES};
 
 /// One fault of a submission.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,28 +28,43 @@ pub struct Violation {
 /// # Errors
 /// All violations, in the order of the fields.
 pub fn validate(header: &v1::CohortHeader, samples: &[v1::Sample]) -> Result<(), Vec<Violation>> {
-    let mut found = Findings::default();
+    validate_in(NEWEST, header, samples)
+}
+
+/// As [`validate`], by what a version of the state machine takes.
+pub(crate) fn validate_in(
+    version: u32,
+    header: &v1::CohortHeader,
+    samples: &[v1::Sample],
+) -> Result<(), Vec<Violation>> {
+    let mut found = Findings {
+        found: Vec::new(),
+        objects: version >= OBJECT_STORES,
+    };
     header_fields(header, &mut found);
     let lengths = reference(header.reference.as_ref(), &mut found);
     params(header.params.as_ref(), &lengths, &mut found);
     all_samples(samples, &mut found);
-    if found.0.is_empty() {
+    if found.found.is_empty() {
         size(header, samples, &mut found);
     }
-    found.0.truncate(VIOLATIONS_MAX);
-    if found.0.is_empty() {
+    found.found.truncate(VIOLATIONS_MAX);
+    if found.found.is_empty() {
         Ok(())
     } else {
-        Err(found.0)
+        Err(found.found)
     }
 }
 
-#[derive(Default)]
-struct Findings(Vec<Violation>);
+struct Findings {
+    found: Vec<Violation>,
+    /// Whether a path may be the URL of an object.
+    objects: bool,
+}
 
 impl Findings {
     fn add(&mut self, field: impl Into<String>, problem: impl Into<String>) {
-        self.0.push(Violation {
+        self.found.push(Violation {
             field: field.into(),
             problem: problem.into(),
         });
@@ -106,11 +122,18 @@ impl Findings {
 
     fn path(&mut self, field: &str, path: &str) {
         self.text(field, path);
-        if !path.starts_with('/') {
-            self.add(
-                field,
-                format!("is `{}`; give an absolute path", path.escape_debug()),
-            );
+        let in_bucket = |path: &str| {
+            let rest = path.strip_prefix("s3://");
+            rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+        };
+        let known = path.starts_with('/') || (self.objects && in_bucket(path));
+        if !known {
+            let wanted = if self.objects {
+                "give an absolute path or s3://bucket/key"
+            } else {
+                "give an absolute path"
+            };
+            self.add(field, format!("is `{}`; {wanted}", path.escape_debug()));
         }
     }
 }

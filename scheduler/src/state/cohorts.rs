@@ -11,7 +11,7 @@ use crate::grid::Cell;
 use crate::outcome::{Outcome, Rejection};
 use crate::plan::key::Address;
 use crate::plan::layout::Layout;
-use crate::plan::validate;
+use crate::plan::validate_in;
 use crate::ripple::Ripple;
 use crate::state::State;
 use crate::state::account::Counted;
@@ -30,7 +30,7 @@ impl State {
 
     pub(super) fn open(&mut self, open: &v1::Open) -> Result<Outcome, Rejection> {
         let header = open.header.clone().unwrap_or_default();
-        validate(&header, &open.samples).map_err(Rejection::InvalidCohort)?;
+        validate_in(self.version, &header, &open.samples).map_err(Rejection::InvalidCohort)?;
         self.enter(header, open.samples.clone(), None)
     }
 

@@ -8,7 +8,7 @@ use kumi_proto::v1;
 use crate::cohort::{Cohort, Purge};
 use crate::outcome::{Outcome, Rejection};
 use crate::plan::key::{Address, CohortPlace};
-use crate::plan::validate;
+use crate::plan::validate_in;
 use crate::state::State;
 use crate::state::traces::Traces;
 
@@ -29,7 +29,7 @@ impl State {
         let traces = Traces::of(self, &place, samples);
         let open = self.again(purge.cohort, &purge.request_id)?;
         let header = open.header.unwrap_or_default();
-        validate(&header, &open.samples).map_err(Rejection::InvalidCohort)?;
+        validate_in(self.version, &header, &open.samples).map_err(Rejection::InvalidCohort)?;
         self.enter(header, open.samples, Some(traces))
     }
 

@@ -148,6 +148,7 @@ impl Worker {
             memory_bytes: 64 << 30,
             labels: Vec::new(),
             scratch: "simulated".into(),
+            storage: Default::default(),
             metrics: None,
             report_interval: Duration::from_millis(250),
             tls: None,

@@ -12,6 +12,7 @@ use crate::fault::Fault;
 use crate::indexed::Kept;
 use crate::metrics::Meter;
 use crate::scratch::Scratch;
+use crate::supply::Supply;
 
 /// An attempt to run.
 pub struct Attempt {
@@ -44,13 +45,15 @@ pub trait Run: Send + Sync {
 pub(super) struct Threads {
     scratch: Scratch,
     kept: Arc<Kept>,
+    supply: Supply,
 }
 
 impl Threads {
-    pub(super) fn new(scratch: Scratch) -> Self {
+    pub(super) fn new(scratch: Scratch, supply: Supply) -> Self {
         Self {
             scratch,
             kept: Arc::default(),
+            supply,
         }
     }
 }
@@ -65,6 +68,7 @@ impl Run for Threads {
         } = attempt;
         let number = start.attempt;
         let (scratch, kept) = (self.scratch.path().to_owned(), Arc::clone(&self.kept));
+        let supply = self.supply.clone();
         let told = Arc::clone(&ended);
         let spawned = std::thread::Builder::new()
             .name(format!("kumi-a{number}"))
@@ -74,6 +78,7 @@ impl Run for Threads {
                     control: &control,
                     meter: &meter,
                     kept: &kept,
+                    supply: &supply,
                 };
                 told(execute(&start, around));
             });

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+use crate::objects::Settings;
 use kumi_tls::{Credentials, Files, LoadError, Role};
 
 /// The settings of a worker.
@@ -23,6 +24,8 @@ pub struct Config {
     pub labels: Vec<String>,
     /// A directory on a fast local disk, where it makes one of its own for what tasks spill.
     pub scratch: PathBuf,
+    /// What does not lie on this machine.
+    pub storage: Storage,
     /// Where to serve `/metrics`; port 0 for any.
     pub metrics: Option<SocketAddr>,
     /// How often to report when the scheduler does not say.
@@ -71,6 +74,16 @@ impl Membership {
     pub(super) fn grace_ms(&self) -> u64 {
         u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+/// How files are had that do not lie on the worker's machine.
+#[derive(Clone, Debug, Default)]
+pub struct Storage {
+    /// Bytes that may lie on the scratch of what was fetched and what was spilled; eight tenths of what is free there when
+    /// not given.
+    pub scratch_limit_bytes: Option<u64>,
+    /// How object stores are reached.
+    pub objects: Settings,
 }
 
 /// Why a worker cannot start.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use kumi_proto::v1::FailureClass;
 
 use crate::fault::{Fault, chain};
+use crate::objects::ObjectError;
 
 /// Why a file could not be staged or published. Nothing became visible.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,9 @@ pub enum StoreError {
     /// A kernel was told to write a file and did not.
     #[error("{} was promised but never written", .0.display())]
     Missing(PathBuf),
+    /// An object store's doing.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
     /// The bytes do not read back as what was written.
     #[error("{name} does not read back as what was written: {reason}")]
     Invalid {
@@ -64,6 +68,7 @@ impl StoreError {
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         let class = match &error {
+            StoreError::Object(_) => FailureClass::Transient,
             StoreError::Escape(_) | StoreError::Missing(_) => FailureClass::Internal,
             StoreError::Full { .. } | StoreError::Io { .. } | StoreError::Invalid { .. } => {
                 FailureClass::Transient

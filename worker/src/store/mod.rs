@@ -4,31 +4,52 @@
 //! A staged file lies beside its final name as `.<name>.a<attempt>`, so it never looks complete and
 //! the rename never crosses a file system. A publication that is dropped, by an error or a panic,
 //! removes what it staged; what a killed process staged is removed when a later attempt publishes
-//! the same name. The reasons are in `docs/adr/0004-publish-by-content-address.md`.
+//! the same name. What goes to an object store is staged on the scratch instead, and each object is there whole or not
+//! at all. The reasons are in `docs/adr/0004-publish-by-content-address.md` and `0017-object-storage.md`.
 
+mod bucket;
 mod digest;
 mod error;
 mod remove;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 use kumi_proto::v1;
 
+pub use crate::store::bucket::Bucket;
+pub(crate) use crate::store::bucket::item;
 pub(crate) use crate::store::digest::sha256_bytes;
 pub use crate::store::digest::{hex, sha256_file};
 pub use crate::store::error::StoreError;
+pub(crate) use crate::store::remove::{check_work, has_parts};
 pub use crate::store::remove::{contents, discard, remove};
+
+/// Characters of a key by which directories of work are dealt to folders.
+const FAN_CHARS: usize = 2;
 
 /// The outputs of one attempt at one task, until [`Publication::publish`] makes them visible.
 #[derive(Debug)]
 pub struct Publication {
+    root: Root,
+    /// Below the root; of a folder, where it lies.
     directory: PathBuf,
     attempt: u64,
     staged: Vec<Staged>,
+}
+
+/// Under what everything lies.
+#[derive(Clone, Debug)]
+pub enum Root {
+    /// A folder of a file system.
+    Folder(PathBuf),
+    /// Objects whose keys begin the same.
+    Bucket(Bucket),
 }
 
 #[derive(Debug)]
@@ -38,34 +59,51 @@ struct Staged {
 }
 
 impl Publication {
-    /// Makes `directory` below `root` and prepares to publish into it.
+    /// Makes `directory` below a folder and prepares to publish into it.
     pub fn begin(root: &Path, directory: &str, attempt: u64) -> Result<Self, StoreError> {
-        let directory = below(root, directory)?;
-        make_directories(&directory)?;
-        Ok(Self {
-            directory,
+        Self::begin_in(Root::Folder(root.to_owned()), directory, attempt)
+    }
+
+    /// As [`Publication::begin`], wherever the root is.
+    pub fn begin_in(root: Root, directory: &str, attempt: u64) -> Result<Self, StoreError> {
+        let mut publication = Self {
+            root,
+            directory: PathBuf::new(),
             attempt,
             staged: Vec::new(),
-        })
+        };
+        publication.redirect(directory)?;
+        Ok(publication)
     }
 
     /// Where to write the file that will be published as `name` (relative to the directory; it may
     /// lie in a sub-directory such as `qc/`).
     pub fn stage(&mut self, name: &str) -> Result<PathBuf, StoreError> {
-        let target = below(&self.directory, name)?;
-        let (parent, file) = split(&target);
-        make_directories(parent)?;
-        let path = parent.join(format!(".{file}.a{}", self.attempt));
+        let path = match &self.root {
+            Root::Folder(_) => {
+                let target = below(&self.directory, name)?;
+                let (parent, file) = split(&target);
+                make_directories(parent)?;
+                parent.join(format!(".{file}.a{}", self.attempt))
+            }
+            Root::Bucket(bucket) => bucket.stage(name)?,
+        };
         Ok(self.remember(name.to_owned(), path))
     }
 
     /// Where to write an index that readers look for beside `main`: the staged name of `main` with
     /// `extension` added; it is published as `<main>.<extension>`.
     pub fn stage_beside(&mut self, main: &str, extension: &str) -> Result<PathBuf, StoreError> {
-        let target = below(&self.directory, main)?;
-        let (parent, file) = split(&target);
-        let path = parent.join(format!(".{file}.a{}.{extension}", self.attempt));
-        Ok(self.remember(format!("{main}.{extension}"), path))
+        let name = format!("{main}.{extension}");
+        let path = match &self.root {
+            Root::Folder(_) => {
+                let target = below(&self.directory, main)?;
+                let (parent, file) = split(&target);
+                parent.join(format!(".{file}.a{}.{extension}", self.attempt))
+            }
+            Root::Bucket(bucket) => bucket.stage(&name)?,
+        };
+        Ok(self.remember(name, path))
     }
 
     /// Stages a small file with these bytes.
@@ -77,10 +115,18 @@ impl Publication {
         Ok(path)
     }
 
-    /// What is staged will be published in `directory` below `root` instead, which is made.
-    pub fn redirect(&mut self, root: &Path, directory: &str) -> Result<(), StoreError> {
-        self.directory = below(root, directory)?;
-        make_directories(&self.directory)
+    /// What is staged will be published in `directory` below the root instead.
+    pub fn redirect(&mut self, directory: &str) -> Result<(), StoreError> {
+        match &self.root {
+            Root::Folder(root) => {
+                self.directory = below(root, &laid_out(directory))?;
+                make_directories(&self.directory)
+            }
+            Root::Bucket(_) => {
+                self.directory = below(Path::new(""), &laid_out(directory))?;
+                Ok(())
+            }
+        }
     }
 
     fn remember(&mut self, name: String, path: PathBuf) -> PathBuf {
@@ -126,6 +172,19 @@ impl Publication {
     /// is sealed now, the others are not read again.
     pub fn publish_sealed(mut self, sealed: Vec<v1::File>) -> Result<Vec<v1::File>, StoreError> {
         let files = self.seal_more(sealed)?;
+        if let Root::Bucket(bucket) = &self.root {
+            let staged = self.staged.iter();
+            let paths: BTreeMap<&str, &Path> = staged
+                .map(|staged| (staged.name.as_str(), staged.path.as_path()))
+                .collect();
+            bucket.publish(&self.directory.to_string_lossy(), &files, &paths)?;
+            return Ok(files);
+        }
+        self.rename_all()?;
+        Ok(files)
+    }
+
+    fn rename_all(&mut self) -> Result<(), StoreError> {
         let mut directories = vec![self.directory.clone()];
         for staged in std::mem::take(&mut self.staged) {
             let target = self.directory.join(&staged.name);
@@ -142,7 +201,7 @@ impl Publication {
         for directory in &directories {
             sync_directory(directory)?;
         }
-        Ok(files)
+        Ok(())
     }
 }
 
@@ -164,6 +223,25 @@ pub fn below(root: &Path, relative: &str) -> Result<PathBuf, StoreError> {
         return Err(StoreError::Escape(relative.to_owned()));
     }
     Ok(root.join(path))
+}
+
+/// Where a directory of results lies below the root. A campaign has a million directories of work at a time, and no folder
+/// should hold so many: `<programme>/work/<key>` lies at `<programme>/work/<kk>/<key>`, two digits of the key between.
+#[must_use]
+pub(crate) fn laid_out(directory: &str) -> Cow<'_, str> {
+    let parts: Vec<&str> = directory.split('/').collect();
+    match parts[..] {
+        [programme, "work", name] => match name.get(..FAN_CHARS) {
+            Some(fan) if fan != name => format!("{programme}/work/{fan}/{name}").into(),
+            _ => directory.into(),
+        },
+        _ => directory.into(),
+    }
+}
+
+/// Whether a folder of work holds directories of work, and is none itself.
+pub(crate) fn is_fan(name: &str) -> bool {
+    name.len() == FAN_CHARS
 }
 
 fn split(target: &Path) -> (&Path, &str) {

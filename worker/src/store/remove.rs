@@ -5,15 +5,36 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::store::{StoreError, below, split, sync_directory};
+use crate::store::{StoreError, below, laid_out, split, sync_directory};
 
 /// Removes a directory of work that nothing needs any more: `<programme>/work/<key>` below `root`, no other. One
 /// that is not there is no error.
 pub fn discard(root: &Path, directory: &str) -> Result<(), StoreError> {
-    if !is_work(directory) {
-        return Err(StoreError::Escape(directory.to_owned()));
-    }
+    check_work(directory)?;
+    remove_all(&below(root, &laid_out(directory))?)?;
+    // As earlier versions laid it out.
     remove_all(&below(root, directory)?)
+}
+
+/// Refuses what is no directory of work.
+pub(crate) fn check_work(directory: &str) -> Result<(), StoreError> {
+    below(Path::new(""), directory)?;
+    if is_work(directory) {
+        Ok(())
+    } else {
+        Err(StoreError::Escape(directory.to_owned()))
+    }
+}
+
+/// Whether what was published of parts of a directory lies beside it; refused where nothing may be removed.
+pub(crate) fn has_parts(directory: &str) -> Result<bool, StoreError> {
+    below(Path::new(""), directory)?;
+    let parts: Vec<&str> = directory.split('/').collect();
+    match parts[..] {
+        [_, "samples", _, _] | [_, "cohorts", _, "store" | "census" | "releases", _] => Ok(false),
+        [_, "work", _] => Ok(true),
+        _ => Err(StoreError::Escape(directory.to_owned())),
+    }
 }
 
 /// Removes what was published in a directory, of work also what was published of parts of it, and the folder of a sample
@@ -60,30 +81,31 @@ pub fn contents(root: &Path, directory: &str) -> Result<BTreeMap<String, u64>, S
 /// The directory, and those of its parts if it is one of work.
 fn places(root: &Path, directory: &str) -> Result<Vec<PathBuf>, StoreError> {
     let path = below(root, directory)?;
-    let parts: Vec<&str> = directory.split('/').collect();
-    match parts[..] {
-        [_, "samples", _, _] | [_, "cohorts", _, "store" | "census" | "releases", _] => {
-            Ok(vec![path])
-        }
-        [_, "work", _] => {
-            let (parent, name) = split(&path);
-            let part = format!("{name}-");
-            let failed = |error| StoreError::io("look into", parent, error);
-            let mut places = vec![path.clone()];
-            let entries = match fs::read_dir(parent) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(places),
-                other => other.map_err(failed)?,
-            };
-            for entry in entries {
-                let beside = entry.map_err(failed)?.path();
-                if split(&beside).1.starts_with(&part) {
-                    places.push(beside);
-                }
-            }
-            Ok(places)
-        }
-        _ => Err(StoreError::Escape(directory.to_owned())),
+    if !has_parts(directory)? {
+        return Ok(vec![path]);
     }
+    let mut places = with_parts(&below(root, &laid_out(directory))?)?;
+    // As earlier versions laid it out.
+    places.extend(with_parts(&path)?);
+    Ok(places)
+}
+
+fn with_parts(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let (parent, name) = split(path);
+    let part = format!("{name}-");
+    let failed = |error| StoreError::io("look into", parent, error);
+    let mut places = vec![path.to_owned()];
+    let entries = match fs::read_dir(parent) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(places),
+        other => other.map_err(failed)?,
+    };
+    for entry in entries {
+        let beside = entry.map_err(failed)?.path();
+        if split(&beside).1.starts_with(&part) {
+            places.push(beside);
+        }
+    }
+    Ok(places)
 }
 
 fn is_work(directory: &str) -> bool {
@@ -113,6 +135,9 @@ mod tests {
             ("p/work/aa", "1"),
             ("p/work/aa-300", "2"),
             ("p/work/aab", "3"),
+            ("p/work/bb/bbc", "7"),
+            ("p/work/bb/bbc-9", "8"),
+            ("p/work/bb/bbcd", "9"),
             ("p/samples/S/run/qc", "4"),
             ("p/samples/S/other", "5"),
         ] {
@@ -126,11 +151,19 @@ mod tests {
         };
         assert_eq!(listed("p/work/aa"), ["p/work/aa-300/2", "p/work/aa/1"]);
         assert_eq!(listed("p/samples/S/run"), ["p/samples/S/run/qc/4"]);
-        for directory in ["p/work/aa", "p/samples/S/run", "p/cohorts/c/store/gone"] {
+        let parts = ["p/work/bb/bbc-9/8", "p/work/bb/bbc/7"];
+        assert_eq!(listed("p/work/bbc"), parts);
+        for directory in [
+            "p/work/aa",
+            "p/work/bbc",
+            "p/samples/S/run",
+            "p/cohorts/c/store/gone",
+        ] {
             remove(root.path(), directory).expect("removed");
             assert!(listed(directory).is_empty());
         }
         assert!(root.path().join("p/work/aab/3").is_file());
+        assert!(root.path().join("p/work/bb/bbcd/9").is_file());
         assert!(root.path().join("p/samples/S/other/5").is_file());
         for refused in [
             "p/samples/S",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use kumi_proto::v1::FailureClass;
 
-use super::{Publication, StoreError, below, staged_by};
+use super::{Publication, StoreError, below, laid_out, sha256_bytes, staged_by};
 use crate::fault::Fault;
 
 fn names(directory: &Path) -> Vec<String> {
@@ -178,5 +178,35 @@ fn staged_names_are_told_from_others() {
     ];
     for (file, attempt) in cases {
         assert_eq!(staged_by(file, "s.cram"), attempt, "{file}");
+    }
+}
+
+/// A campaign of 25,000 genomes of 40 tasks each has a million directories of work.
+#[test]
+fn no_folder_of_work_holds_more_than_some_thousands() {
+    let mut folders = std::collections::BTreeMap::<String, u32>::new();
+    for task in 0..1_000_000u32 {
+        let key = u64::from(task).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let directory = format!("p/work/{key:016x}");
+        let laid = laid_out(&directory);
+        let (folder, name) = laid.rsplit_once('/').expect("a folder");
+        assert_eq!(format!("p/work/{name}"), directory);
+        *folders.entry(folder.to_owned()).or_default() += 1;
+    }
+    assert!(folders.len() <= 256, "{}", folders.len());
+    let most = folders.values().max().expect("some");
+    assert!(*most < 5_000, "{most}");
+    let key = &sha256_bytes(b"task")[..16];
+    assert_eq!(
+        laid_out(&format!("p/work/{key}")),
+        format!("p/work/{}/{key}", &key[..2])
+    );
+    for unchanged in [
+        "p/samples/S/run",
+        "p/work",
+        "p/cohorts/c/store/0123",
+        "p/work/aa",
+    ] {
+        assert_eq!(laid_out(unchanged), unchanged);
     }
 }

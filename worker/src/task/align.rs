@@ -29,7 +29,6 @@ use kumi_sort::sorter::{self, SortError, Sorted, Sorter};
 
 use crate::capabilities::VERSION;
 use crate::fault::Fault;
-use crate::store::Publication;
 use crate::task::input::Reference;
 use crate::task::{Context, heading, validate};
 
@@ -44,8 +43,7 @@ const WRITTEN: f32 = 0.95;
 
 pub(super) fn run(context: &Context<'_>, spec: &v1::AlignSpec) -> Result<v1::Manifest, Fault> {
     let reference = context.reference(spec.reference.as_ref())?;
-    let mut publication =
-        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let mut publication = context.publication()?;
     let name = format!("{}.cram", spec.sample);
     let cram = publication.stage(&name)?;
     let made = if spec.parts.is_empty() {

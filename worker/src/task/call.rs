@@ -11,7 +11,6 @@ use crate::agent::Done;
 use crate::capabilities::VERSION;
 use crate::fault::Fault;
 use crate::measure;
-use crate::store::Publication;
 use crate::task::input::Reference;
 use crate::task::vcf::{Expected, Progress, Staged, Writer, bases};
 use crate::task::{Context, heading};
@@ -30,8 +29,7 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::CallSpec) -> Result<Done, Fa
     let alignments = context.published(alignment, ".cram")?;
     let regions = context.intervals(reference.contigs(), &spec.regions)?;
     let ploidy = ploidy(&reference, spec.ploidy.as_ref());
-    let mut publication =
-        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let mut publication = context.publication()?;
     let staged = Staged::new(&mut publication, &format!("{}.g.vcf.gz", spec.sample))?;
     let contigs = reference.contigs();
     let header = kumi_call::header(contigs, &reference.name, &spec.sample, VERSION);
@@ -62,7 +60,7 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::CallSpec) -> Result<Done, Fa
     if walked.part_bases > 0 {
         // Whoever looks for the whole shard must not find a part of it.
         directory = format!("{directory}-{}", walked.part_bases);
-        publication.redirect(context.root()?, &directory)?;
+        publication.redirect(&directory)?;
     }
     let manifest = v1::Manifest {
         directory,

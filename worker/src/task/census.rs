@@ -9,13 +9,12 @@ use kumi_joint::{Census, CensusError, Params, Segment, census};
 use kumi_proto::v1;
 
 use crate::fault::{Fault, chain};
-use crate::store::{Publication, StoreError};
+use crate::store::StoreError;
 use crate::task::Context;
 use crate::task::ingest::{CENSUS, SEGMENT, name};
 
 pub(super) fn run(context: &Context<'_>, spec: &v1::CensusSpec) -> Result<v1::Manifest, Fault> {
-    let mut publication =
-        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let mut publication = context.publication()?;
     let mut alleles = 0;
     for region in 0..spec.regions.len() {
         context.control.check()?;

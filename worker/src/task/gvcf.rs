@@ -7,7 +7,6 @@ use kumi_proto::v1;
 use kumi_seq::contig::Contigs;
 
 use crate::fault::Fault;
-use crate::store::Publication;
 use crate::task::Context;
 use crate::task::ingest::{self, Stoppable};
 use crate::task::input::Reference;
@@ -23,11 +22,10 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::GvcfSpec) -> Result<v1::Mani
     let reference = context.reference(spec.reference.as_ref())?;
     let (sources, class) = sources(context, spec, reference.contigs())?;
     if let Some(alignment) = &spec.alignment {
-        context.published(alignment, ".cram")?;
+        context.is_there(alignment)?;
     }
     context.control.check()?;
-    let mut publication =
-        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let mut publication = context.publication()?;
     let staged = Staged::new(&mut publication, &format!("{}.g.vcf.gz", spec.sample))?;
     let records = staged.concatenate(context, &sources, reference.contigs(), class)?;
     context.control.advance(0.0, WRITTEN, 1, 1);
@@ -94,7 +92,7 @@ fn sources(
         let header = vcf::header(context, &path)?;
         header
             .fits(&spec.sample, contigs)
-            .map_err(|what| context.bad_input(format_args!("{}: {what}", path.display())))?;
+            .map_err(|what| context.bad_input(format_args!("{}: {what}", given.path)))?;
         return Ok((vec![path], v1::FailureClass::BadInput));
     }
     let shards = spec.shards.iter();

@@ -9,7 +9,6 @@ use kumi_index::{BuildError, Index};
 use kumi_proto::v1;
 
 use crate::fault::{Fault, chain};
-use crate::store::Publication;
 use crate::task::Context;
 
 /// Progress when the FASTA file is read.
@@ -33,8 +32,7 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::IndexSpec) -> Result<v1::Man
         .file_name()
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
-    let mut publication =
-        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let mut publication = context.publication()?;
     let staged = publication.stage(&output_name(&name))?;
     build(context, &sequences, &name, &staged)?;
     let contigs = validate(context, &staged, &sequences)?;

@@ -12,7 +12,7 @@ use kumi_seq::interval::Interval;
 use crate::capabilities::VERSION;
 use crate::control::Control;
 use crate::fault::Fault;
-use crate::store::{Publication, StoreError};
+use crate::store::StoreError;
 use crate::task::input::Reference;
 use crate::task::vcf::bases;
 use crate::task::{Context, census};
@@ -32,8 +32,7 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::IngestSpec) -> Result<v1::Ma
     let reference = context.reference(spec.reference.as_ref())?;
     let regions = context.intervals(reference.contigs(), &spec.regions)?;
     let from = From::of(context, spec)?;
-    let mut publication =
-        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let mut publication = context.publication()?;
     let mut done = 0;
     let mut records = 0;
     for (at, region) in regions.iter().enumerate() {

@@ -8,9 +8,11 @@ use kumi_proto::v1;
 use kumi_seq::contig::{Contig, Contigs};
 use kumi_seq::interval::Interval;
 
+use crate::cache::Item;
 use crate::fault::{Fault, chain};
 use crate::fingerprint;
 use crate::indexed::Indexed;
+use crate::objects::{Location, Place};
 use crate::store;
 use crate::task::{Context, heading};
 
@@ -35,47 +37,52 @@ impl Context<'_> {
         Fault::from_error(&heading(self.spec), error, v1::FailureClass::BadInput)
     }
 
-    /// The directory under which everything lies.
-    pub(super) fn root(&self) -> Result<&Path, Fault> {
-        let root = Path::new(&self.spec.root);
-        if root.is_absolute() {
-            Ok(root)
-        } else {
-            Err(self.internal(format_args!(
-                "the root {:?} is no absolute path",
-                self.spec.root
-            )))
+    /// Checks that a file of the submitter is the one that was submitted.
+    pub(super) fn submitted(&self, file: &v1::ReadFile) -> Result<PathBuf, Fault> {
+        match Place::parse(&file.path).map_err(|error| self.internal(error))? {
+            Place::Path(path) => {
+                let found = fingerprint::describe(&path).map_err(|error| {
+                    self.transient(format_args!(
+                        "{} cannot be read on this worker: {error}; is its file system mounted here?",
+                        path.display()
+                    ))
+                })?;
+                self.unchanged(file, &found)?;
+                Ok(path)
+            }
+            Place::Object(at) => {
+                let found = self.needs.objects().head(&at);
+                let head = found.map_err(|error| self.transient(error))?;
+                self.unchanged(file, &fingerprint::of_object(&at, &head))?;
+                self.needs.file(Item::one(at, head), self.control)
+            }
         }
     }
 
-    /// Checks that a file of the submitter is the one that was submitted.
-    pub(super) fn submitted(&self, file: &v1::ReadFile) -> Result<PathBuf, Fault> {
-        let path = PathBuf::from(&file.path);
-        let found = fingerprint::describe(&path).map_err(|error| {
-            self.transient(format_args!(
-                "{} cannot be read on this worker: {error}; is its file system mounted here?",
-                path.display()
-            ))
-        })?;
-        if !file.fingerprint.is_empty() && found.fingerprint != file.fingerprint {
-            let what = if found.size == file.size {
-                "its time or content is another".to_owned()
-            } else {
-                format!("it has {} bytes, it had {}", found.size, file.size)
-            };
-            return Err(self.bad_input(format_args!(
-                "{} was changed after it was submitted ({what}); submit the cohort again",
-                path.display()
-            )));
+    fn unchanged(&self, submitted: &v1::ReadFile, found: &v1::ReadFile) -> Result<(), Fault> {
+        if submitted.fingerprint.is_empty() || found.fingerprint == submitted.fingerprint {
+            return Ok(());
         }
-        Ok(path)
+        let what = if found.size == submitted.size {
+            "its time or content is another".to_owned()
+        } else {
+            format!("it has {} bytes, it had {}", found.size, submitted.size)
+        };
+        Err(self.bad_input(format_args!(
+            "{} was changed after it was submitted ({what}); submit the cohort again",
+            submitted.path
+        )))
     }
 
     /// Opens the reference and compares its contigs with those the cohort was planned for.
     pub(super) fn reference(&self, reference: Option<&v1::Reference>) -> Result<Reference, Fault> {
         let reference =
             reference.ok_or_else(|| self.internal("the specification names no reference"))?;
-        let path = self.root()?.join(&reference.path);
+        let path = match Place::parse(&reference.path).map_err(|error| self.internal(error))? {
+            Place::Object(at) => self.object(at)?,
+            Place::Path(path) if path.is_absolute() => path,
+            Place::Path(_) => self.file_below(&reference.path)?,
+        };
         let indexed = self.kept.open(&path).map_err(|error| match &error {
             OpenError::Io { .. } => self.transient(format_args!(
                 "{}; if it is gone, run `kumi cohort retry`",
@@ -120,8 +127,15 @@ impl Context<'_> {
         manifest: &v1::Manifest,
         ending: &str,
     ) -> Result<PathBuf, Fault> {
-        let root = self.root()?;
-        let directory = store::below(root, &manifest.directory)?;
+        let root = match self.root()? {
+            Place::Path(root) => root,
+            Place::Object(root) => return self.published_object(&root, manifest, ending),
+        };
+        let mut directory = store::below(&root, &store::laid_out(&manifest.directory))?;
+        if !directory.is_dir() {
+            // As earlier versions laid it out.
+            directory = store::below(&root, &manifest.directory)?;
+        }
         let mut found = None;
         for file in &manifest.files {
             let path = store::below(&directory, &file.name)?;
@@ -146,6 +160,51 @@ impl Context<'_> {
                 "no *{ending} is among the files published in {}",
                 manifest.directory
             ))
+        })
+    }
+
+    /// Checks that what an earlier task published is there, as [`Self::published`] does, without having it here.
+    pub(super) fn is_there(&self, manifest: &v1::Manifest) -> Result<(), Fault> {
+        let Place::Object(root) = self.root()? else {
+            return self.published(manifest, "").map(drop);
+        };
+        let at = root.join(&store::laid_out(&manifest.directory));
+        for file in &manifest.files {
+            let at = at.join(&file.name);
+            let found = self.needs.objects().head(&at);
+            if found.is_ok_and(|head| head.size == file.size) {
+                continue;
+            }
+            return Err(self.transient(format_args!(
+                "{at} was published and is not as it was; run `kumi cohort retry` to make it again"
+            )));
+        }
+        Ok(())
+    }
+
+    fn published_object(
+        &self,
+        root: &Location,
+        manifest: &v1::Manifest,
+        ending: &str,
+    ) -> Result<PathBuf, Fault> {
+        store::below(Path::new(""), &manifest.directory)?;
+        let mut files = manifest.files.iter();
+        let file = files.find(|file| file.name.ends_with(ending));
+        let file = file.ok_or_else(|| {
+            self.internal(format_args!(
+                "no *{ending} is among the files published in {}",
+                manifest.directory
+            ))
+        })?;
+        let at = root.join(&store::laid_out(&manifest.directory));
+        let item = store::item(&at, file, &manifest.files);
+        let fetched = self.needs.file(item, self.control);
+        fetched.map_err(|fault| match fault.class {
+            v1::FailureClass::Stopped => fault,
+            _ => self.transient(format_args!(
+                "{fault}; if it is gone, run `kumi cohort retry` to make it again"
+            )),
         })
     }
 

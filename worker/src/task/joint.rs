@@ -8,7 +8,6 @@ use kumi_proto::v1;
 
 use crate::capabilities::VERSION;
 use crate::fault::Fault;
-use crate::store::Publication;
 use crate::task::Context;
 use crate::task::census;
 use crate::task::ingest::{SEGMENT, name};
@@ -29,8 +28,7 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::JointSpec) -> Result<v1::Man
     let segments = segments(context, spec)?;
     let mut samples = spec.samples.clone();
     samples.sort();
-    let mut publication =
-        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let mut publication = context.publication()?;
     let staged = Staged::new(&mut publication, &format!("{}.vcf.gz", spec.cohort))?;
     let header = kumi_joint::header(contigs, &reference.name, &samples, VERSION);
     let mut writer = staged.create(context, &header, contigs)?;

@@ -33,6 +33,7 @@ mod joint;
 mod provenance;
 mod purge;
 mod release;
+mod root;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -48,7 +49,8 @@ use crate::control::Control;
 use crate::fault::Fault;
 use crate::indexed::Kept;
 use crate::metrics::Meter;
-use crate::store;
+use crate::store::StoreError;
+use crate::supply::Needs;
 
 /// What a task has to work with.
 pub(crate) struct Context<'a> {
@@ -64,19 +66,38 @@ pub(crate) struct Context<'a> {
     pub(crate) meter: &'a Meter,
     /// The reference index that an earlier task of this worker opened.
     pub(crate) kept: &'a Kept,
+    /// Files that do not lie on this machine.
+    pub(crate) needs: &'a Needs<'a>,
 }
 
 /// Does what the specification says, on the current rayon pool.
 pub(crate) fn run(context: &Context<'_>) -> Result<Done, Fault> {
     context.control.check()?;
-    let done = make(context)?;
+    let done = loop {
+        match make(context) {
+            Ok(done) => break done,
+            Err(fault) => {
+                if !context.needs.begin_again(context.control)? {
+                    return Err(context.needs.told(fault));
+                }
+                empty(context.scratch)?;
+            }
+        }
+    };
     for directory in &context.spec.discard {
         // The result is there: what is left behind harms nobody.
-        if let Err(error) = store::discard(context.root()?, directory) {
+        if let Err(error) = context.discard(directory) {
             tracing::warn!(attempt = context.attempt, %error, "work was left behind");
         }
     }
     Ok(done)
+}
+
+/// Takes away what a try left that is made again.
+fn empty(scratch: &Path) -> Result<(), StoreError> {
+    let failed = |error| StoreError::io("empty", scratch, error);
+    std::fs::remove_dir_all(scratch).map_err(failed)?;
+    std::fs::create_dir_all(scratch).map_err(failed)
 }
 
 fn make(context: &Context<'_>) -> Result<Done, Fault> {

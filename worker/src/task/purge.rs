@@ -6,13 +6,12 @@
 mod held;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use kumi_proto::v1;
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
-use crate::store::{self, Publication, StoreError};
+use crate::store::StoreError;
 use crate::task::Context;
 use crate::task::provenance::software;
 
@@ -23,29 +22,27 @@ const CERTIFICATE: &str = "certificate.json";
 const REMOVED: f32 = 0.95;
 
 pub(super) fn run(context: &Context<'_>, spec: &v1::PurgeSpec) -> Result<v1::Manifest, Fault> {
-    let root = context.root()?;
-    let begin = || Publication::begin(root, &context.spec.directory, context.attempt);
-    let mut removed = listed(&root.join(&context.spec.directory).join(LIST))?;
+    let mut removed = listed(context)?;
     let mut directories = held::directories(context, spec)?;
     directories.extend(spec.directories.iter().cloned());
     for directory in &directories {
-        removed.extend(store::contents(root, directory)?);
+        removed.extend(context.contents(directory)?);
     }
-    let mut publication = begin()?;
+    let mut publication = context.publication()?;
     publication.stage_bytes(LIST, text(&removed).as_bytes())?;
     let mut files = publication.publish()?;
     let all = directories.len() as u64;
     for (done, directory) in (1..).zip(&directories) {
         context.control.check()?;
-        store::remove(root, directory)?;
+        context.remove(directory)?;
         context.control.advance(0.0, REMOVED, done, all);
     }
     for directory in &directories {
-        if !store::contents(root, directory)?.is_empty() {
+        if !context.contents(directory)?.is_empty() {
             return Err(context.transient(format_args!("{directory} is there again")));
         }
     }
-    let mut publication = begin()?;
+    let mut publication = context.publication()?;
     let told = certificate(spec, &removed);
     let told = serde_json::to_vec_pretty(&told).map_err(|error| context.internal(error))?;
     publication.stage_bytes(CERTIFICATE, &told)?;
@@ -86,11 +83,14 @@ fn text(removed: &BTreeMap<String, u64>) -> String {
 }
 
 /// What an earlier attempt listed.
-fn listed(path: &Path) -> Result<BTreeMap<String, u64>, Fault> {
-    let text = match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        other => other.map_err(|error| StoreError::io("read", path, error))?,
-    };
+fn listed(context: &Context<'_>) -> Result<BTreeMap<String, u64>, Fault> {
+    let directory = &context.spec.directory;
+    if !context.names(directory)?.contains(LIST) {
+        return Ok(BTreeMap::new());
+    }
+    let path = context.file_below(&format!("{directory}/{LIST}"))?;
+    let text = std::fs::read_to_string(&path);
+    let text = text.map_err(|error| StoreError::io("read", &path, error))?;
     let lines = text.lines().filter_map(|line| line.split_once('\t'));
     let sizes = lines.filter_map(|(path, size)| Some((path.to_owned(), size.parse().ok()?)));
     Ok(sizes.collect())

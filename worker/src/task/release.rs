@@ -7,7 +7,6 @@ use kumi_proto::v1;
 use kumi_seq::contig::Contigs;
 
 use crate::fault::Fault;
-use crate::store::Publication;
 use crate::task::Context;
 use crate::task::provenance;
 use crate::task::vcf::{Expected, Staged};
@@ -29,8 +28,7 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::ReleaseSpec) -> Result<v1::M
     let mut samples = spec.samples.clone();
     samples.sort();
     context.control.check()?;
-    let mut publication =
-        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let mut publication = context.publication()?;
     let whole = Staged::new(&mut publication, &format!("{}.vcf.gz", spec.cohort))?;
     let class = v1::FailureClass::Transient;
     let records = whole.concatenate(context, &shards, contigs, class)?;

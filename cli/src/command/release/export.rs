@@ -6,12 +6,14 @@ use std::path::Path;
 use kumi_index::mapped;
 use kumi_joint::Segment;
 use kumi_proto::v1;
+use kumi_worker::objects::resolve;
 
 use crate::args::{ExportArgs, JointArgs};
 use crate::command::kernel::cohort::Input;
 use crate::command::kernel::{joint, segments};
 use crate::command::release::get;
 use crate::exit::{Code, Exit};
+use crate::remote::{self, Here};
 
 pub(super) async fn run(args: ExportArgs) -> anyhow::Result<()> {
     let found = get(args.release.clone(), true, &args.remote).await?;
@@ -33,8 +35,9 @@ fn export(args: &ExportArgs, root: &str, source: &v1::ReleaseSource) -> anyhow::
     for batch in source.shards.iter().flat_map(|shard| &shard.batches) {
         opened.append(&mut open(root, batch)?);
     }
+    let indexed = here(&resolve(root, reference.path.as_ref()))?;
     let joint = JointArgs {
-        reference: root.join(&reference.path),
+        reference: indexed.path.clone(),
         gvcfs: Vec::new(),
         segments: Vec::new(),
         withdrawn: None,
@@ -44,6 +47,11 @@ fn export(args: &ExportArgs, root: &str, source: &v1::ReleaseSource) -> anyhow::
         threads: args.threads,
     };
     joint::genotype(&joint, |_| Ok(Input::Segments(opened, BTreeSet::new())))
+}
+
+/// A file as one of this machine. What is mapped of it stays when it goes from the cache.
+fn here(path: &Path) -> Result<Here, Exit> {
+    remote::file(path).map_err(|what| Exit::new(Code::MissingInput, what))
 }
 
 /// The segments of a batch, as if those who are excluded were not in them.
@@ -56,7 +64,8 @@ fn open(root: &Path, batch: &v1::Batch) -> Result<Vec<Segment>, Exit> {
         let told = |code, what: &dyn std::fmt::Display| {
             Exit::new(code, format!("{}: {what}", path.display()))
         };
-        let bytes = mapped(&path).map_err(|error| told(Code::MissingInput, &error))?;
+        let bytes = mapped(&here(&path)?.path);
+        let bytes = bytes.map_err(|error| told(Code::MissingInput, &error))?;
         let read = Segment::open(&path.to_string_lossy(), bytes);
         let read = read.map_err(|error| told(Code::BadInput, &error))?;
         Ok(read.without(batch.excluded.iter().cloned()))

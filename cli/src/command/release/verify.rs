@@ -11,6 +11,7 @@ use crate::args::Remote;
 use crate::command::release::get;
 use crate::exit::{Code, Exit};
 use crate::print;
+use crate::remote;
 use crate::table::{bytes, counted};
 
 /// What tells the files of a release.
@@ -89,7 +90,11 @@ fn listed(folder: &Path) -> Result<Vec<v1::File>, Exit> {
 
 /// What is wrong, a line for each file.
 fn problems(folder: &Path, files: &[v1::File]) -> Vec<String> {
-    let problem = |file: &v1::File| match sha256_file(&folder.join(&file.name)) {
+    let digested = |file: &v1::File| {
+        let here = remote::file(&folder.join(&file.name))?;
+        sha256_file(&here.path).map_err(|error| error.to_string())
+    };
+    let problem = |file: &v1::File| match digested(file) {
         Err(error) => Some(format!("{}: {error}", file.name)),
         Ok((size, _)) if size != file.size => {
             let listed = file.size;

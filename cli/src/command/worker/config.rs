@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::args::StartArgs;
 use crate::args::units::{parse_bytes, parse_duration};
 use crate::command::worker::membership;
+use crate::command::worker::stores::{S3Section, StoreSection};
 use crate::config_file;
 use crate::exit::{Code, Exit};
 use crate::sheet::is_name;
@@ -25,6 +26,8 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 struct File {
     #[serde(default)]
     worker: Section,
+    #[serde(default)]
+    store: StoreSection,
     #[serde(skip_serializing_if = "Option::is_none")]
     tls: Option<kumi_tls::Files>,
 }
@@ -39,6 +42,7 @@ struct Section {
     memory: Option<String>,
     labels: Option<Vec<String>>,
     scratch: Option<PathBuf>,
+    scratch_limit: Option<String>,
     metrics_address: Option<SocketAddr>,
     report_interval: Option<String>,
 }
@@ -48,7 +52,11 @@ struct Section {
 /// # Errors
 /// 66 for a file that is missing, 78 for one that is wrong, 2 for a flag that is.
 pub(crate) fn load(args: &StartArgs) -> Result<daemon::Config, Exit> {
-    let File { worker: file, tls } = match &args.config {
+    let File {
+        worker: file,
+        store,
+        tls,
+    } = match &args.config {
         Some(path) => config_file::read(path)?,
         None => File::default(),
     };
@@ -62,6 +70,8 @@ pub(crate) fn load(args: &StartArgs) -> Result<daemon::Config, Exit> {
         .map(parse_duration)
         .transpose();
     let interval = interval.map_err(|what| wrong("report_interval", &what))?;
+    let limit = file.scratch_limit.as_deref().map(parse_bytes).transpose();
+    let limit = limit.map_err(|what| wrong("scratch_limit", &what))?;
     if file.cores == Some(0) {
         return Err(wrong("cores", "a worker offers at least one"));
     }
@@ -98,6 +108,10 @@ pub(crate) fn load(args: &StartArgs) -> Result<daemon::Config, Exit> {
             .clone()
             .or(file.scratch)
             .unwrap_or_else(std::env::temp_dir),
+        storage: daemon::Storage {
+            scratch_limit_bytes: args.scratch_limit.or(limit),
+            objects: store.s3.settings()?,
+        },
         metrics: args.metrics_address.or(file.metrics_address),
         report_interval: args.report_interval.or(interval).unwrap_or(REPORT_INTERVAL),
         tls: args.tls.over(tls)?,
@@ -115,8 +129,13 @@ pub(super) fn to_toml(config: &daemon::Config) -> String {
             memory: Some(format!("{}KiB", config.memory_bytes >> 10)),
             labels: Some(config.labels.clone()),
             scratch: Some(config.scratch.clone()),
+            scratch_limit: (config.storage.scratch_limit_bytes)
+                .map(|bytes| format!("{}KiB", bytes >> 10)),
             metrics_address: config.metrics,
             report_interval: Some(format!("{}ms", config.report_interval.as_millis())),
+        },
+        store: StoreSection {
+            s3: S3Section::of(&config.storage.objects),
         },
         tls: config.tls.clone(),
     };
@@ -146,7 +165,7 @@ mod tests {
         let cli = Cli::try_parse_from(["kumi", "worker", "start"].iter().chain(more))
             .expect("a command line");
         match cli.command {
-            Command::Worker(WorkerCommand::Start(args)) => args,
+            Command::Worker(WorkerCommand::Start(args)) => *args,
             other => panic!("{other:?}"),
         }
     }
@@ -156,7 +175,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("worker.toml");
         let text = "[worker]\nname = \"w7\"\nendpoints = [\"a:1\", \"b:2\"]\ncores = 3\nmemory = \"6GiB\"\n\
-                    scratch = \"/fast\"\nmetrics_address = \"127.0.0.1:7091\"\nreport_interval = \"250ms\"\n";
+                    scratch = \"/fast\"\nscratch_limit = \"9GiB\"\nmetrics_address = \"127.0.0.1:7091\"\nreport_interval = \"250ms\"\n[store.s3]\nendpoint = \"https://s3:9000\"\nrequests_per_second = 7\n";
         std::fs::write(&path, text).expect("written");
         let name = path.display().to_string();
         let config =
@@ -167,6 +186,10 @@ mod tests {
         );
         assert_eq!(config.endpoints, ["a:1", "b:2"]);
         assert_eq!(config.report_interval.as_millis(), 250);
+        let storage = &config.storage;
+        assert_eq!(storage.scratch_limit_bytes, Some(9 << 30));
+        assert_eq!(storage.objects.requests_per_second, 7);
+        assert_eq!(storage.objects.endpoint.as_deref(), Some("https://s3:9000"));
         std::fs::write(&path, to_toml(&config)).expect("written");
         let again = load(&args(&["--config", &name])).expect("in order");
         assert_eq!(to_toml(&again), to_toml(&config));
@@ -186,6 +209,15 @@ mod tests {
                 "worker.memory: a unit is missing",
             ),
             ("[worker]\ncores = 0\n", "worker.cores"),
+            (
+                "[worker]\nscratch_limit = \"9\"\n",
+                "worker.scratch_limit: a unit is missing",
+            ),
+            ("[store.s3]\nconcurrency = 0\n", "store.s3.concurrency"),
+            (
+                "[store.s3]\nsecret_access_key = \"x\"\n",
+                "secret_access_key",
+            ),
             (
                 "[worker]\nreport_interval = \"1y\"\n",
                 "worker.report_interval",

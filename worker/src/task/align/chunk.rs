@@ -9,7 +9,6 @@ use kumi_sort::sorter::Sorter;
 use super::plan::Plan;
 use super::{Input, align, reads, sorting, sorting_params};
 use crate::fault::Fault;
-use crate::store::Publication;
 use crate::task::Context;
 
 /// The names of a chunk's files.
@@ -40,8 +39,7 @@ pub(in crate::task) fn run(
     let stats = align(context, &reference, sizes, &mut reader, &mut sorter)?;
     drop(reader);
 
-    let mut publication =
-        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let mut publication = context.publication()?;
     let files = Files {
         records: publication.stage(RECORDS)?,
         pairs: publication.stage(PAIRS)?,

@@ -9,7 +9,6 @@ use kumi_proto::v1;
 use super::plan::{self, Plan};
 use super::reads;
 use crate::fault::Fault;
-use crate::store::Publication;
 use crate::task::Context;
 
 pub(in crate::task) fn run(
@@ -29,8 +28,7 @@ pub(in crate::task) fn run(
     context.control.check()?;
     let chunks = parts.len() as u64;
     let plan = Plan { sizes, parts };
-    let mut publication =
-        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let mut publication = context.publication()?;
     publication.stage_bytes(plan::NAME, &plan.encode(context)?)?;
     context.control.check()?;
     Ok(v1::Manifest {

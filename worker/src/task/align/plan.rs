@@ -131,6 +131,7 @@ mod tests {
     use crate::control::Control;
     use crate::indexed::Kept;
     use crate::metrics::Meter;
+    use crate::supply::{Needs, Supply};
     use crate::task::Context;
 
     #[test]
@@ -158,6 +159,7 @@ mod tests {
                 },
             ],
         };
+        let supply = Supply::default();
         let context = Context {
             spec: &v1::Spec::default(),
             attempt: 1,
@@ -165,6 +167,7 @@ mod tests {
             control: &Control::default(),
             meter: &Meter::default(),
             kept: &Kept::default(),
+            needs: &Needs::new(&supply),
         };
         let bytes = plan.encode(&context).expect("encoded");
         assert_eq!(Plan::decode(&bytes), Some(plan));

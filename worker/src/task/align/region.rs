@@ -11,7 +11,6 @@ use kumi_sort::region::Region;
 use super::chunk::files_of_all;
 use super::{header, reads, sorting, sorting_params, write};
 use crate::fault::Fault;
-use crate::store::Publication;
 use crate::task::Context;
 
 /// The names of the files of a region.
@@ -27,8 +26,7 @@ pub(in crate::task) fn mark(
 ) -> Result<v1::Manifest, Fault> {
     let (whole, region) = asked(context, spec.align.as_ref(), spec.region.as_ref())?;
     let chunks = files_of_all(context, whole)?;
-    let mut publication =
-        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let mut publication = context.publication()?;
     let marks = Marks {
         duplicates: publication.stage(DUPLICATES)?,
         counts: publication.stage(MARKED)?,
@@ -57,8 +55,7 @@ pub(in crate::task) fn merge(
     let libraries = Libraries::new(&read_groups);
     let (sorted, expected) = mark::merge(&libraries, &chunks, &marks, region)
         .map_err(|error| sorting(context, &error))?;
-    let mut publication =
-        Publication::begin(context.root()?, &context.spec.directory, context.attempt)?;
+    let mut publication = context.publication()?;
     let target = write::Target {
         path: &publication.stage(PART)?,
         header: &header(&reference, &read_groups),

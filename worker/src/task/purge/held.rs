@@ -2,9 +2,6 @@
 //! took, or an earlier composition of a batch or of a release.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
-use std::path::Path;
 
 use kumi_formats::vcf::Reader;
 use kumi_index::mapped;
@@ -12,7 +9,7 @@ use kumi_joint::Segment;
 use kumi_proto::v1;
 
 use crate::fault::{Fault, chain};
-use crate::store::StoreError;
+use crate::store::{self, StoreError};
 use crate::task::Context;
 use crate::task::ingest::SEGMENT;
 
@@ -33,51 +30,37 @@ pub(super) fn directories(
         format!("{programme}/cohorts/{cohort}/releases"),
         format!("{programme}/work"),
     ] {
-        for name in names(&context.root()?.join(&place))? {
-            context.control.check()?;
+        for name in context.names(&place)? {
             let directory = format!("{place}/{name}");
             if holds(context, spec, &directory)? {
-                found.insert(directory);
+                found.insert(directory.clone());
+            }
+            if place.ends_with("/work") && store::is_fan(&name) {
+                for name in context.names(&directory)? {
+                    if holds(context, spec, &format!("{directory}/{name}"))? {
+                        found.insert(format!("{place}/{name}"));
+                    }
+                }
             }
         }
     }
     Ok(found)
 }
 
-/// The entries of a folder, in order; none when it is not there.
-fn names(folder: &Path) -> Result<BTreeSet<String>, Fault> {
-    let failed = |error| StoreError::io("look into", folder, error);
-    let entries = match fs::read_dir(folder) {
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            return Ok(BTreeSet::new());
-        }
-        other => other.map_err(failed)?,
-    };
-    let name = |entry: io::Result<fs::DirEntry>| {
-        let name = entry.map_err(failed)?.file_name();
-        Ok(name.to_string_lossy().into_owned())
-    };
-    entries.map(name).collect()
-}
-
 /// Whether a file of a directory holds one of the samples: by its name, or by the samples it lists.
 fn holds(context: &Context<'_>, spec: &v1::PurgeSpec, directory: &str) -> Result<bool, Fault> {
-    let folder = context.root()?.join(directory);
+    context.control.check()?;
     let cohort = format!("{}.vcf.gz", spec.cohort);
-    for name in names(&folder)? {
-        let path = folder.join(&name);
+    for name in context.names(directory)? {
+        let path = || context.file_below(&format!("{directory}/{name}"));
         let held = if name.ends_with(SEGMENT) {
+            let path = path()?;
             let bytes = mapped(&path).map_err(|error| StoreError::io("read", &path, error))?;
             let segment = Segment::open(&path.to_string_lossy(), bytes);
             let segment = segment.map_err(|error| unknown(context, &error))?;
             any_of(spec, &segment.header().samples)
         } else if name == cohort {
-            let reader = Reader::open(&path).map_err(|error| unknown(context, &error))?;
+            let reader = Reader::open(&path()?).map_err(|error| unknown(context, &error))?;
             any_of(spec, reader.header().samples())
         } else {
             spec.samples

@@ -14,6 +14,7 @@ use crate::executor::{Around, execute};
 use crate::fingerprint;
 use crate::indexed::Kept;
 use crate::metrics::Meter;
+use crate::supply::Supply;
 
 pub(super) fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/ceu-trio")
@@ -199,6 +200,7 @@ impl House {
             control,
             meter: &Meter::default(),
             kept: &self.kept,
+            supply: &Supply::default(),
         };
         execute(&start, around).result
     }
@@ -217,10 +219,15 @@ impl House {
         }
     }
 
+    /// Where a directory of the root lies.
+    pub(super) fn folder(&self, directory: &str) -> PathBuf {
+        self.root.path().join(&*crate::store::laid_out(directory))
+    }
+
     /// Every file below a directory of the root, hidden ones too.
     pub(super) fn files(&self, directory: &str) -> Vec<PathBuf> {
         let mut files = Vec::new();
-        let mut open = vec![self.root.path().join(directory)];
+        let mut open = vec![self.folder(directory)];
         while let Some(directory) = open.pop() {
             for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
                 let path = entry.path();

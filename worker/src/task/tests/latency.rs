@@ -166,7 +166,7 @@ fn a_run_that_is_gone_or_damaged_is_named_with_what_to_do() {
     let (house, reference) = House::with_index(1);
     let align = whole(&house.align_example(&reference, "NA12892"));
     let chunks = chunks(&house, &align, 2);
-    let run = |name: &str| house.root.path().join("p/work/c2.1").join(name);
+    let run = |name: &str| house.folder("p/work/c2.1").join(name);
     let fails = |says: &str| {
         let failure = house.fails(merge(&house, of(&align, &chunks)));
         assert_eq!(failure.class(), FailureClass::Transient, "{failure:?}");
@@ -214,7 +214,10 @@ fn what_is_damaged_between_chunks_and_regions_is_named_with_what_to_do() {
     let align = whole(&house.align_example(&reference, "NA12892"));
     let align = of(&align, &chunks(&house, &align, 2));
     let joined = in_regions(&house, align, &[0, 1]);
-    let file = |name: &str| house.root.path().join("p/work").join(name);
+    let file = |name: &str| {
+        let (directory, name) = name.split_once('/').expect("a directory");
+        house.folder(&format!("p/work/{directory}")).join(name)
+    };
     let fails = |name: &str, spec: v1::Spec| {
         let bytes = std::fs::read(file(name)).expect("there");
         let mut flipped = bytes.clone();

@@ -142,7 +142,7 @@ fn a_damaged_segment_is_named_with_what_to_do() {
         .iter()
         .find(|file| file.name.ends_with(".segment.arrow"))
         .expect("a segment");
-    let path = house.root.path().join(&segments.directory).join(&file.name);
+    let path = house.folder(&segments.directory).join(&file.name);
     std::fs::write(&path, vec![0; file.size as usize]).expect("written");
     let joint = v1::JointSpec {
         reference: Some(reference),
