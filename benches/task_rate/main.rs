@@ -20,6 +20,10 @@ use process::Cluster;
 use tokio::time::sleep;
 use worker::{Crew, Sum};
 
+/// That of the binary that is packed: docs/adr/0018-static-binary.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Before anything is counted.
 const WARM_UP: Duration = Duration::from_secs(1);
 
