@@ -96,6 +96,7 @@ impl State {
             }
             self.workers.remove(&id);
         }
+        self.end_earlier_runs(&hello);
         self.last_worker += 1;
         self.note_arrival(&hello);
         let worker = Worker {
@@ -109,6 +110,26 @@ impl State {
         };
         self.workers.insert(self.last_worker, worker);
         Ok(Outcome::Registered(WorkerId(self.last_worker)))
+    }
+
+    /// A job that its site has started again runs nowhere else: whoever it was before is gone.
+    fn end_earlier_runs(&mut self, hello: &v1::WorkerHello) {
+        if hello.pool.is_empty() || hello.job.is_empty() {
+            return;
+        }
+        let run = restarts(&hello.name);
+        let earlier = self.workers.iter().filter(|(_, worker)| {
+            let before = restarts(&worker.hello.name);
+            !worker.lost
+                && (&worker.hello.pool, &worker.hello.job) == (&hello.pool, &hello.job)
+                && before.0 == run.0
+                && before.1 < run.1
+        });
+        let earlier: Vec<u64> = earlier.map(|(id, _)| *id).collect();
+        for worker in earlier {
+            let reason = format!("its job was started again as {}", hello.name);
+            self.expire(&v1::Expire { worker, reason });
+        }
     }
 
     pub(super) fn expire(&mut self, expire: &v1::Expire) -> Outcome {
@@ -181,24 +202,43 @@ impl State {
     /// All registrations, by number.
     #[must_use]
     pub fn workers(&self) -> Vec<WorkerView> {
-        let view = |(id, worker): (&u64, &Worker)| {
-            let attempts = self.attempts_of(WorkerId(*id));
-            let (state, since_ms) = match (worker.lost, worker.draining) {
-                (true, _) => (WorkerState::Lost, worker.since_ms),
-                (false, false) => (WorkerState::Up, worker.since_ms),
-                (false, true) if !attempts.is_empty() => (WorkerState::Draining, worker.since_ms),
-                (false, true) => (WorkerState::Drained, worker.since_ms.max(worker.idle_ms)),
-            };
-            WorkerView {
-                id: WorkerId(*id),
-                hello: worker.hello.clone(),
-                state,
-                leaving: worker.leaving,
-                attempts,
-                since_ms,
-                idle_ms: worker.idle_ms,
-            }
-        };
-        self.workers.iter().map(view).collect()
+        self.workers
+            .iter()
+            .map(|worker| self.seen(worker))
+            .collect()
     }
+
+    /// Registrations of a pool, by number.
+    #[must_use]
+    pub fn workers_of(&self, pool: &str) -> Vec<WorkerView> {
+        let own = self.workers.iter();
+        let own = own.filter(|(_, worker)| worker.hello.pool == pool);
+        own.map(|worker| self.seen(worker)).collect()
+    }
+
+    fn seen(&self, (id, worker): (&u64, &Worker)) -> WorkerView {
+        let attempts = self.attempts_of(WorkerId(*id));
+        let (state, since_ms) = match (worker.lost, worker.draining) {
+            (true, _) => (WorkerState::Lost, worker.since_ms),
+            (false, false) => (WorkerState::Up, worker.since_ms),
+            (false, true) if !attempts.is_empty() => (WorkerState::Draining, worker.since_ms),
+            (false, true) => (WorkerState::Drained, worker.since_ms.max(worker.idle_ms)),
+        };
+        WorkerView {
+            id: WorkerId(*id),
+            hello: worker.hello.clone(),
+            state,
+            leaving: worker.leaving,
+            attempts,
+            since_ms,
+            idle_ms: worker.idle_ms,
+        }
+    }
+}
+
+/// The name of a worker of a pool without how often its job was started again, and that: `cpu-17_3.1`.
+fn restarts(name: &str) -> (&str, u32) {
+    let split = name.rsplit_once('.');
+    let split = split.and_then(|(job, restarts)| Some((job, restarts.parse().ok()?)));
+    split.unwrap_or((name, 0))
 }

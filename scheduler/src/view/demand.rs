@@ -33,7 +33,9 @@ impl State {
     #[must_use]
     pub fn demand(&self, shapes: &[Shape]) -> Vec<u32> {
         let mut bins: Vec<Bin<'_>> = shapes.iter().map(Bin::new).collect();
-        let mut free: Vec<(&Worker, u32, u64)> = self.free().collect();
+        // Most workers are busy: those are not looked at again for every group.
+        let free = self.free().filter(|(_, cores, _)| *cores > 0);
+        let mut free: Vec<(&Worker, u32, u64)> = free.collect();
         let mut allowance = BTreeMap::new();
         for id in self.served() {
             let cohort = &self.cohorts[&id];

@@ -339,6 +339,38 @@ fn what_the_site_says_is_told_to_operators() {
     assert_eq!(checked.state.queue(Some("centre"), None).pools, []);
 }
 
+/// Slurm gives a job another node and counts that; the worker before need not be waited for.
+#[test]
+fn a_job_that_is_started_again_ends_the_worker_before_it() {
+    let mut checked = Checked::default();
+    checked.apply(1, shape(1).open());
+    let named = |name: &str, job: &str| v1::WorkerHello {
+        job: job.to_owned(),
+        ..of_pool(name, 1, 0)
+    };
+    let first = register(&mut checked, 2, named("cpu-17_3", "17_3"));
+    let other = register(&mut checked, 2, named("cpu-17_30", "17_30"));
+    let again = register(&mut checked, 3, named("cpu-17_3.1", "17_3"));
+    let lost = |checked: &Checked, id: WorkerId| {
+        let workers = checked.state.workers_of("cpu");
+        let worker = workers.iter().find(|worker| worker.id == id);
+        worker.map(|worker| worker.state) == Some(kumi_scheduler::WorkerState::Lost)
+    };
+    assert!(lost(&checked, first) && !lost(&checked, other) && !lost(&checked, again));
+    // The one before was only cut off: it does not end who came after it.
+    let before = register(&mut checked, 4, named("cpu-17_3", "17_3"));
+    assert!(!lost(&checked, again) && !lost(&checked, before));
+    let last = register(&mut checked, 5, named("cpu-17_3.2", "17_3"));
+    assert!(lost(&checked, again) && lost(&checked, before) && !lost(&checked, last));
+    checked.restart();
+    // Elsewhere a name ends as it likes.
+    let outside = register(&mut checked, 6, hello("node.1", "1", 8, 64));
+    register(&mut checked, 7, hello("node.2", "1", 8, 64));
+    let workers = checked.state.workers();
+    let there = workers.iter().find(|worker| worker.id == outside);
+    assert!(there.is_some_and(|worker| worker.state == kumi_scheduler::WorkerState::Up));
+}
+
 /// A build that does not know pools must come to the same state.
 #[test]
 fn before_their_version_is_in_force_there_are_no_pools() {

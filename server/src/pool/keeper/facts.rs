@@ -8,10 +8,7 @@ use crate::pool::decide::Member;
 /// A pool and its registrations.
 pub(super) fn facts(state: &State, name: &str) -> (Pool, Vec<Member>) {
     let known = state.pools().get(name).cloned().unwrap_or_default();
-    let workers = state.workers().into_iter();
-    let members = workers
-        .filter(|worker| worker.hello.pool == name)
-        .map(member);
+    let members = state.workers_of(name).into_iter().map(member);
     (known, members.collect())
 }
 
