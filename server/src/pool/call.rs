@@ -1,15 +1,20 @@
 //! Runs a call of a program of the site, off the async threads and with an end.
 
 use std::io::{Read, Write as _};
-use std::process::{Child, Command, Stdio};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::limits;
 use crate::pool::site::Call;
 
 /// How often a program that runs is looked at.
 const LOOK: Duration = Duration::from_millis(5);
+/// How long the output of a program that has ended is waited for.
+const HELD: Duration = Duration::from_secs(2);
 /// Variables of this process that a worker must not take for its own.
 const OWN: &str = "KUMI_";
 
@@ -30,35 +35,34 @@ fn run_here(call: &Call) -> Result<String, String> {
     }
     command.stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    // With what it starts, so that all of it can be ended.
+    command.process_group(0);
     let mut child = command
         .spawn()
         .map_err(|error| format!("{program}: {error}"))?;
     let input = child.stdin.take();
     let text = call.input.clone();
-    // It may end without having read it.
-    let writer =
-        std::thread::spawn(move || input.is_some_and(|mut i| i.write_all(text.as_bytes()).is_ok()));
+    // It may end without having read it; nobody waits for that.
+    std::thread::spawn(move || input.is_some_and(|mut i| i.write_all(text.as_bytes()).is_ok()));
     let output = gather(child.stdout.take());
     let complaint = gather(child.stderr.take());
-    let ended = wait(&mut child, call.patience);
-    let _ = writer.join();
+    let ended = wait(child, call.patience);
     let ended = ended.map_err(|error| format!("{program}: {error}"))?;
     let Some(status) = ended else {
-        // Something that it started may hold the other end for ever.
-        std::thread::sleep(LOOK);
-        let done = complaint.is_finished().then(|| complaint.join());
-        let said = done.and_then(Result::ok).unwrap_or_default();
-        let said = in_one_line(&said);
+        let said = in_one_line(&written(complaint).unwrap_or_default());
         let seconds = call.patience.as_secs();
         return Err(format!(
             "{program} did not answer within {seconds} s: {said}"
         ));
     };
-    let output = output.join().unwrap_or_default();
+    let (Some(output), Some(complaint)) = (written(output), written(complaint)) else {
+        return Err(format!(
+            "{program} ended, and something that it started holds its output: it must close or redirect it"
+        ));
+    };
     if status.success() {
         return Ok(output);
     }
-    let complaint = complaint.join().unwrap_or_default();
     Err(match in_one_line(&complaint) {
         said if said.is_empty() => format!("{program} ended with {status}"),
         said if said.starts_with(program.as_str()) => said,
@@ -67,22 +71,37 @@ fn run_here(call: &Call) -> Result<String, String> {
 }
 
 /// Waits; none when it had to be killed.
-fn wait(
-    child: &mut Child,
-    patience: Duration,
-) -> std::io::Result<Option<std::process::ExitStatus>> {
+fn wait(mut child: Child, patience: Duration) -> std::io::Result<Option<ExitStatus>> {
     let began = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
         if began.elapsed() >= patience {
-            child.kill()?;
-            child.wait()?;
+            end(child);
             return Ok(None);
         }
         std::thread::sleep(LOOK);
     }
+}
+
+/// Ends it and what it started. It is reaped elsewhere: a file system that hangs may keep it for long.
+fn end(mut child: Child) {
+    // What has ended in this moment is no error.
+    let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
+    std::thread::spawn(move || child.wait());
+}
+
+/// What a program wrote that has ended; none when the other end is still held.
+fn written(reader: JoinHandle<String>) -> Option<String> {
+    let began = Instant::now();
+    while !reader.is_finished() {
+        if began.elapsed() >= HELD {
+            return None;
+        }
+        std::thread::sleep(LOOK);
+    }
+    reader.join().ok()
 }
 
 fn gather(from: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
@@ -147,5 +166,33 @@ mod tests {
             ..shell("exec sleep 100")
         };
         assert!(run_here(&call).is_err_and(|said| said.contains("did not answer")));
+    }
+
+    /// A script is ended with what it waits for, even when that reads nothing of what it is given.
+    #[test]
+    fn what_a_script_started_is_ended_with_it() {
+        let call = Call {
+            patience: Duration::from_millis(200),
+            input: "x".repeat(1 << 20),
+            ..shell("sleep 100 & echo $! >&2; wait")
+        };
+        let said = run_here(&call).expect_err("it hangs");
+        let pid = said.rsplit(' ').next().expect("its number");
+        assert!(pid.parse::<u32>().is_ok(), "{said}");
+        let lives = || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+            stat.is_ok_and(|stat| !stat.contains(") Z"))
+        };
+        let ended = (0..200).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            !lives()
+        });
+        assert!(ended, "{pid} is left");
+    }
+
+    #[test]
+    fn output_that_is_held_is_not_waited_for_without_end() {
+        let said = run_here(&shell("sleep 20 & echo 17")).expect_err("held");
+        assert!(said.contains("holds its output"), "{said}");
     }
 }
