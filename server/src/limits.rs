@@ -83,6 +83,12 @@ pub const SITE_WATCHED_MS: u64 = 60_000;
 pub const WORKER_COMES_MS: u64 = 10 * 60_000;
 /// A worker that was told to leave has left within this, or its job is ended.
 pub const WORKER_LEAVES_MS: u64 = 30_000;
+/// A job that the site was told to end and that its queue still has is ended again after this.
+pub const SITE_CANCEL_AGAIN_MS: u64 = 30_000;
+/// Workers of a request: sites refuse larger arrays (Slurm's `MaxArraySize` is 1001 by default).
+pub const SITE_ASK_WORKERS_MAX: u32 = 1_000;
+/// What a reason of the site's may be long.
+pub const SITE_REASON_CHARS_MAX: usize = 1_000;
 /// Pause between two looks at what pools need.
 pub const POOL_TURN_MS: u64 = 100;
 /// They are looked at this often at least.

@@ -79,6 +79,15 @@ fn check(hello: &WorkerHello) -> Result<(), Status> {
             return Err(refusal::bad_field(field, problem));
         }
     }
+    for (field, text) in [("hello.pool", &hello.pool), ("hello.job", &hello.job)] {
+        if text.len() > limits::WORKER_NAME_BYTES_MAX {
+            let problem = format!(
+                "it may have {} bytes at most",
+                limits::WORKER_NAME_BYTES_MAX
+            );
+            return Err(refusal::bad_field(field, problem));
+        }
+    }
     if hello.cores == 0 {
         return Err(refusal::bad_field(
             "hello.cores",

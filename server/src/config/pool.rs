@@ -159,15 +159,15 @@ impl Pool {
         if self.idle.ms() > SPAN_MS_MAX {
             return wrong("idle", format!("{} is longer than 366d", self.idle));
         }
+        if self.grace.ms() > 3_600_000 {
+            return wrong("grace", format!("{} is longer than 1h", self.grace));
+        }
         let least = 60_000 + self.grace.ms();
         if let Some(time) = self.time
             && (time.ms() < least || time.ms() > SPAN_MS_MAX)
         {
             let problem = format!("{time} is not between a minute more than grace and 366d");
             return wrong("time", problem);
-        }
-        if self.grace.ms() > 3_600_000 {
-            return wrong("grace", format!("{} is longer than 1h", self.grace));
         }
         Ok(())
     }

@@ -1,17 +1,19 @@
 //! What to do about a pool. Pure: the log's view of it, what the site's queue held, and the time go in; steps come out.
 
 mod count;
+mod reconcile;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use kumi_proto::v1::PoolSeen;
-use kumi_scheduler::pool::{Pool, Request};
+use kumi_scheduler::pool::Pool;
 
 use crate::limits;
 pub(super) use crate::pool::decide::count::{Count, count};
-use crate::pool::site::{Element, Phase};
+pub(super) use crate::pool::decide::reconcile::reconcile;
+use crate::pool::site::Element;
 
 /// What a pool may be.
 #[derive(Clone, Copy, Debug)]
@@ -92,120 +94,15 @@ pub(super) enum Step {
     Ask(u32),
 }
 
-/// What the site's queue tells of requests: whose job is whose, what is over, and which jobs should not be there.
-pub(super) fn reconcile(view: &View<'_>) -> Vec<Step> {
-    let Some(listing) = view.listing else {
-        return Vec::new();
-    };
-    let mut steps = Vec::new();
-    let mut strays = Vec::new();
-    let of = |number: u64| {
-        let elements = listing.elements.iter();
-        elements.filter(move |element| element.request == number)
-    };
-    for (number, request) in &view.pool.requests {
-        let job = if request.job.is_empty() {
-            // The first one: a later one is of a leader that did not know of it.
-            let jobs = of(*number).map(|element| element.job.as_str());
-            let first = jobs.min_by_key(|job| (job.len(), *job));
-            steps.extend(first.map(|job| Step::Accept {
-                request: *number,
-                job: job.to_owned(),
-            }));
-            first
-        } else {
-            Some(request.job.as_str())
-        };
-        let (own, other): (Vec<_>, Vec<_>) =
-            of(*number).partition(|element| Some(element.job.as_str()) == job);
-        strays.extend(other.into_iter().filter(|e| e.phase.is_alive()));
-        if !own.iter().any(|element| element.phase.is_alive()) {
-            steps.extend(over(view, listing, (*number, request), &own));
-        }
-    }
-    let known = |e: &&Element| view.pool.requests.contains_key(&e.request);
-    let past = |e: &&Element| e.request <= view.pool.last_request && e.phase.is_alive();
-    strays.extend(listing.elements.iter().filter(past).filter(|e| !known(e)));
-    if !strays.is_empty() {
-        let ids = strays.iter().map(|element| element.id.clone());
-        steps.push(Step::Cancel(ids.collect()));
-    }
-    steps
-}
-
-/// The end of a request of which nothing is alive, if it is certain.
-fn over(
-    view: &View<'_>,
-    listing: &Listing,
-    (number, request): (u64, &Request),
-    ended: &[&Element],
-) -> Option<Step> {
-    let memory = view.memory;
-    let step = |problem: String, failed| {
-        // Of one of which workers came nothing is wrong.
-        let failed = failed && !request.came;
-        Some(Step::Over {
-            request: number,
-            problem: if failed { problem } else { String::new() },
-            failed,
-        })
-    };
-    if memory.asking == Some(number) {
-        return None;
-    }
-    if let Some((refused, at_ms, said)) = &memory.refused
-        && *refused == number
-        && request.job.is_empty()
-    {
-        // A call that failed may have done its work all the same: a listing of later shows it.
-        return (listing.at_ms > *at_ms && ended.is_empty())
-            .then(|| said.clone())
-            .and_then(|said| step(said, true));
-    }
-    if ended.is_empty() && have_left(view, number) {
-        return step(String::new(), false);
-    }
-    if ended.is_empty() {
-        let appears_ms = request.asked_ms + limits::SITE_APPEARS_MS;
-        if listing.at_ms < appears_ms {
-            return None;
-        }
-        if request.job.is_empty() {
-            return step(
-                "the leader that asked is gone, and the site has nothing of it".to_owned(),
-                false,
-            );
-        }
-        let problem = format!("job {} is gone, and no worker came of it", request.job);
-        return step(problem, !memory.cancelled.contains(&number));
-    }
-    let failed = ended.iter().find(|element| element.phase == Phase::Failed);
-    let ours = memory.cancelled.contains(&number);
-    match failed {
-        Some(element) if !ours => step(format!("job {} {}", element.id, element.reason), true),
-        None if !ours => {
-            let job = &ended[0].job;
-            step(format!("job {job} ended before its worker came"), true)
-        }
-        _ => step(String::new(), false),
-    }
-}
-
-/// Whether workers of a request came, and had all left before the queue was looked at. Some engines then show nothing.
-fn have_left(view: &View<'_>, number: u64) -> bool {
-    let listed_ms = view.listing.map_or(0, |listing| listing.at_ms);
-    let mut members = view.members.iter().filter(|m| m.request == number);
-    let mut came = members.clone();
-    came.next().is_some() && members.all(|m| m.lost && m.since_ms < listed_ms)
-}
-
 /// What the pool needs. `target` is how many workers the backlog is worth beside those that are there.
 pub(super) fn decide(view: &View<'_>, count: &Count, target: u32) -> Vec<Step> {
     let Bounds { min, max, idle_ms } = view.bounds;
     let mut steps = Vec::new();
     let lacking = min.saturating_sub(count.staying);
     let more = target.saturating_sub(count.coming).max(lacking);
-    let ask = more.min(may_ask(view, count, max));
+    let ask = more
+        .min(may_ask(view, count, max))
+        .min(limits::SITE_ASK_WORKERS_MAX);
     let released = if target > count.coming {
         Vec::new()
     } else {
@@ -302,6 +199,11 @@ fn seen(count: &Count, (target, more): (u32, u32), max: u32) -> PoolSeen {
         wanted: wanted.min(max),
         pending: count.pending,
         running: count.running,
-        reason: count.reason.clone(),
+        // No longer than the log keeps it, or it would be written down again and again.
+        reason: count
+            .reason
+            .chars()
+            .take(limits::SITE_REASON_CHARS_MAX)
+            .collect(),
     }
 }

@@ -1,7 +1,12 @@
 //! One pool of the leader: its view of the site's queue, and the one call to the site that may be under way.
 
 mod answer;
+mod cancel;
 mod facts;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -31,6 +36,8 @@ pub(super) struct Keeper {
     accepted: Option<(u64, String)>,
     to_ask: Option<Ask>,
     to_cancel: Vec<String>,
+    /// When the site was last told to end a job that its queue still has, Unix milliseconds.
+    told_ms: BTreeMap<String, u64>,
     /// When the queue is to be looked at.
     look_ms: u64,
     /// Looks in a row that failed, and what the site said.
@@ -55,6 +62,7 @@ impl Keeper {
             accepted: None,
             to_ask: None,
             to_cancel: Vec::new(),
+            told_ms: BTreeMap::new(),
             look_ms: 0,
             deaf: 0,
             trouble: String::new(),
@@ -185,21 +193,8 @@ impl Keeper {
             Step::Seen(seen) => {
                 tell(control, &name, What::Seen(seen)).await;
             }
-            Step::Cancel(ids) => self.cancel(ids),
+            Step::Cancel(ids) => self.cancel(control.clock.unix_ms(), ids),
             Step::Ask(workers) => self.ask(control, workers).await,
-        }
-    }
-
-    fn cancel(&mut self, ids: Vec<String>) {
-        let elements = self.listing.iter().flat_map(|listing| &listing.elements);
-        let cancelled = elements.filter(|element| ids.contains(&element.id));
-        self.memory
-            .cancelled
-            .extend(cancelled.map(|element| element.request));
-        for id in ids {
-            if !self.to_cancel.contains(&id) {
-                self.to_cancel.push(id);
-            }
         }
     }
 

@@ -166,7 +166,7 @@ const ADVICE: [(&[&str], &str); 11] = [
             "too many jobs",
             "queue is full",
             "MaxArraySize",
-            "Job array",
+            "job array",
         ],
         "the site's queue is full or takes smaller arrays: lower the pool's `max`",
     ),
@@ -200,8 +200,9 @@ const ADVICE: [(&[&str], &str); 11] = [
 
 fn phase(state: &str) -> Phase {
     match state {
-        "PD" | "RQ" | "RD" | "RH" | "RF" | "SE" | "RS" | "SO" => Phase::Pending,
-        "R" | "S" | "ST" | "CF" | "SI" => Phase::Running,
+        // A node that is configured may boot for long: nothing runs there.
+        "PD" | "CF" | "RQ" | "RD" | "RH" | "RF" | "SE" | "RS" | "SO" => Phase::Pending,
+        "R" | "S" | "ST" | "SI" => Phase::Running,
         // What is completing holds its node, and is nothing to wait for.
         "CD" | "CG" => Phase::Done,
         _ => Phase::Failed,
@@ -211,7 +212,7 @@ fn phase(state: &str) -> Phase {
 /// A state and its reason, where there is something to say.
 fn said(state: &str, reason: &str) -> String {
     let state = match state {
-        "PD" => "pending",
+        "PD" | "CF" => "pending",
         "F" => "failed",
         "NF" => "ended with its node",
         "BF" => "failed at boot of its node",

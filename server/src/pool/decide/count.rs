@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::pool::decide::{Member, View, have_left};
+use crate::pool::decide::reconcile::have_left;
+use crate::pool::decide::{Member, View};
 use crate::pool::site::{Element, Phase};
 
 /// Workers of a pool, by where they are.

@@ -96,6 +96,47 @@ impl Case {
     }
 }
 
+/// A script that lists may fail and say nothing: who works must not be taken for a stray later.
+#[test]
+fn an_empty_queue_does_not_end_a_request_whose_workers_are_there() {
+    let mut case = Case::of(&[request(1, "9")], Vec::new());
+    case.members.push(member(1, 1, "9_0"));
+    assert_eq!(case.reconciled(), []);
+    case.members[0].lost = true;
+    assert_eq!(case.reconciled().len(), 1);
+}
+
+#[test]
+fn what_was_there_before_the_request_is_not_taken_for_it() {
+    let queue = vec![
+        element("9_0", 1, Phase::Done),
+        element("12_0", 1, Phase::Pending),
+    ];
+    let case = Case::of(&[request(1, "")], queue);
+    let before = case.look(NOW_MS - 60_001, reconcile);
+    assert_eq!(before, []);
+    let job = "12".to_owned();
+    assert_eq!(case.reconciled(), [Step::Accept { request: 1, job }]);
+}
+
+#[test]
+fn a_long_reason_is_written_down_once() {
+    let mut queue = vec![element("9_0", 1, Phase::Pending)];
+    queue[0].reason = "x".repeat(10_000);
+    let mut case = Case::of(&[request(1, "9")], queue);
+    let seen = |case: &Case| {
+        let steps = case.look(NOW_MS, |view| decide(view, &count(view), 1));
+        steps.into_iter().find_map(|step| match step {
+            Step::Seen(seen) => Some(seen),
+            _ => None,
+        })
+    };
+    case.pool.seen = seen(&case).expect("it is new");
+    // No longer than the log keeps it.
+    assert!(case.pool.seen.reason.len() < 2_000);
+    assert_eq!(seen(&case), None);
+}
+
 #[test]
 fn a_new_leader_finds_what_the_last_one_asked_for() {
     let queue = vec![

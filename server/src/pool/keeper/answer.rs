@@ -42,6 +42,8 @@ impl Keeper {
             Answer::Listed { at_ms, output } => match output {
                 Ok(output) => {
                     let elements = self.site.elements(&output);
+                    let listed = |id: &String| elements.iter().any(|element| element.id == *id);
+                    self.told_ms.retain(|id, _| listed(id));
                     self.listing = Some(Listing { at_ms, elements });
                     self.deaf = 0;
                     self.trouble.clear();

@@ -66,7 +66,8 @@ fn answers_name_the_job() {
 #[test]
 fn the_queue_is_read_line_by_line() {
     let output = "17_0|17|R|kumi-a-cpu-7|None\n17_1|17|PD|kumi-a-cpu-7|(Resources)\n18|18|R|other|None\n\
-                  19_0|19|NF|kumi-a-cpu-8|None\n20_0|20|PD|kumi-b-cpu-1|None\nnonsense\n21_0|21|CG|kumi-a-cpu-9|None\n";
+                  19_0|19|NF|kumi-a-cpu-8|None\n20_0|20|PD|kumi-b-cpu-1|None\nnonsense\n21_0|21|CG|kumi-a-cpu-9|None\n\
+                  22_0|22|CF|kumi-a-cpu-10|None\n";
     let elements = slurm("").elements(output);
     let short: Vec<_> = elements
         .iter()
@@ -79,6 +80,7 @@ fn the_queue_is_read_line_by_line() {
             ("17_1", 7, Phase::Pending, "pending (Resources)"),
             ("19_0", 8, Phase::Failed, "ended with its node"),
             ("21_0", 9, Phase::Done, ""),
+            ("22_0", 10, Phase::Pending, ""),
         ]
     );
 }
@@ -90,6 +92,8 @@ fn what_can_be_done_is_said() {
     assert!(advice(wrong).contains("`account`"));
     assert!(advice("sbatch: error: invalid partition specified: x").contains("`partition`"));
     assert!(advice("job 1_0 pending (QOSMaxJobsPerUserLimit)").contains("limit"));
+    let array = "sbatch: error: Batch job submission failed: Invalid job array specification";
+    assert!(advice(array).contains("`max`"));
     assert!(advice("pending (PartitionTimeLimit)").contains("`time`"));
     assert_eq!(advice("pending (Priority)"), "");
 }
