@@ -3,7 +3,7 @@
 //! It is held by a file lock, so that what a killed process left is told from what a living one uses, and is
 //! removed when the next worker starts.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -48,13 +48,19 @@ fn remove_abandoned(parent: &Path) -> io::Result<()> {
         if !entry.file_name().to_string_lossy().starts_with(PREFIX) {
             continue;
         }
-        let lock = File::open(entry.path().join(LOCK));
-        let alive = lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)));
-        if !alive {
+        if !is_held(&entry.path().join(LOCK)) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
     Ok(())
+}
+
+/// Whether somebody alive holds a lock. NFS locks only what is open for writing; where it cannot be told, somebody does.
+pub(crate) fn is_held(lock: &Path) -> bool {
+    match File::options().write(true).open(lock) {
+        Ok(lock) => lock.try_lock().is_err(),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
 }
 
 #[cfg(test)]

@@ -38,3 +38,11 @@ pub enum CacheError {
         source: io::Error,
     },
 }
+
+/// Whether there is no room on the disk.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}

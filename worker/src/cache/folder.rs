@@ -1,14 +1,15 @@
 //! The cache on the disk. Everything that comes or goes does so by the rename of a folder, under the cache's lock.
 
-use std::fs::{self, DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cache::item::{About, Item, Kept, bytes_of};
 use crate::cache::room::{Entry, Room, find};
 use crate::objects::{FetchError, ObjectError, Objects};
+use crate::scratch::is_held;
 use crate::store::sha256_file;
 
 const ENTRIES: &str = "entries";
@@ -33,9 +34,11 @@ pub(super) struct Incoming {
 
 impl Locked {
     pub(super) fn lock(folder: &Path) -> io::Result<Self> {
-        for below in ["", ENTRIES, INCOMING, GONE] {
-            let path = folder.join(below);
-            DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        let make = |path| DirBuilder::new().recursive(true).mode(0o700).create(path);
+        make(folder.to_owned())?;
+        check_owner(folder)?;
+        for below in [ENTRIES, INCOMING, GONE] {
+            make(folder.join(below))?;
         }
         let lock = File::create(folder.join("lock"))?;
         lock.lock()?;
@@ -75,9 +78,12 @@ impl Locked {
     pub(super) fn reserve(&self, item: &Item) -> io::Result<Option<Incoming>> {
         let name = item.folder();
         let path = self.incoming(&name);
-        if self.entry(&name).exists() || is_used(&path) {
+        let entry = self.entry(&name);
+        if entry.join(LOCK).exists() || is_used(&path) {
             return Ok(None);
         }
+        // What somebody who tidies the scratch left of an entry is none.
+        self.discard(&entry)?;
         self.discard(&path)?;
         fs::create_dir(&path)?;
         let lock = File::create(path.join(LOCK))?;
@@ -85,13 +91,17 @@ impl Locked {
         Ok(Some(Incoming { path, _lock: lock }))
     }
 
-    /// What was filled has its name from now on.
-    pub(super) fn complete(&self, item: &Item, incoming: Incoming) -> io::Result<()> {
+    /// What was filled has its name from now on, and stays as long as the file that is given back is open.
+    pub(super) fn complete(&self, item: &Item, incoming: Incoming) -> io::Result<File> {
         let path = self.entry(&item.folder());
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        fs::rename(&incoming.path, path)
+        fs::rename(&incoming.path, &path)?;
+        let pin = File::open(path.join(LOCK))?;
+        drop(incoming);
+        pin.lock_shared()?;
+        Ok(pin)
     }
 
     /// What there is, and the bytes that those who fetch have reserved. What the dead left is removed.
@@ -153,7 +163,11 @@ impl Locked {
         match fs::rename(path, &gone) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
-            Ok(()) => fs::remove_dir_all(gone),
+            // What cannot be removed yet, as an open file on NFS, is tried again by the next that looks.
+            Ok(()) => {
+                let _ = fs::remove_dir_all(gone);
+                Ok(())
+            }
         }
     }
 }
@@ -259,6 +273,19 @@ pub(super) fn bytes_in(mut open: Vec<PathBuf>) -> u64 {
 
 /// Whether somebody alive holds the lock of a folder.
 fn is_used(folder: &Path) -> bool {
-    let lock = File::open(folder.join(LOCK));
-    lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+    is_held(&folder.join(LOCK))
+}
+
+/// On a scratch where everybody may write, somebody else may have made the folder, to read or to change what comes there.
+fn check_owner(folder: &Path) -> io::Result<()> {
+    let found = fs::symlink_metadata(folder)?;
+    let is_ours = found.uid() == rustix::process::geteuid().as_raw();
+    if found.is_dir() && is_ours && found.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    let what = format!(
+        "{} is no folder of this user that nobody else may write to; remove it, or give the worker another scratch",
+        folder.display()
+    );
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, what))
 }

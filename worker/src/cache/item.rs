@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::objects::{Head, Location};
 use crate::store::sha256_bytes;
 
+/// Bytes of the name of a file in the cache.
+const NAME_BYTES_MAX: usize = 200;
+
 /// An object to be had as a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -24,10 +27,14 @@ pub struct Wanted {
 pub struct Item(pub Vec<Wanted>);
 
 impl Item {
-    /// One object, by the name it has.
+    /// One object, by the end of the name it has: as much as a file system takes, and nothing that begins as files of the
+    /// cache itself do.
     #[must_use]
     pub fn one(at: Location, head: Head) -> Self {
-        let name = at.name().to_owned();
+        let name = at.name().trim_start_matches('.');
+        let from = name.len().saturating_sub(NAME_BYTES_MAX);
+        let from = (from..name.len()).find(|at| name.is_char_boundary(*at));
+        let name = from.map_or("object", |from| &name[from..]).to_owned();
         Self(vec![Wanted { name, at, head }])
     }
 
@@ -86,6 +93,26 @@ impl About {
 mod tests {
     use super::{Item, bytes_of};
     use crate::objects::{Head, Place};
+
+    #[test]
+    fn a_file_of_the_cache_has_a_name_that_it_can_have() {
+        let named = |key: &str| {
+            let Ok(Place::Object(at)) = Place::parse(&format!("s3://bucket/{key}")) else {
+                panic!("an object");
+            };
+            let head = Head {
+                size: 1,
+                etag: String::new(),
+                sha256: None,
+            };
+            Item::one(at, head).0[0].name.clone()
+        };
+        assert_eq!(named("run 1/a b%2F.fq.gz"), "a b%2F.fq.gz");
+        assert_eq!(named(".about.json"), "about.json");
+        assert_eq!(named("..."), "object");
+        let long = format!("{}.fq.gz", "ü".repeat(300));
+        assert!(named(&long).ends_with("ü.fq.gz") && named(&long).len() <= 200);
+    }
 
     #[test]
     fn a_folder_is_named_for_the_bytes_it_holds() {

@@ -18,24 +18,28 @@ mod room;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 pub use crate::cache::error::CacheError;
+use crate::cache::error::is_full;
 use crate::cache::folder::{Incoming, Locked};
 pub use crate::cache::held::Held;
 pub use crate::cache::item::{Item, Wanted};
 use crate::cache::room::Room;
 use crate::objects::{FetchError, Objects};
 
-/// How often a wait looks again.
+/// After how long a wait looks again, and each time so much later, until it is so many times as long: who looks reads what
+/// lies on the scratch.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOK_LESS: u32 = 20;
 /// How long a full disk is left alone before it is tried again.
 const FULL_FOR: Duration = Duration::from_secs(2);
 /// Looks after which it is said again what is waited for.
-const SAY_EVERY: u32 = 600;
+const SAY_EVERY: u32 = 30;
 
 /// The cache of a node, as one process sees it.
 #[derive(Debug)]
@@ -60,8 +64,8 @@ pub struct Asking<'a> {
 /// What one look found.
 enum Look {
     Here(Vec<Held>),
-    /// Room is reserved for what is missing.
-    Fetch(Vec<(Item, Incoming)>),
+    /// Room is reserved for what is missing; the rest is held.
+    Fetch(Vec<Held>, Vec<(Item, Incoming)>),
     /// Another process fetches some of it.
     Coming,
     Full,
@@ -96,21 +100,28 @@ impl Cache {
                 limit: self.limit_bytes,
             });
         }
+        // What was there or came stays until the next look, so that others do not take it away meanwhile. Who waits
+        // holds nothing.
+        let mut kept: (Vec<Held>, Vec<File>) = Default::default();
         for looked in 0u32.. {
             if (asking.stopped)() {
                 return Err(CacheError::Stopped);
             }
-            match self.look(items).map_err(failed)? {
+            let look = self.look(items).map_err(failed)?;
+            drop(std::mem::take(&mut kept));
+            match look {
                 Look::Here(held) => {
                     if self.are_sound(&held).map_err(failed)? {
                         return Ok(held);
                     }
                     continue;
                 }
-                Look::Fetch(missing) => {
-                    if self.fetch(missing, asking)? {
+                Look::Fetch(held, missing) => {
+                    if let Some(came) = self.fetch(missing, asking)? {
+                        kept = (held, came);
                         continue;
                     }
+                    drop(held);
                     if !asking.patient {
                         return Err(CacheError::Later);
                     }
@@ -127,20 +138,21 @@ impl Cache {
                     "waiting for room on the scratch, or for another who fetches the same"
                 );
             }
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::sleep(LOOK_EVERY * looked.clamp(1, LOOK_LESS));
         }
         Err(CacheError::Stopped)
     }
 
     /// Takes files that were published as if they had been fetched; what cannot be taken is left where it is.
     pub(crate) fn adopt(&self, item: &Item, files: &[&Path]) -> io::Result<()> {
-        let locked = Locked::lock(&self.folder())?;
-        if let Some(incoming) = locked.reserve(item)? {
+        let reserved = Locked::lock(&self.folder())?.reserve(item)?;
+        // Moving and digesting take their time, in which others may look.
+        if let Some(incoming) = reserved {
             for (wanted, path) in item.0.iter().zip(files) {
                 std::fs::rename(path, incoming.path().join(&wanted.name))?;
             }
             incoming.describe(item)?;
-            locked.complete(item, incoming)?;
+            Locked::lock(&self.folder())?.complete(item, incoming)?;
             self.remember(&item.folder());
         }
         Ok(())
@@ -185,18 +197,20 @@ impl Cache {
                         reserved.push((item.clone(), incoming));
                     }
                 }
-                Ok(Look::Fetch(reserved))
+                Ok(Look::Fetch(held, reserved))
             }
             Room::Later | Room::Never => Ok(Look::Full),
         }
     }
 
-    /// Fetches what room was reserved for; false when the disk is full before the limit is reached.
+    /// Fetches what room was reserved for, which stays as long as the files are open; none when the disk is full before
+    /// the limit is reached.
     fn fetch(
         &self,
         missing: Vec<(Item, Incoming)>,
         asking: Asking<'_>,
-    ) -> Result<bool, CacheError> {
+    ) -> Result<Option<Vec<File>>, CacheError> {
+        let mut came = Vec::new();
         for (item, incoming) in missing {
             let failed = |source| CacheError::Io {
                 path: incoming.path().to_owned(),
@@ -217,17 +231,17 @@ impl Cache {
                         path: self.folder(),
                         source,
                     })?;
-                    return Ok(false);
+                    return Ok(None);
                 }
                 Err(FetchError::Io(source)) => return Err(failed(source)),
             }
             let locked = Locked::lock(&self.folder()).map_err(failed)?;
             let path = incoming.path().to_owned();
             let completed = locked.complete(&item, incoming);
-            completed.map_err(|source| CacheError::Io { path, source })?;
+            came.push(completed.map_err(|source| CacheError::Io { path, source })?);
             self.remember(&item.folder());
         }
-        Ok(true)
+        Ok(Some(came))
     }
 
     fn remember(&self, folder: &str) {
@@ -285,11 +299,4 @@ pub(crate) fn room_on(scratch: &Path) -> io::Result<u64> {
     let found = rustix::fs::statvfs(scratch)?;
     let free = found.f_bavail.saturating_mul(found.f_frsize);
     Ok(free.saturating_add(folder::bytes_in(vec![folder_on(scratch)])) / 10 * 8)
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
 }

@@ -1,4 +1,5 @@
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::{Asking, Cache, CacheError, Held, Item};
@@ -119,6 +120,55 @@ fn hold_one(cache: &Cache, item: &Item) -> Vec<Held> {
         super::Look::Here(held) => held,
         _ => panic!("it is there"),
     }
+}
+
+/// Who tidies a scratch takes files one by one: without its lock an entry is none, and makes way for the whole.
+#[test]
+fn an_entry_that_was_tidied_away_in_part_is_taken_anew() {
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let cache = Cache::new(scratch.path().to_owned(), 100);
+    let kept = adopt(&cache, scratch.path(), "kept", &[1; 40]);
+    let path = hold(&cache, &kept).expect("is there")[0].path();
+    fs::remove_file(path.with_file_name(".lock")).expect("removed");
+    adopt(&cache, scratch.path(), "kept", &[1; 40]);
+    let held = hold(&cache, &kept).expect("is there");
+    assert_eq!(fs::read(held[0].path()).expect("readable"), [1; 40]);
+}
+
+/// What came stays until whoever fetched it has looked, as long as the file that says so is open.
+#[test]
+fn what_came_is_not_taken_away_before_it_is_looked_at() {
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let cache = Cache::new(scratch.path().to_owned(), 100);
+    let first = item("first", &[1; 60]);
+    let locked = super::Locked::lock(&cache.folder()).expect("locked");
+    let incoming = locked.reserve(&first).expect("reserved").expect("free");
+    let came = locked.complete(&first, incoming).expect("completed");
+    drop(locked);
+    let other = item("other", &[2; 60]);
+    assert!(matches!(hold(&cache, &other), Err(CacheError::Later)));
+    assert_eq!(entries(&cache), 1);
+    drop(came);
+    let locked = super::Locked::lock(&cache.folder()).expect("locked");
+    assert!(!locked.entries().expect("read").0[0].pinned);
+}
+
+/// On a scratch of many users, a folder that others may change is not used.
+#[test]
+fn a_folder_that_others_may_write_to_is_refused() {
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let cache = Cache::new(scratch.path().to_owned(), 100);
+    fs::create_dir(cache.folder()).expect("made");
+    let open = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(cache.folder(), open).expect("opened");
+    let refused = hold(&cache, &item("x", &[1; 10])).expect_err("others may write there");
+    assert!(matches!(refused, CacheError::Io { .. }), "{refused}");
+    fs::remove_dir(cache.folder()).expect("removed");
+    let elsewhere = scratch.path().join("elsewhere");
+    fs::create_dir(&elsewhere).expect("made");
+    std::os::unix::fs::symlink(&elsewhere, cache.folder()).expect("linked");
+    assert!(hold(&cache, &item("x", &[1; 10])).is_err());
+    assert_eq!(fs::read_dir(&elsewhere).expect("there").count(), 0);
 }
 
 #[test]

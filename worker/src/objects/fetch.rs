@@ -52,7 +52,7 @@ impl Objects {
         wait(self.part(&bucket, at, head, range))
     }
 
-    /// Writes a whole object into an empty file: several parts at a time, each as long as it must be, all of the same
+    /// Writes a whole object into an empty file, for which there must be room before anything is asked for: several parts at a time, each as long as it must be, all of the same
     /// version of the object.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Objects {
         into: &File,
         stopped: &(dyn Fn() -> bool + Sync),
     ) -> Result<(), FetchError> {
-        into.set_len(head.size)?;
+        reserve(into, head.size)?;
         let (bucket, _) = self.object(at, "read")?;
         let starts = (0..head.size).step_by(PART_BYTES as usize);
         let parts = starts.map(|start| start..head.size.min(start + PART_BYTES));
@@ -121,4 +121,18 @@ impl Objects {
             pause = (pause * 2).min(Duration::from_secs(5));
         }
     }
+}
+
+/// Makes a file as long as it will be. A disk that is too full says so now, not when most of an object has come; some file
+/// systems cannot tell before.
+fn reserve(file: &File, size: u64) -> io::Result<()> {
+    if size > 0 {
+        use rustix::io::Errno;
+        match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, size) {
+            Err(Errno::NOSPC) => return Err(Errno::NOSPC.into()),
+            Err(Errno::DQUOT) => return Err(Errno::DQUOT.into()),
+            _ => {}
+        }
+    }
+    file.set_len(size)
 }
