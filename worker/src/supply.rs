@@ -94,6 +94,19 @@ impl<'a> Needs<'a> {
         }
     }
 
+    /// Gives back a file that a task has looked at and will not look at again: who looks at many needs room for one.
+    pub(crate) fn give_back(&self, path: &Path) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { held, asked, .. } = &mut *state;
+        held.retain(|held| {
+            let is_it = held.path() == path;
+            if is_it {
+                asked.retain(|item| item != held.item());
+            }
+            !is_it
+        });
+    }
+
     fn hold(
         &self,
         items: &[Item],

@@ -77,8 +77,12 @@ impl Objects {
         Ok(names)
     }
 
-    /// Looks whether there is anything in the bucket from a key on: tells a bucket that is not there from an object that is not.
-    pub(super) fn first_below(&self, at: &Location) -> Result<(), ObjectError> {
+    /// Looks whether there is anything in the bucket from a key on: tells a bucket that is not there from an object that is
+    /// not, and whether the store answers at all.
+    ///
+    /// # Errors
+    /// As [`Objects::below`].
+    pub fn first_below(&self, at: &Location) -> Result<(), ObjectError> {
         let (bucket, path) = self.object(at, "list")?;
         let first = wait(async { bucket.plain.list(Some(&path)).next().await });
         match first {
@@ -103,16 +107,14 @@ impl Objects {
         }
         let removed = wait(async {
             let keys = futures::stream::iter(keys).boxed();
-            bucket
-                .plain
-                .delete_stream(keys)
-                .try_collect::<Vec<_>>()
-                .await
+            bucket.plain.delete_stream(keys).collect::<Vec<_>>().await
         });
-        match removed {
-            // Somebody else removed it meanwhile.
-            Ok(_) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(self.error(at, "remove", &error)),
+        // All are tried before one that fails is told of; somebody else may have removed some meanwhile.
+        let failed = removed.into_iter().filter_map(Result::err);
+        let mut failed = failed.filter(|e| !matches!(e, object_store::Error::NotFound { .. }));
+        match failed.next() {
+            None => Ok(()),
+            Some(error) => Err(self.error(at, "remove", &error)),
         }
     }
 }

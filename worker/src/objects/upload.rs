@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -44,14 +45,25 @@ impl Objects {
         if file.size > PART_BYTES && self.is_there(at, file)? {
             return Ok(());
         }
-        match self.put(at, file, true) {
-            Err(ObjectError::Exists(_)) => {}
-            Ok(()) => return Ok(()),
-            // An answer that was lost says nothing of what was done.
-            Err(error) => return self.is_there(at, file)?.then_some(()).ok_or(error),
-        }
-        if self.is_there(at, file)? {
-            return Ok(());
+        let began = Instant::now();
+        let mut pause = Duration::from_millis(500);
+        loop {
+            let put = self.put(at, file, true);
+            if put.is_ok() || self.is_there(at, file)? {
+                return Ok(());
+            }
+            match put {
+                Err(ObjectError::Exists(_)) => break,
+                // A put that must not replace anything is not tried again below when its answer is lost, which says nothing
+                // of what was done. Here it is known: nothing.
+                Err(ObjectError::Unreachable { .. })
+                    if began.elapsed() < self.settings.retry_for =>
+                {
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_secs(15));
+                }
+                other => return other,
+            }
         }
         tracing::warn!(object = %at, "other bytes are there than are published; they are replaced");
         self.put(at, file, false)
@@ -158,12 +170,12 @@ impl Objects {
             under_way.push(tokio::spawn(upload.put_part(bytes.into())));
             if under_way.len() >= PARTS_AT_A_TIME {
                 let sent = under_way.next().await;
-                joined(at, sent).map_err(failed)?;
+                joined(sent).map_err(failed)?;
             }
         }
         reading.finish()?;
         while let Some(sent) = under_way.next().await {
-            joined(at, Some(sent)).map_err(failed)?;
+            joined(Some(sent)).map_err(failed)?;
         }
         Ok(())
     }
@@ -171,7 +183,7 @@ impl Objects {
 
 type Sent = Result<object_store::Result<()>, tokio::task::JoinError>;
 
-fn joined(_: &Location, sent: Option<Sent>) -> object_store::Result<()> {
+fn joined(sent: Option<Sent>) -> object_store::Result<()> {
     sent.map_or(Ok(()), |sent| sent?)
 }
 

@@ -132,9 +132,13 @@ impl Context<'_> {
             Place::Object(root) => return self.published_object(&root, manifest, ending),
         };
         let mut directory = store::below(&root, &store::laid_out(&manifest.directory))?;
-        if !directory.is_dir() {
-            // As earlier versions laid it out.
-            directory = store::below(&root, &manifest.directory)?;
+        let first = manifest.files.first().map_or("", |file| &file.name);
+        if !directory.join(first).exists() {
+            // As earlier versions laid it out, perhaps beside a folder that a later attempt made.
+            let earlier = store::below(&root, &manifest.directory)?;
+            if earlier.exists() {
+                directory = earlier;
+            }
         }
         let mut found = None;
         for file in &manifest.files {

@@ -2,6 +2,7 @@
 //! took, or an earlier composition of a batch or of a release.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use kumi_formats::vcf::Reader;
 use kumi_index::mapped;
@@ -55,12 +56,15 @@ fn holds(context: &Context<'_>, spec: &v1::PurgeSpec, directory: &str) -> Result
         let path = || context.file_below(&format!("{directory}/{name}"));
         let held = if name.ends_with(SEGMENT) {
             let path = path()?;
+            let _looked_at = GiveBack(context, &path);
             let bytes = mapped(&path).map_err(|error| StoreError::io("read", &path, error))?;
             let segment = Segment::open(&path.to_string_lossy(), bytes);
             let segment = segment.map_err(|error| unknown(context, &error))?;
             any_of(spec, &segment.header().samples)
         } else if name == cohort {
-            let reader = Reader::open(&path()?).map_err(|error| unknown(context, &error))?;
+            let path = path()?;
+            let _looked_at = GiveBack(context, &path);
+            let reader = Reader::open(&path).map_err(|error| unknown(context, &error))?;
             any_of(spec, reader.header().samples())
         } else {
             spec.samples
@@ -72,6 +76,15 @@ fn holds(context: &Context<'_>, spec: &v1::PurgeSpec, directory: &str) -> Result
         }
     }
     Ok(false)
+}
+
+/// Gives a file back when it was looked at: there are more than a scratch holds at a time.
+struct GiveBack<'a>(&'a Context<'a>, &'a Path);
+
+impl Drop for GiveBack<'_> {
+    fn drop(&mut self) {
+        self.0.needs.give_back(self.1);
+    }
 }
 
 fn any_of(spec: &v1::PurgeSpec, samples: &[String]) -> bool {

@@ -261,6 +261,29 @@ fn columns(results: &Results) {
     }
 }
 
+/// What an earlier build published lies right below the folder of work, perhaps beside what a later attempt began.
+#[test]
+fn work_is_found_where_an_earlier_build_laid_it() {
+    let (house, reference) = House::with_index(1);
+    let alignment = house.done(v1::Spec {
+        directory: "p/work/abcdef".to_owned(),
+        ..house.align_example(&reference, "NA12892")
+    });
+    let laid_out = house.folder("p/work/abcdef");
+    std::fs::rename(&laid_out, house.root.path().join("p/work/abcdef")).expect("moved");
+    for begun in [false, true] {
+        if begun {
+            std::fs::create_dir(&laid_out).expect("made");
+        }
+        let call = Call {
+            sample: ("NA12892", v1::Sex::Xx),
+            regions: cut(house.contig(), 1).remove(0),
+            bin_bases: 0,
+        };
+        house.done(house.call(&reference, &alignment, &format!("p/work/c{begun}"), call));
+    }
+}
+
 #[test]
 fn a_published_file_that_is_gone_or_cut_is_named_with_what_to_do() {
     let (house, reference) = House::with_index(1);
