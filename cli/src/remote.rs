@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use kumi_worker::cache::{Asking, Held, Item};
+use kumi_worker::cache::{Asking, CacheError, Held, Item};
 use kumi_worker::fault::chain;
 use kumi_worker::objects::{Location, Objects, Place, Settings};
 use kumi_worker::supply::Supply;
@@ -63,8 +63,15 @@ fn hold(at: &Location) -> Result<Vec<Held>, String> {
     let asking = Asking {
         objects: objects(),
         stopped: &|| false,
-        patient: true,
+        // A person is told that the disk is full.
+        patient: false,
     };
     let held = supply().cache.hold(&[Item::one(at.clone(), head)], asking);
-    held.map_err(|error| chain(&error))
+    held.map_err(|error| match error {
+        CacheError::Later => format!(
+            "{at}: there is no room for it in {}; free some, or set TMPDIR to a folder with more",
+            std::env::temp_dir().display()
+        ),
+        error => chain(&error),
+    })
 }

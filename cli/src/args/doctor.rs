@@ -17,8 +17,8 @@ pub struct DoctorArgs {
     /// Folder for temporary files; that of the worker's configuration or the system's when not given
     #[arg(long, value_name = "DIR")]
     pub scratch: Option<PathBuf>,
-    /// Folder on the shared filesystem to which cohorts are written; may be given more than once
-    #[arg(long, value_name = "DIR")]
+    /// Folder on the shared filesystem, or s3://bucket/prefix, to which cohorts are written; may be given more than once
+    #[arg(long, value_name = "PLACE")]
     pub store: Vec<PathBuf>,
     /// Where and how.
     #[command(flatten)]

@@ -3,7 +3,8 @@
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{statfs, statvfs};
 
@@ -69,8 +70,29 @@ pub(super) fn gather(path: &Path, purpose: Purpose) -> Facts {
     Facts {
         path: path.to_owned(),
         purpose,
-        tried: attempt(path, purpose),
+        tried: within(limits::FOLDER_PATIENCE, path, move |path| {
+            attempt(path, purpose)
+        }),
     }
+}
+
+/// What comes of trying a path, if it comes in time: calls to the filesystem of a server that is gone do not return, and a
+/// thread that hangs in one ends with the process.
+fn within(
+    patience: Duration,
+    path: &Path,
+    attempt: impl FnOnce(&Path) -> Result<Tried, Failed> + Send + 'static,
+) -> Result<Tried, Failed> {
+    let (tell, told) = mpsc::channel();
+    let path = path.to_owned();
+    // Nobody listens any more to who comes too late.
+    std::thread::spawn(move || drop(tell.send(attempt(&path))));
+    told.recv_timeout(patience).unwrap_or_else(|_| {
+        Err(Failed {
+            step: "wait any longer for",
+            error: io::ErrorKind::TimedOut.into(),
+        })
+    })
 }
 
 fn attempt(path: &Path, purpose: Purpose) -> Result<Tried, Failed> {
@@ -172,6 +194,9 @@ fn mend(facts: &Facts, error: &io::Error) -> String {
         io::ErrorKind::ReadOnlyFilesystem => format!("mount -o remount,rw, or move {path}"),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "free space there, or raise the quota".to_owned()
+        }
+        io::ErrorKind::TimedOut => {
+            format!("see whether `df {path}` ends; mount it again, or ask whoever runs its server")
         }
         _ => format!("try `touch {path}/x && sync {path}/x`, and look at dmesg"),
     }

@@ -28,3 +28,5 @@ pub(super) const CLOCK_FAIL_MS: u64 = 60_000;
 pub(super) const EXPIRY_DAYS: i64 = 30;
 /// How long a scheduler is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(8);
+/// How long a filesystem is waited for.
+pub(super) const FOLDER_PATIENCE: Duration = Duration::from_secs(30);

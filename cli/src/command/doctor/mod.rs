@@ -3,6 +3,7 @@
 //! Each module has the facts of one thing, gathers them and judges them; judging is pure. Nothing is changed but what
 //! is made to try a folder, and that is removed.
 
+mod bucket;
 mod certificates;
 mod clock;
 mod configs;
@@ -18,9 +19,11 @@ mod schedulers;
 use std::path::PathBuf;
 
 use kumi_tls::Files;
+use kumi_worker::objects::Place;
 
 use crate::args::DoctorArgs;
 use crate::command::doctor::configs::Loaded;
+use crate::command::doctor::finding::Finding;
 use crate::command::doctor::folder::Purpose;
 use crate::command::doctor::schedulers::Asker;
 use crate::exit::Exit;
@@ -33,15 +36,16 @@ pub async fn run(args: DoctorArgs) -> anyhow::Result<()> {
     let (loaded, mut findings) = configs::gather(&args.config);
     let (endpoints, tls) = reach(&args, &loaded)?;
     findings.push(cpu::judge(&cpu::gather()));
-    findings.push(cpu::cores(&cpu::gather(), offered(&loaded).map(|it| it.0)));
-    findings.push(memory::judge(
-        &memory::gather(),
-        offered(&loaded).map(|it| it.1),
-    ));
+    if !only_schedules(&loaded) {
+        let (cores, memory) = offered(&loaded).unzip();
+        findings.push(cpu::cores(&cpu::gather(), cores));
+        findings.push(memory::judge(&memory::gather(), memory));
+    }
     findings.push(open_files::judge(&open_files::gather()));
     for (path, purpose) in folders(&args, &loaded) {
         findings.extend(folder::judge(&folder::gather(&path, purpose)));
     }
+    findings.extend(stores(&args, &loaded));
     for (files, wanted) in certificates::subjects(&loaded, tls.as_ref()) {
         findings.extend(certificates::judge(&certificates::gather(files, wanted)));
     }
@@ -53,6 +57,12 @@ pub async fn run(args: DoctorArgs) -> anyhow::Result<()> {
     finding::print(args.remote.output, &findings);
     finding::outcome(&findings)?;
     Ok(())
+}
+
+/// Whether nothing but a scheduler is to run here, which spills nothing and needs nothing of what tasks need.
+fn only_schedules(loaded: &[Loaded]) -> bool {
+    let is_worker = |config: &Loaded| matches!(config, Loaded::Worker(_));
+    !loaded.is_empty() && !loaded.iter().any(is_worker)
 }
 
 /// Cores and bytes of memory that a configured worker offers.
@@ -90,11 +100,9 @@ fn folders(args: &DoctorArgs, loaded: &[Loaded]) -> Vec<(PathBuf, Purpose)> {
         Loaded::Worker(worker) => Some(worker.scratch.clone()),
         Loaded::Scheduler(_) => None,
     });
-    // A node that runs nothing but a scheduler spills nothing.
-    let only_schedules = !loaded.is_empty() && configured.is_none();
     match given.or(configured) {
         Some(scratch) => folders.push((scratch, Purpose::Scratch)),
-        None if only_schedules => {}
+        None if only_schedules(loaded) => {}
         None => folders.push((std::env::temp_dir(), Purpose::Scratch)),
     }
     for config in loaded {
@@ -102,7 +110,23 @@ fn folders(args: &DoctorArgs, loaded: &[Loaded]) -> Vec<(PathBuf, Purpose)> {
             folders.push((config.scheduler.data_dir.clone(), Purpose::Log));
         }
     }
-    let stores = args.store.iter().cloned();
-    folders.extend(stores.map(|store| (store, Purpose::Store)));
     folders
+}
+
+/// The stores that were named, folders or objects.
+fn stores(args: &DoctorArgs, loaded: &[Loaded]) -> Vec<Finding> {
+    let settings = loaded.iter().find_map(|config| match config {
+        Loaded::Worker(worker) => Some(worker.storage.objects.clone()),
+        Loaded::Scheduler(_) => None,
+    });
+    let settings = settings.unwrap_or_default();
+    let looked_at = |store: &PathBuf| match Place::of(store) {
+        Ok(Place::Path(path)) => folder::judge(&folder::gather(&path, Purpose::Store)),
+        Ok(Place::Object(at)) => vec![bucket::judge(&bucket::gather(at, settings.clone()))],
+        Err(error) => vec![
+            Finding::ok("store", error.to_string())
+                .fail("a folder, or s3://bucket/prefix", "correct --store"),
+        ],
+    };
+    args.store.iter().flat_map(looked_at).collect()
 }

@@ -1,7 +1,8 @@
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::{Facts, Failed, Purpose, Tried, gather, judge};
+use super::{Facts, Failed, Purpose, Tried, gather, judge, within};
 use crate::command::doctor::filesystem::Kind;
 use crate::command::doctor::finding::{Finding, Status};
 
@@ -111,4 +112,16 @@ fn only_a_store_must_be_there_already() {
     std::fs::write(&file, b"").expect("written");
     let failed = gather(&file, Purpose::Store).tried.err().expect("a file");
     assert_eq!(failed.error.kind(), io::ErrorKind::NotADirectory);
+}
+
+#[test]
+fn a_filesystem_that_hangs_is_not_waited_for() {
+    let tried = within(Duration::from_millis(50), Path::new("/fast"), |_| {
+        std::thread::sleep(Duration::from_secs(600));
+        Ok(tried(Kind::Local, 500, 100))
+    });
+    let found = finding(Purpose::Store, tried);
+    assert_eq!(found.status, Status::Fail);
+    assert!(found.found.contains("wait any longer"), "{}", found.found);
+    assert!(found.mend.contains("df /fast"), "{}", found.mend);
 }
