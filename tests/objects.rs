@@ -229,7 +229,7 @@ fn killed_workers_and_a_small_scratch_lose_nothing() {
         let mut worker = site.with_store(worker, site.s3.port);
         let mut worker = Process::start(&mut worker, &dir.join("worker.log"));
         let mut looked = 0;
-        while looked < 40 * started {
+        while looked < 4 << started {
             std::thread::sleep(Duration::from_millis(50));
             looked += 1;
             if ended(&endpoint) {

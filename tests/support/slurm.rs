@@ -62,9 +62,10 @@ impl Slurm {
         let [controller] = free_ports();
         let host = text(&ok(Command::new("hostname").arg("-s")).stdout);
         let (host, dir) = (host.trim(), self.dir.path().display());
+        // A job that is requeued waits until its credential has expired: two minutes, if nothing is said.
         let mut conf = format!(
             "ClusterName=test\nSlurmctldHost={host}(127.0.0.1)\nSlurmUser=root\nSlurmdUser=root\n\
-             SlurmctldPort={controller}\nAuthType=auth/munge\nAuthInfo=socket={dir}/munge.sock\nCredType=cred/munge\n\
+             SlurmctldPort={controller}\nAuthType=auth/munge\nAuthInfo=socket={dir}/munge.sock,cred_expire=5\nCredType=cred/munge\n\
              MpiDefault=none\nProctrackType=proctrack/linuxproc\nTaskPlugin=task/none\nSwitchType=switch/none\n\
              JobAcctGatherType=jobacct_gather/none\nAccountingStorageType=accounting_storage/none\n\
              SelectType=select/cons_tres\nSelectTypeParameters=CR_Core_Memory\nSchedulerType=sched/backfill\n\
