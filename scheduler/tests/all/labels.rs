@@ -7,7 +7,7 @@ use kumi_scheduler::policy::{self, Offer};
 use kumi_scheduler::{Outcome, Rejection, State, version};
 use proptest::prelude::*;
 
-use crate::support::{Checked, Shape, hello, stamped};
+use crate::support::{Checked, Shape, hello, pick, stamped};
 
 fn register(checked: &mut Checked, name: &str, labels: &[&str]) -> WorkerId {
     let labels = labels.iter().map(|label| (*label).to_owned()).collect();
@@ -31,15 +31,6 @@ fn shape(require: &[&str]) -> Shape {
         require: require.iter().map(|label| (*label).to_owned()).collect(),
         ..Shape::default()
     }
-}
-
-fn pick(checked: &Checked, worker: WorkerId) -> Vec<v1::TaskId> {
-    let offer = Offer {
-        worker,
-        free_cores: 8,
-        free_memory_bytes: 64 << 30,
-    };
-    policy::pick(&checked.state, &offer, 10)
 }
 
 fn align() -> v1::TaskId {

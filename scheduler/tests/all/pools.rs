@@ -6,11 +6,10 @@ use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::finished_task::Result as Finished;
 use kumi_proto::v1::pool_event::What;
-use kumi_scheduler::policy::{self, Offer};
 use kumi_scheduler::pool::Shape as Worker;
 use kumi_scheduler::{Outcome, Rejection, State, version};
 
-use crate::support::{Checked, Shape, finished, hello, manifest, stamped};
+use crate::support::{Checked, Shape, finished, hello, manifest, pick, stamped};
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -76,15 +75,6 @@ fn worker(coming: u32, room: u32) -> Worker {
         room,
         ..Worker::default()
     }
-}
-
-fn pick(checked: &Checked, worker: WorkerId) -> Vec<v1::TaskId> {
-    let offer = Offer {
-        worker,
-        free_cores: 8,
-        free_memory_bytes: 64 << 30,
-    };
-    policy::pick(&checked.state, &offer, 10)
 }
 
 fn why(checked: &Checked, centre: Option<&str>) -> String {

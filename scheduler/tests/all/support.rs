@@ -2,8 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use kumi_proto::ids::WorkerId;
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
+use kumi_scheduler::policy::{self, Offer};
 use kumi_scheduler::{Outcome, State, version};
 
 /// What a test's cohort looks like.
@@ -274,4 +276,14 @@ impl Checked {
         assert!(restored.snapshot() == bytes, "restoring changes nothing");
         self.state = restored;
     }
+}
+
+/// Up to ten tasks for a worker of eight cores that has nothing to do.
+pub(crate) fn pick(checked: &Checked, worker: WorkerId) -> Vec<v1::TaskId> {
+    let offer = Offer {
+        worker,
+        free_cores: 8,
+        free_memory_bytes: 64 << 30,
+    };
+    policy::pick(&checked.state, &offer, 10)
 }

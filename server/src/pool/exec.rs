@@ -125,13 +125,11 @@ impl Site for Exec {
 #[cfg(test)]
 mod tests {
     use super::Exec;
-    use crate::config::Config;
+    use crate::pool::fixture::{pool, short};
     use crate::pool::site::{Ask, Phase, Site as _};
 
     fn exec() -> Exec {
         let text = r#"
-            [scheduler]
-            data_dir = "d"
             [pool.sge]
             kind = "exec"
             cores = 8
@@ -143,11 +141,10 @@ mod tests {
             list = ["list", "{prefix}"]
             cancel = ["qdel", "-f", "{ids}"]
         "#;
-        let config = Config::parse(text, [], &[]).expect("in order");
         Exec {
             name: "sge".to_owned(),
             prefix: "kumi-a-sge-".to_owned(),
-            pool: config.pools["sge"].clone(),
+            pool: pool(text),
             program: "/opt/kumi".into(),
         }
     }
@@ -181,12 +178,8 @@ mod tests {
         let output = "kumi-a-sge-3 7 7.1 running\nkumi-a-sge-3 7 7.2 pending no free slot\nother 8 8 running\n\
                       kumi-a-sge-2 6 6.1 failed exit 127\nkumi-a-sge-2 6 6.2 unheard-of\n";
         let elements = exec().elements(output);
-        let short: Vec<_> = elements
-            .iter()
-            .map(|e| (e.id.as_str(), e.request, e.phase, e.reason.as_str()))
-            .collect();
         assert_eq!(
-            short,
+            short(&elements),
             [
                 ("7.1", 3, Phase::Running, ""),
                 ("7.2", 3, Phase::Pending, "pending (no free slot)"),

@@ -211,13 +211,11 @@ impl<'a> Line<'a> {
 #[cfg(test)]
 mod tests {
     use super::Kubernetes;
-    use crate::config::Config;
+    use crate::pool::fixture::{pool, short};
     use crate::pool::site::{Ask, Phase, Site as _};
 
     fn kubernetes() -> Kubernetes {
         let text = r#"
-            [scheduler]
-            data_dir = "d"
             [pool.k8s]
             kind = "kubernetes"
             cores = 8
@@ -226,11 +224,10 @@ mod tests {
             namespace = "genomics"
             template = "worker.yaml"
         "#;
-        let config = Config::parse(text, [], &[]).expect("in order");
         Kubernetes {
             name: "k8s".to_owned(),
             prefix: "kumi-a-k8s-".to_owned(),
-            pool: config.pools["k8s"].clone(),
+            pool: pool(text),
             program: "kumi".into(),
             template:
                 "name: {name}\nlabels: {kumi-pool: {label}}\ncommand: {command}\ncpu: {cores}\n"
@@ -277,12 +274,8 @@ kumi-a-k8s-2-0         Job   <none>           <none>   <none>   <none>   1      
 kumi-a-k8s-3-1-xkcd1   Pod   kumi-a-k8s-3-1   <none>   <none>   <none>   <none>   0/3 nodes are available: 3 Insufficient cpu.
 ";
         let elements = kubernetes().elements(output);
-        let short: Vec<_> = elements
-            .iter()
-            .map(|e| (e.id.as_str(), e.request, e.phase, e.reason.as_str()))
-            .collect();
         assert_eq!(
-            short,
+            short(&elements),
             [
                 ("kumi-a-k8s-3-0", 3, Phase::Running, ""),
                 (

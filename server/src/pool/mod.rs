@@ -8,6 +8,8 @@ mod call;
 mod command;
 mod decide;
 mod exec;
+#[cfg(test)]
+mod fixture;
 mod keeper;
 mod kubernetes;
 mod site;

@@ -1,14 +1,12 @@
-use crate::config::Config;
 use crate::limits;
 use crate::pool::exec::Exec;
+use crate::pool::fixture::pool;
 use crate::pool::keeper::{Answer, Keeper};
 
 const NOW_MS: u64 = 1_000_000;
 
 fn keeper() -> Keeper {
     let text = r#"
-        [scheduler]
-        data_dir = "d"
         [pool.x]
         kind = "exec"
         cores = 8
@@ -19,8 +17,7 @@ fn keeper() -> Keeper {
         list = ["echo", "kumi-a-x-1 7 7.1 running"]
         cancel = ["true", "{ids}"]
     "#;
-    let config = Config::parse(text, [], &[]).expect("in order");
-    let pool = config.pools["x"].clone();
+    let pool = pool(text);
     let site = Exec {
         name: "x".to_owned(),
         prefix: "kumi-a-x-".to_owned(),

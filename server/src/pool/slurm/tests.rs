@@ -1,16 +1,14 @@
 use super::Slurm;
-use crate::config::Config;
+use crate::pool::fixture::{pool, short};
 use crate::pool::site::{Ask, Phase, Site as _};
 
 fn slurm(more: &str) -> Slurm {
-    let text = format!(
-        "[scheduler]\ndata_dir = \"d\"\n[pool.cpu]\nkind = \"slurm\"\ncores = 8\nmemory = \"64GiB\"\nmax = 9\n{more}"
-    );
-    let config = Config::parse(&text, [], &[]).expect("in order");
+    let text =
+        format!("[pool.cpu]\nkind = \"slurm\"\ncores = 8\nmemory = \"64GiB\"\nmax = 9\n{more}");
     Slurm {
         name: "cpu".to_owned(),
         prefix: "kumi-a-cpu-".to_owned(),
-        pool: config.pools["cpu"].clone(),
+        pool: pool(&text),
         program: "/opt/kumi".into(),
     }
 }
@@ -69,12 +67,8 @@ fn the_queue_is_read_line_by_line() {
                   19_0|19|NF|kumi-a-cpu-8|None\n20_0|20|PD|kumi-b-cpu-1|None\nnonsense\n21_0|21|CG|kumi-a-cpu-9|None\n\
                   22_0|22|CF|kumi-a-cpu-10|None\n";
     let elements = slurm("").elements(output);
-    let short: Vec<_> = elements
-        .iter()
-        .map(|e| (e.id.as_str(), e.request, e.phase, e.reason.as_str()))
-        .collect();
     assert_eq!(
-        short,
+        short(&elements),
         [
             ("17_0", 7, Phase::Running, ""),
             ("17_1", 7, Phase::Pending, "pending (Resources)"),
