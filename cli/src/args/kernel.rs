@@ -156,11 +156,15 @@ pub struct JointArgs {
     #[arg(long)]
     pub reference: PathBuf,
     /// gVCFs with their indexes, one sample each
-    #[arg(required_unless_present = "segments")]
+    #[arg(required_unless_present_any = ["segments", "census"])]
     pub gvcfs: Vec<PathBuf>,
     /// Segments that `kumi kernel ingest` made, or folders of them, instead of gVCFs
     #[arg(long, num_args = 1.., conflicts_with = "gvcfs")]
     pub segments: Vec<PathBuf>,
+    /// Censuses that `kumi kernel census` made, one of each region, instead of gVCFs: the sites alone, at a cost that
+    /// hardly depends on the number of samples
+    #[arg(long, num_args = 1.., conflicts_with_all = ["gvcfs", "segments"])]
+    pub census: Vec<PathBuf>,
     /// A file with a name of a sample a line: segments are read as if these samples were not in them
     #[arg(long, requires = "segments")]
     pub withdrawn: Option<PathBuf>,

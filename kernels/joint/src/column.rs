@@ -45,8 +45,10 @@ pub(crate) struct Column<'a> {
     cells: &'a [u32],
     /// By class: the number of its group.
     group_of: Vec<u32>,
-    /// The classes that samples are of, in order, and how many samples.
-    pub(crate) groups: Vec<(Class, u32)>,
+    /// The classes that samples are of, in order, and the number of the level of each.
+    pub(crate) groups: Vec<(Class, usize)>,
+    /// The classes by which genotypes are called, in order, and how many samples are of each.
+    pub(crate) levels: Vec<(Class, u32)>,
     pub(crate) spanned: bool,
 }
 
@@ -192,19 +194,35 @@ impl<'a> Columns<'a> {
     /// The samples at the site of this number.
     pub(crate) fn site(&self, at: usize) -> Column<'_> {
         let cells = &self.cells[at * self.samples..(at + 1) * self.samples];
+        let kinds = self.kinds;
         let mut group_of = self.tally.of(at).to_vec();
         let mut groups = Vec::new();
-        for (class, samples) in self.kinds.classes.iter().zip(&mut group_of) {
+        let mut counts = vec![0; kinds.levelled.len()];
+        for ((class, level), samples) in
+            kinds.classes.iter().zip(&kinds.level_of).zip(&mut group_of)
+        {
             if *samples > 0 {
-                groups.push((*class, *samples));
+                counts[*level as usize] += *samples;
+                groups.push((*class, *level as usize));
                 *samples = groups.len() as u32 - 1;
             }
         }
+        let mut levels = Vec::new();
+        for (class, samples) in kinds.levelled.iter().zip(&mut counts) {
+            if *samples > 0 {
+                levels.push((*class, *samples));
+                *samples = levels.len() as u32 - 1;
+            }
+        }
+        for (_, level) in &mut groups {
+            *level = counts[*level] as usize;
+        }
         Column {
-            kinds: self.kinds,
+            kinds,
             cells,
             group_of,
             groups,
+            levels,
             spanned: self.spanned[at],
         }
     }

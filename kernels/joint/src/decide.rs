@@ -4,7 +4,8 @@ use crate::evidence::diploid;
 use crate::kind::Class;
 use crate::number::{likelihood, phred, quality};
 use crate::prior::Prior;
-use crate::project::{NoCall, Projected};
+use crate::project::NoCall;
+use crate::voice::Voice;
 
 /// A sample's genotype.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,18 +36,18 @@ impl Genotype {
     }
 }
 
-/// The likeliest genotype of a sample with records of its own, at a site with so many alternative sequences.
-pub(crate) fn of_own(sample: &Projected, prior: &Prior, sequences: usize) -> Genotype {
-    if sample.no_call.is_some() {
-        return Genotype::missing(sample.no_call);
+/// The likeliest genotype of samples with records of their own, at a site with so many alternative sequences.
+pub(crate) fn of_voice(voice: &Voice, prior: &Prior, sequences: usize) -> Genotype {
+    if voice.no_call.is_some() {
+        return Genotype::missing(voice.no_call);
     }
-    let pl = sample.likelihoods.as_slice();
-    let homozygous = likeliest(sample.ploidy, pl).is_some_and(|(a, b)| a == b && a > 0);
-    let likelihoods = pl.iter().map(|pl| likelihood(*pl));
-    decide(sample.ploidy, likelihoods, homozygous, prior, sequences)
+    let levels = voice.levels.as_slice();
+    let homozygous = likeliest(voice.ploidy, levels).is_some_and(|(a, b)| a == b && a > 0);
+    let likelihoods = levels.iter().map(|level| likelihood(*level));
+    decide(voice.ploidy, likelihoods, homozygous, prior, sequences)
 }
 
-/// As [`of_own`], of those that blocks of a class cover.
+/// As [`of_voice`], of those that blocks of a class cover.
 pub(crate) fn of_class(class: &Class, prior: &Prior, sequences: usize) -> Genotype {
     let (None, Some(pl)) = (class.no_call, class.likelihoods) else {
         return Genotype::missing(class.no_call);
@@ -57,16 +58,46 @@ pub(crate) fn of_class(class: &Class, prior: &Prior, sequences: usize) -> Genoty
         [none, one, 0] if class.ploidy == 2 => none > 0 && one > 0 && alleles.len() == 3,
         _ => false,
     };
+    let likelihoods = class_likelihoods(class.ploidy, pl, alleles);
+    decide(class.ploidy, likelihoods, homozygous, prior, sequences)
+}
+
+/// Of every genotype the likelihood that a block tells.
+fn class_likelihoods(ploidy: u8, pl: [u32; 3], alleles: &[[u16; 2]]) -> impl Iterator<Item = f64> {
     let likelihoods = pl.map(likelihood);
-    let copies = |[a, b]: &[u16; 2]| {
-        if class.ploidy == 1 {
+    let copies = move |[a, b]: &[u16; 2]| {
+        if ploidy == 1 {
             usize::from(*a > 0)
         } else {
             usize::from(*a > 0) + usize::from(*b > 0)
         }
     };
-    let likelihoods = alleles.iter().map(|pair| likelihoods[copies(pair)]);
-    decide(class.ploidy, likelihoods, homozygous, prior, sequences)
+    alleles.iter().map(move |pair| likelihoods[copies(pair)])
+}
+
+impl Genotype {
+    /// The genotype of samples that blocks of `class` cover, which was called by the levels of the class: with its
+    /// quality by all that the class says.
+    pub(crate) fn requalified(mut self, class: &Class, prior: &Prior) -> Self {
+        let (true, Some(pl)) = (self.copies > 0, class.likelihoods) else {
+            return self;
+        };
+        let alleles = prior.alleles(class.ploidy);
+        let likelihoods = class_likelihoods(class.ploidy, pl, alleles);
+        let (mut total, mut others) = (0.0, 0.0);
+        for (pair, (prior, likelihood)) in alleles
+            .iter()
+            .zip(prior.of(class.ploidy).iter().zip(likelihoods))
+        {
+            let weight = likelihood * prior;
+            total += weight;
+            if *pair != self.pair {
+                others += weight;
+            }
+        }
+        self.quality = quality(others / total);
+        self
+    }
 }
 
 /// The likeliest genotype by the likelihoods of all and by what is known before. `homozygous`: whether the likelihoods

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use kumi_formats::vcf::VcfError;
 use kumi_seq::interval::Interval;
 
+use crate::census::CensusError;
 use crate::store::SegmentError;
 
 /// Why [`crate::joint_all`] gave up. `E` is the sink's own error.
@@ -56,6 +57,9 @@ pub enum JointError<E> {
     /// A segment is not usable.
     #[error("a segment is not usable")]
     Segment(#[from] SegmentError),
+    /// A census is not usable.
+    #[error("a census is not usable")]
+    Census(#[from] CensusError),
     /// The sink took no more.
     #[error("the records could not be handed on")]
     Sink(E),

@@ -64,7 +64,7 @@ pub(crate) enum Local {
 }
 
 /// A record with alternative alleles.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Call {
     /// Where the record stands, 0-based.
     pub(crate) position: u32,

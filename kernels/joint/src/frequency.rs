@@ -3,18 +3,13 @@
 use crate::kind::Class;
 use crate::number::likelihood;
 use crate::prior::Prior;
-use crate::project::Projected;
+use crate::voice::Voice;
 
 /// Steps of expectation and maximisation; they end earlier when nothing moves any more.
 const STEPS_MAX: usize = 50;
 const STEP_ENOUGH: f64 = 1e-6;
 /// Copies of every allele added to those of the cohort, so that none is ruled out.
 const PSEUDO_COPIES: f64 = 0.5;
-
-/// True when a sample has something to say about frequencies.
-pub(crate) fn is_informative(sample: &Projected) -> bool {
-    sample.likelihoods.iter().any(|pl| *pl > 0)
-}
 
 /// Samples that know nothing of single alternative alleles.
 struct Group {
@@ -51,19 +46,20 @@ impl Group {
 
 /// The likelihoods of samples with records of their own that have something to say.
 struct Voices {
-    ploidies: Vec<u8>,
+    /// Ploidy and number of samples.
+    of: Vec<(u8, f64)>,
     likelihoods: Vec<f64>,
 }
 
 impl Voices {
-    fn of(own: &[Projected]) -> Self {
+    fn new(own: &[(Voice, u32)]) -> Self {
         let mut voices = Self {
-            ploidies: Vec::with_capacity(own.len()),
+            of: Vec::with_capacity(own.len()),
             likelihoods: Vec::with_capacity(3 * own.len()),
         };
-        for sample in own.iter().filter(|sample| is_informative(sample)) {
-            voices.ploidies.push(sample.ploidy);
-            let likelihoods = sample.likelihoods.iter().map(|pl| likelihood(*pl));
+        for (voice, samples) in own.iter().filter(|(voice, _)| voice.is_informative()) {
+            voices.of.push((voice.ploidy, f64::from(*samples)));
+            let likelihoods = voice.levels.iter().map(|level| likelihood(*level));
             voices.likelihoods.extend(likelihoods);
         }
         voices
@@ -72,7 +68,7 @@ impl Voices {
     /// Adds the copies of every allele that the samples are expected to have.
     fn add(&self, prior: &Prior, copies: &mut [f64], mine: &mut [f64]) {
         let mut rest = self.likelihoods.as_slice();
-        for ploidy in &self.ploidies {
+        for (ploidy, samples) in &self.of {
             let priors = prior.of(*ploidy);
             let (likelihoods, more) = rest.split_at(priors.len());
             rest = more;
@@ -81,9 +77,9 @@ impl Voices {
                 && copies.len() == 2
             {
                 let (none, one, two) = (none * p_none, one * p_one, two * p_two);
-                let total = none + one + two;
-                copies[0] += (none + none + one) / total;
-                copies[1] += (one + two + two) / total;
+                let share = samples / (none + one + two);
+                copies[0] += (none + none + one) * share;
+                copies[1] += (one + two + two) * share;
                 continue;
             }
             mine.fill(0.0);
@@ -100,19 +96,24 @@ impl Voices {
                     mine[usize::from(pair[1])] += weight;
                 }
             }
+            let share = samples / total;
             for (copies, mine) in copies.iter_mut().zip(&*mine) {
-                *copies += mine / total;
+                *copies += mine * share;
             }
         }
     }
 }
 
 /// The frequencies of `alleles` that make the likelihoods of all samples most probable under Hardy-Weinberg
-/// proportions, with half a copy of every allele added. Sums run over the classes, then over the samples
-/// with records of their own, in their order.
-pub(crate) fn frequencies(classes: &[(Class, u32)], own: &[Projected], alleles: usize) -> Vec<f64> {
+/// proportions, with half a copy of every allele added. Sums run over the classes, then over the voices, in their
+/// order.
+pub(crate) fn frequencies(
+    classes: &[(Class, u32)],
+    own: &[(Voice, u32)],
+    alleles: usize,
+) -> Vec<f64> {
     let groups: Vec<Group> = classes.iter().filter_map(Group::of).collect();
-    let voices = Voices::of(own);
+    let voices = Voices::new(own);
     let mut frequencies = vec![1.0 / alleles as f64; alleles];
     let (mut copies, mut mine) = (vec![0.0; alleles], vec![0.0; alleles]);
     let mut prior = Prior::new(alleles);

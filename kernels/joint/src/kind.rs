@@ -5,6 +5,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use crate::evidence::{Block, Numbers};
+use crate::level::block_levels;
 use crate::number::PHRED_MAX;
 use crate::project::NoCall;
 use crate::track::Track;
@@ -67,7 +68,7 @@ impl Class {
         expanded
     }
 
-    /// The class that all classes share for which everything is decided alike.
+    /// The class that all classes share of which every genotype is as probable.
     fn deciding(mut self) -> Self {
         if let Some([_, one, two]) = &mut self.likelihoods {
             *two = (*two).min(*one + NEGLIGIBLE);
@@ -75,8 +76,18 @@ impl Class {
         self
     }
 
+    /// The class by which genotypes are called and counted: see [`crate::level`].
+    pub(crate) fn levelled(self) -> Self {
+        Self {
+            likelihoods: self
+                .likelihoods
+                .map(|likelihoods| block_levels(self.ploidy, likelihoods)),
+            ..self
+        }
+    }
+
     /// Orders classes; another number for each.
-    fn key(&self) -> u64 {
+    pub(crate) fn key(&self) -> u64 {
         let [none, one, two] = self.likelihoods.unwrap_or_default().map(u64::from);
         let likelihoods = (none << 12 | one) << 12 | two;
         let known = u64::from(self.likelihoods.is_some());
@@ -113,6 +124,9 @@ pub(crate) struct Kinds {
     pub(crate) exact: Vec<Class>,
     /// The classes that decide, in order.
     pub(crate) classes: Vec<Class>,
+    /// The classes by which genotypes are called, in order, and the place there of each one that decides.
+    pub(crate) levelled: Vec<Class>,
+    pub(crate) level_of: Vec<u32>,
     /// Of every table of blocks: the kinds of its blocks; the first is that of no block.
     tables: Vec<Vec<Numbered>>,
     /// Of every sample: its table.
@@ -148,6 +162,7 @@ impl Kinds {
             }
             all[kind].decides = classes.len() as u32 - 1;
         }
+        let (levelled, level_of) = levels(&classes);
         let numbered = |kind: u32| Numbered {
             kind,
             class: all[kind as usize].decides,
@@ -158,6 +173,8 @@ impl Kinds {
             all,
             exact,
             classes,
+            levelled,
+            level_of,
             tables,
             table_of,
         }
@@ -167,6 +184,19 @@ impl Kinds {
     pub(crate) fn of(&self, sample: usize) -> &[Numbered] {
         &self.tables[self.table_of[sample]]
     }
+}
+
+/// The classes by which genotypes are called, in order, and the place there of each of `classes`.
+fn levels(classes: &[Class]) -> (Vec<Class>, Vec<u32>) {
+    let mut levelled: Vec<Class> = classes.iter().map(|class| class.levelled()).collect();
+    levelled.sort_unstable_by_key(Class::key);
+    levelled.dedup();
+    let place = |class: &Class| {
+        let key = class.levelled().key();
+        levelled.partition_point(|before| before.key() < key) as u32
+    };
+    let places = classes.iter().map(place).collect();
+    (levelled, places)
 }
 
 /// Kinds in the order in which they were met.

@@ -20,6 +20,7 @@ mod genotype;
 mod header;
 mod kind;
 mod layout;
+mod level;
 mod lists;
 mod near;
 mod number;
@@ -30,15 +31,16 @@ mod pipeline;
 mod prior;
 mod project;
 mod site;
+mod site_call;
 mod source;
 mod store;
 mod tally;
 mod track;
 mod translate;
+mod voice;
 
 pub use census::{
-    ALLELE_QUALITY_BANDS, AlleleCounts, CENSUS_VERSION, Census, CensusAllele, CensusError,
-    CensusHeader, CensusSite, EXPECTED_UNIT, QUALITY_BANDS, Step, census,
+    CENSUS_VERSION, Census, CensusError, CensusHeader, CensusPart, Counted, add_up, joint_censuses,
 };
 pub use error::JointError;
 pub use header::{Keys, header, local_header, sites_header};

@@ -5,18 +5,18 @@ use std::path::PathBuf;
 
 use kumi_formats::reference::ReferenceSource;
 use kumi_formats::vcf::Record;
-use kumi_seq::contig::ContigId;
 use kumi_seq::interval::{Interval, merge};
 use rayon::prelude::*;
 
 use crate::column::{Columns, Own};
 use crate::error::JointError;
-use crate::genotype::{Common, genotype};
+use crate::genotype::genotype;
 use crate::kind::Kinds;
 use crate::near::Near;
-use crate::output::{self, Called};
+use crate::output::{self, Called, Contig};
 use crate::params::Params;
 use crate::site::{Site, nominate, unify};
+use crate::site_call::Common;
 use crate::source::{Source, each, open};
 use crate::store::{Segment, Store};
 use crate::track::{Place, Track};
@@ -217,8 +217,10 @@ fn joint<T: Send, E: Send>(
             let known = Known {
                 kinds: Kinds::new(&tracks),
                 tracks,
-                contig: window.contig,
-                name: contigs.get(window.contig).map_or("", |c| c.name.as_str()),
+                contig: Contig {
+                    id: window.contig,
+                    name: contigs.get(window.contig).map_or("", |c| c.name.as_str()),
+                },
                 common: &common,
             };
             let mut places = vec![Place::default(); known.tracks.len()];
@@ -250,9 +252,7 @@ fn sites(tracks: &[&Track], window: Interval, params: &Params) -> Vec<Site> {
 
 /// What is known of a window.
 struct Known<'a> {
-    contig: ContigId,
-    /// Name of the contig.
-    name: &'a str,
+    contig: Contig<'a>,
     tracks: Vec<&'a Track>,
     kinds: Kinds,
     common: &'a Common,
@@ -266,15 +266,20 @@ impl Known<'_> {
         places: &[Place],
         make: &(impl Fn(&Called<'_>) -> T + Sync),
     ) -> (Vec<T>, Vec<Place>) {
-        let (contig, name) = (self.contig, self.name);
         let quality = self.common.params.allele_quality_min;
         let some = |sites: &[Site]| -> (Vec<T>, Vec<Place>) {
             let (columns, own, reached) =
                 Columns::gather(sites, (&self.tracks, places), &self.kinds, quality);
             let one = |(at, (site, own)): (usize, (&Site, Own))| {
                 let column = columns.site(at);
-                let site = genotype(site.clone(), (&column, own), &self.tracks, self.common)?;
-                Some(make(&Called { site, contig, name }))
+                let (site, cells) =
+                    genotype(site.clone(), (&column, own), &self.tracks, self.common)?;
+                let contig = self.contig;
+                Some(make(&Called {
+                    site,
+                    cells,
+                    contig,
+                }))
             };
             let made = sites.iter().zip(own).enumerate().filter_map(one).collect();
             (made, reached)

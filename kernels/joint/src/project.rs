@@ -31,6 +31,8 @@ pub(crate) struct Projected {
     pub(crate) ploidy: u8,
     /// PL of every genotype of the site's alleles, the least 0; empty when nothing is known.
     pub(crate) likelihoods: Numbers,
+    /// The same from what calls and blocks say in levels: by these the genotype is called ([`crate::level`]).
+    pub(crate) levels: Numbers,
     /// AD of every allele; empty when not told.
     pub(crate) depths: Numbers,
     pub(crate) depth: Option<u32>,
@@ -53,6 +55,7 @@ impl Projected {
         Self {
             ploidy: 2,
             likelihoods: Numbers::new(),
+            levels: Numbers::new(),
             depths: Numbers::new(),
             depth: None,
             no_call: Some(NoCall::NoData),
@@ -102,10 +105,19 @@ pub(crate) fn project(track: &Track, site: &Site) -> Projected {
 
 /// As [`project`], of a track that was gone along to the site.
 pub(crate) fn project_at(walk: &Walk<'_>, site: &Site) -> Projected {
+    project_records(walk.calls(site.start), walk.block(), site)
+}
+
+/// As [`project`], of the calls that speak of the site, the one that starts last first, and of the block.
+pub(crate) fn project_records<'a>(
+    calls: impl Iterator<Item = &'a Call>,
+    block: Option<&Block>,
+    site: &Site,
+) -> Projected {
     let mut starting = SmallVec::<[&Call; 2]>::new();
     let mut spanning = SmallVec::<[&Call; 2]>::new();
     let mut passing = None;
-    for call in walk.calls(site.start) {
+    for call in calls {
         match relation(call, site.start) {
             Relation::Starts => starting.push(call),
             Relation::Spans => spanning.push(call),
@@ -114,7 +126,6 @@ pub(crate) fn project_at(walk: &Walk<'_>, site: &Site) -> Projected {
     }
     // One order, whatever was read before: by place, then as in the file.
     starting.reverse();
-    let block = walk.block();
     let across = strongest(&spanning, site);
     match (starting.as_slice(), across, block, passing) {
         ([], None, Some(block), _) => of_block(block, site),
@@ -162,6 +173,7 @@ fn of_block(block: &Block, site: &Site) -> Projected {
     Projected {
         ploidy: block.ploidy,
         likelihoods: class.expanded(site.alleles()),
+        levels: class.levelled().expanded(site.alleles()),
         depths: block_depths(block.depth, site.alleles()),
         depth: block.depth,
         no_call: class.no_call,
@@ -189,9 +201,8 @@ fn together(first: &Call, rest: &[&Call], site: &Site) -> Projected {
             sum.conflict = true;
             continue;
         }
-        for (sum, next) in sum.likelihoods.iter_mut().zip(&next.likelihoods) {
-            *sum = sum.saturating_add(*next);
-        }
+        add(&mut sum.likelihoods, &next.likelihoods);
+        add(&mut sum.levels, &next.levels);
         if sum.depths.len() == next.depths.len() {
             for (sum, next) in sum.depths.iter_mut().zip(&next.depths).skip(1) {
                 *sum = added(*sum, *next);
@@ -204,35 +215,48 @@ fn together(first: &Call, rest: &[&Call], site: &Site) -> Projected {
         sum.no_call = sum.no_call.and(next.no_call);
     }
     sum.likelihoods = relative(sum.likelihoods);
+    sum.levels = relative(sum.levels);
     sum
+}
+
+fn add(sums: &mut [u32], more: &[u32]) {
+    for (sum, more) in sums.iter_mut().zip(more) {
+        *sum = sum.saturating_add(*more);
+    }
 }
 
 /// One haplotype is deleted by `across`, the record of the site speaks of the other one only.
 fn beside(across: &Call, here: &Projected, site: &Site) -> Projected {
     let whole = of_call(across, site, Missing::Allele);
     let alleles = site.alleles();
-    let star = alleles - 1;
     if !site.spanning || whole.likelihoods.is_empty() || here.likelihoods.len() != alleles {
         return here.clone();
     }
-    let both = whole.likelihoods[0];
-    let one = whole.likelihoods[diploid(0, star)];
-    let mut likelihoods = Numbers::new();
-    for b in 0..alleles {
-        for a in 0..=b {
-            likelihoods.push(match (a == star, b == star) {
-                (true, _) => whole.likelihoods[diploid(star, star)],
-                (false, true) => one + here.likelihoods[a],
-                (false, false) => both + here.likelihoods[a].max(here.likelihoods[b]),
-            });
-        }
-    }
     Projected {
         ploidy: 2,
-        likelihoods: relative(likelihoods),
+        likelihoods: of_two(&whole.likelihoods, &here.likelihoods),
+        levels: of_two(&whole.levels, &here.levels),
         no_call: here.no_call.and(whole.no_call),
         ..here.clone()
     }
+}
+
+/// Diploid likelihoods from those that tell whether a haplotype is deleted and those of one allele, the last of which is
+/// `*`.
+fn of_two(whole: &[u32], here: &[u32]) -> Numbers {
+    let star = here.len() - 1;
+    let (both, one) = (whole[0], whole[diploid(0, star)]);
+    let mut likelihoods = Numbers::new();
+    for b in 0..here.len() {
+        for a in 0..=b {
+            likelihoods.push(match (a == star, b == star) {
+                (true, _) => whole[diploid(star, star)],
+                (false, true) => one + here[a],
+                (false, false) => both + here[a].max(here[b]),
+            });
+        }
+    }
+    relative(likelihoods)
 }
 
 /// A record stands where an allele of another one spans. When both are phased together, the haplotype that

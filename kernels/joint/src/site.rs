@@ -81,7 +81,7 @@ pub(crate) fn enters(call: &Call, allele: usize, quality: u32) -> bool {
 }
 
 /// The alleles of a sample that enter the cohort.
-fn entered(call: &Call, quality: u32) -> impl Iterator<Item = &Part> {
+pub(crate) fn entered(call: &Call, quality: u32) -> impl Iterator<Item = &Part> {
     let locals = call.alleles.iter().enumerate();
     locals
         .filter_map(|(at, local)| match local {

@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use crate::evidence::{Call, Local, Numbers, diploid};
+use crate::level::{self, level};
 use crate::number::PHRED_MAX;
 use crate::project::{NoCall, Projected};
 use crate::site::Site;
@@ -64,7 +65,6 @@ pub(crate) enum Missing {
 pub(crate) fn of_call(call: &Call, site: &Site, missing: Missing) -> Projected {
     let meanings = meanings(call, site);
     let alleles = site.alleles();
-    let single = single(&meanings, alleles, missing);
     let depths = if call.depths.is_empty() {
         Numbers::new()
     } else {
@@ -76,35 +76,51 @@ pub(crate) fn of_call(call: &Call, site: &Site, missing: Missing) -> Projected {
         }
         depths
     };
-    let (likelihoods, no_call) = match (&call.likelihoods, single) {
-        (None, _) => (Numbers::new(), Some(NoCall::NoLikelihoods)),
-        (Some(pl), Some(single)) => judged(picked(call, pl, &single)),
-        (Some(pl), None) => {
-            let locals = (0..alleles).map(|allele| locals(&meanings, allele, missing));
-            let locals: SmallVec<[Locals; 4]> = locals.collect();
-            judged(translated(call, pl, &locals, &depths))
-        }
+    let [likelihoods, levels] = match &call.likelihoods {
+        None => Default::default(),
+        Some(pl) => costs(call, pl, &meanings, &depths, (alleles, missing)),
     };
     Projected {
         ploidy: call.ploidy,
-        likelihoods,
+        no_call: match &call.likelihoods {
+            None => Some(NoCall::NoLikelihoods),
+            Some(_) => why_none(&levels),
+        },
+        likelihoods: relative(likelihoods),
+        levels: relative(levels),
         depths,
         depth: call.depth,
-        no_call,
         conflict: false,
     }
 }
 
-/// Likelihoods, the least 0, from costs; and why there is no genotype.
-fn judged(costs: Numbers) -> (Numbers, Option<NoCall>) {
-    let unlisted = costs.iter().all(|cost| *cost >= UNLISTED_PHRED_MIN);
+/// Of every genotype of the site its likelihood, and its level.
+fn costs(
+    call: &Call,
+    pl: &[u32],
+    meanings: &[Meaning],
+    depths: &[u32],
+    (alleles, missing): (usize, Missing),
+) -> [Numbers; 2] {
+    let levels: Numbers = pl.iter().map(|pl| level(*pl)).collect();
+    if let Some(single) = single(meanings, alleles, missing) {
+        return [picked(call, pl, &single), picked(call, &levels, &single)];
+    }
+    let locals = (0..alleles).map(|allele| locals(meanings, allele, missing));
+    let locals: SmallVec<[Locals; 4]> = locals.collect();
+    [
+        translated(call, pl, (&locals, depths), READS_MAX),
+        translated(call, &levels, (&locals, depths), level::READS_MAX),
+    ]
+}
+
+/// Why there is no genotype, from costs.
+fn why_none(costs: &[u32]) -> Option<NoCall> {
+    if costs.iter().all(|cost| *cost >= UNLISTED_PHRED_MIN) {
+        return Some(NoCall::Unlisted);
+    }
     let flat = costs.iter().all(|cost| *cost == costs[0]);
-    let no_call = if unlisted {
-        Some(NoCall::Unlisted)
-    } else {
-        flat.then_some(NoCall::NoEvidence)
-    };
-    (relative(costs), no_call)
+    flat.then_some(NoCall::NoEvidence)
 }
 
 /// The local alleles that an allele can be.
@@ -170,8 +186,13 @@ pub(crate) fn added(reads: u32, more: u32) -> u32 {
 }
 
 /// PL of the site's genotypes. `locals` holds, for every allele of the site, the local alleles it can be;
-/// for one that has none the reads of the other allele decide.
-fn translated(call: &Call, pl: &[u32], locals: &[Locals], depths: &[u32]) -> Numbers {
+/// for one that has none the reads of the other allele decide, at most `reads_max`.
+fn translated(
+    call: &Call,
+    pl: &[u32],
+    (locals, depths): (&[Locals], &[u32]),
+    reads_max: u32,
+) -> Numbers {
     let worst = pl.iter().copied().max().unwrap_or(0);
     let reads = |allele: usize| match (depths.get(allele), call.depth) {
         (Some(reads), _) => *reads,
@@ -188,7 +209,7 @@ fn translated(call: &Call, pl: &[u32], locals: &[Locals], depths: &[u32]) -> Num
             .min()
     };
     let cost = |a: usize, b: usize| -> u32 {
-        let penalty = |reads: u32| PHRED_PER_READ.saturating_mul(reads);
+        let penalty = |reads: u32| PHRED_PER_READ.saturating_mul(reads.min(reads_max));
         let of = |allele: usize| penalty(reads(allele).max(1));
         let both = |allele: usize| best(&locals[allele], &locals[allele]).unwrap_or(worst);
         match (locals[a].is_empty(), locals[b].is_empty()) {

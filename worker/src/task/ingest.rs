@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use kumi_index::mapped;
-use kumi_joint::{IngestParams, JointError, Params, Segment, census as count, ingest, purge};
+use kumi_joint::{CensusPart, IngestParams, JointError, Params, Segment, ingest, purge};
 use kumi_proto::v1;
 use kumi_seq::interval::Interval;
 
@@ -144,7 +144,6 @@ fn write_census(
     segment: &Path,
     path: &Path,
 ) -> Result<(), Fault> {
-    let writing = |error| Fault::from(StoreError::io("write", path, error));
     let bytes = mapped(segment).map_err(|error| StoreError::io("read back", segment, error))?;
     let unsound = |error| context.unsound(segment, crate::fault::chain(&error));
     let read = Segment::open(&segment.to_string_lossy(), bytes).map_err(unsound)?;
@@ -153,11 +152,9 @@ fn write_census(
         let what = format_args!("its samples are {found:?}, not those of the batch");
         return Err(context.bad_input(what));
     }
-    let census = count(&read, &Params::default(), |_| true).map_err(unsound)?;
-    let file = File::create(path).map_err(writing)?;
-    let file = census.write(BufWriter::new(file));
-    let mut file = file.map_err(|error| context.kernel(&error))?;
-    file.flush().map_err(writing)
+    let part = CensusPart::segment(&read, |_| true, &Params::default());
+    census::write(context, vec![part], path)?;
+    Ok(())
 }
 
 /// Stops a kernel that writes, when the task is to stop.

@@ -39,6 +39,13 @@ fn steps(kumi: &Path, data: &Data, samples: usize) -> anyhow::Result<Vec<Step>> 
         read: added + bytes(&census)?,
         cost: measure(script, work, &sum, &[kumi, &segment, &census])?,
     };
+    let script = "\"$2\" kernel joint --threads 1 --format sites --reference \"$3\" --output \"$1\" --census \"$4\"";
+    let sites = data.work.join(format!("{samples}-more.sites.vcf.gz"));
+    let sites = Step {
+        name: "sites of everybody, from the census",
+        read: bytes(&sum)?,
+        cost: measure(script, work, &sites, &[kumi, &data.index, &sum])?,
+    };
     let script = "\"$2\" kernel joint --threads 1 --format bcf-local --reference \"$3\" --output \"$1\" --segments \"${@:4}\"";
     let mut arguments = vec![kumi, &data.index, &segment];
     arguments.extend(segments.iter().map(std::path::PathBuf::as_path));
@@ -46,13 +53,13 @@ fn steps(kumi: &Path, data: &Data, samples: usize) -> anyhow::Result<Vec<Step>> 
         .iter()
         .map(|path| bytes(path))
         .sum::<anyhow::Result<u64>>()?;
-    let release = data.work.join(format!("{samples}-more.bcf"));
-    let release = Step {
-        name: "release of everybody",
+    let genotypes = data.work.join(format!("{samples}-more.bcf"));
+    let genotypes = Step {
+        name: "genotypes of everybody",
         read: added + of_all,
-        cost: measure(script, work, &release, &arguments)?,
+        cost: measure(script, work, &genotypes, &arguments)?,
     };
-    Ok(vec![ingest, count, release])
+    Ok(vec![ingest, count, sites, genotypes])
 }
 
 /// Prints what it costs to add to cohorts of these sizes.

@@ -1,10 +1,10 @@
 //! `kumi kernel census`: what the samples of segments carry, added to and taken from what was counted before.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use kumi_index::mapped;
-use kumi_joint::{Census, CensusError, Params, Segment, census};
+use kumi_joint::{Census, CensusError, CensusPart, Params, Segment, add_up};
 
 use crate::args::CensusArgs;
 use crate::command::kernel::segments::{self, unreadable};
@@ -21,80 +21,91 @@ pub(crate) fn run(args: &CensusArgs) -> anyhow::Result<()> {
     let segments = segments::open(&args.segments)?;
     let samples = segments::named(&args.who, &segments)?;
     each_once(&segments)?;
-    let mut sum = Sum::default();
-    for path in &args.add {
-        sum.add(&path.to_string_lossy(), &read(path)?)?;
-    }
+    let (add, subtract) = (all(&args.add)?, all(&args.subtract)?);
+    of_one_region(&add, &segments, &subtract)?;
     let counts = |name: &str| samples.is_empty() || samples.contains(name);
-    for segment in &segments {
-        let counted = census(segment, &Params::default(), counts);
-        let counted = counted.map_err(|error| wrong_input(&error))?;
-        sum.add(segment.name(), &counted)?;
-    }
-    for path in &args.subtract {
-        sum.subtract(&path.to_string_lossy(), &read(path)?)?;
-    }
-    let Some((_, census)) = sum.0 else {
+    let added = add.iter().map(CensusPart::census);
+    let counted = segments.iter();
+    let counted = counted.map(|segment| CensusPart::segment(segment, counts, &Params::default()));
+    let taken = subtract.iter();
+    let taken = taken.map(|census| CensusPart::census(census).taken_away());
+    let parts = added.chain(counted).chain(taken).collect();
+    let (partial, file) = Partial::create(&args.output)?;
+    let sum = add_up(parts, file).map_err(|error| failed(args, &error))?;
+    let Some(sum) = sum else {
         // The command line asks for a segment or --add.
         return Err(Exit::new(Code::Usage, "nothing to count".to_owned()).into());
     };
-    let (partial, file) = Partial::create(&args.output)?;
-    let file = census.write(file).map_err(|error| {
-        let path = args.output.display();
-        Exit::new(
-            Code::Io,
-            format!("{path}: {}", kumi_worker::fault::chain(&error)),
-        )
-    })?;
-    partial.publish(file, None)?;
+    partial.publish(sum.output, None)?;
     eprintln!(
         "{}, {}",
-        counted(census.samples().into(), "sample"),
-        counted(census.sites().count() as u64, "allele")
+        self::counted(sum.samples.into(), "sample"),
+        self::counted(sum.alleles, "allele")
     );
     Ok(())
 }
 
-/// What has been added up, with the name of the first part.
-#[derive(Default)]
-struct Sum(Option<(String, Census)>);
+fn all(paths: &[PathBuf]) -> Result<Vec<Census>, Exit> {
+    paths.iter().map(|path| open(path)).collect()
+}
 
-impl Sum {
-    fn add(&mut self, name: &str, census: &Census) -> Result<(), Exit> {
-        match &mut self.0 {
-            None => self.0 = Some((name.to_owned(), census.clone())),
-            Some((first, sum)) => {
-                let added = sum.merge(census);
-                added.map_err(|error| Self::refused(first, name, &error))?;
-            }
+/// Opens a census.
+pub(super) fn open(path: &Path) -> Result<Census, Exit> {
+    let bytes = mapped(path).map_err(|error| unreadable(path, &error))?;
+    Census::open(&path.to_string_lossy(), bytes).map_err(|error| wrong_input(&error))
+}
+
+/// Refuses what is not of the region of all others, by name.
+fn of_one_region(add: &[Census], segments: &[Segment], subtract: &[Census]) -> Result<(), Exit> {
+    let region = |census: &Census| {
+        let header = census.header();
+        (header.contig.clone(), header.start, header.end)
+    };
+    let of_segment = |segment: &Segment| {
+        let header = segment.header();
+        (header.contig.clone(), header.start, header.end)
+    };
+    let add = add.iter().map(|census| (census.name(), region(census)));
+    let segments = segments
+        .iter()
+        .map(|segment| (segment.name(), of_segment(segment)));
+    let subtract = subtract
+        .iter()
+        .map(|census| (census.name(), region(census)));
+    let mut all = add.chain(segments).chain(subtract);
+    let Some((first, region)) = all.next() else {
+        return Ok(());
+    };
+    match all.find(|(_, other)| *other != region) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let error = CensusError::Other;
+            let message = format!(
+                "{first}, {name}: {error}; a census is of one region: give an --output to each"
+            );
+            Err(Exit::new(Code::BadInput, message))
         }
-        Ok(())
-    }
-
-    fn subtract(&mut self, name: &str, census: &Census) -> Result<(), Exit> {
-        let Some((first, sum)) = &mut self.0 else {
-            return Ok(());
-        };
-        let taken = sum.subtract(census);
-        taken.map_err(|error| Self::refused(first, name, &error))
-    }
-
-    fn refused(first: &str, name: &str, error: &CensusError) -> Exit {
-        let message = match error {
-            CensusError::Other => {
-                format!(
-                    "{first}, {name}: {error}; a census is of one region: give an --output to each"
-                )
-            }
-            error => format!("{name}: {error}"),
-        };
-        Exit::new(Code::BadInput, message)
     }
 }
 
-fn read(path: &Path) -> Result<Census, Exit> {
-    let bytes = mapped(path).map_err(|error| unreadable(path, &error))?;
-    Census::read(&path.to_string_lossy(), bytes).map_err(|error| wrong_input(&error))
+/// What went wrong while it was added up.
+fn failed(args: &CensusArgs, error: &CensusError) -> Exit {
+    match error {
+        CensusError::Arrow(_) => {
+            let path = args.output.display();
+            let message = format!("{path}: {}", kumi_worker::fault::chain(error));
+            Exit::new(Code::Io, message)
+        }
+        CensusError::NeverAdded => {
+            let names: Vec<_> = args
+                .subtract
+                .iter()
+                .map(|path| path.to_string_lossy())
+                .collect();
+            Exit::new(Code::BadInput, format!("{}: {error}", names.join(", ")))
+        }
+        error => wrong_input(error),
+    }
 }
 
 /// Refuses a sample that two of the segments hold: it would count twice.

@@ -1,5 +1,6 @@
 //! `kumi kernel joint`: gVCFs or segments to one cohort file with its index.
 
+mod censuses;
 mod several;
 
 use std::fs::File;
@@ -7,6 +8,7 @@ use std::io::{self, BufWriter};
 use std::sync::Arc;
 
 use kumi_formats::vcf::{self, Record};
+use kumi_index::Index;
 use kumi_joint::output::{Called, bcf, vcf as text};
 use kumi_joint::{JointError, Keys, Params, Stats, joint_segments_with, joint_with};
 use kumi_seq::contig::Contigs;
@@ -30,7 +32,10 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// # Errors
 /// See [`crate::command::kernel::run`].
 pub(crate) fn run(args: &JointArgs) -> anyhow::Result<()> {
-    genotype(args, Input::open)
+    if args.census.is_empty() {
+        return genotype(args, Input::open);
+    }
+    censuses::sites(args)
 }
 
 /// Genotypes `input` instead of what `args` names.
@@ -42,10 +47,7 @@ pub(crate) fn genotype(
     input: impl FnOnce(&JointArgs) -> Result<Input, Exit>,
 ) -> anyhow::Result<()> {
     let format = format(args)?;
-    let index = Arc::new(reference::open(&args.reference)?);
-    index
-        .verify_bases()
-        .map_err(|error| reference::unusable(&error))?;
+    let index = opened(args)?;
     let input = input(args)?;
     let cohort = Cohort {
         args,
@@ -63,12 +65,23 @@ pub(crate) fn genotype(
         JointFormat::Parquet => cohort.parquet()?,
         _ => cohort.records(format)?,
     };
-    eprintln!(
-        "{}, {} records",
-        counted(cohort.samples.len() as u64, "sample"),
-        count(stats.records)
-    );
+    told(cohort.samples.len() as u64, &stats);
     Ok(())
+}
+
+/// Opens the reference.
+fn opened(args: &JointArgs) -> Result<Arc<Index>, Exit> {
+    let index = Arc::new(reference::open(&args.reference)?);
+    index
+        .verify_bases()
+        .map_err(|error| reference::unusable(&error))?;
+    Ok(index)
+}
+
+/// Says what was done.
+fn told(samples: u64, stats: &Stats) {
+    let records = count(stats.records);
+    eprintln!("{}, {records} records", counted(samples, "sample"));
 }
 
 /// What is to be genotyped.
@@ -131,8 +144,12 @@ impl Cohort<'_> {
     }
 
     fn failed(&self, error: &io::Error) -> Exit {
-        Exit::new(Code::Io, format!("{}: {error}", self.args.output.display()))
+        failed(self.args, error)
     }
+}
+
+fn failed(args: &JointArgs, error: &io::Error) -> Exit {
+    Exit::new(Code::Io, format!("{}: {error}", args.output.display()))
 }
 
 /// What is written: what was asked for, and what the ending says.

@@ -40,6 +40,7 @@ fn export(args: &ExportArgs, root: &str, source: &v1::ReleaseSource) -> anyhow::
         reference: indexed.path.clone(),
         gvcfs: Vec::new(),
         segments: Vec::new(),
+        census: Vec::new(),
         withdrawn: None,
         output: args.to.clone(),
         format: args.format,

@@ -1,25 +1,28 @@
 //! Censuses as Arrow IPC: `docs/formats/census.md`.
+//!
+//! What is said is kept as a segment keeps what samples say: each statement is a sample of the window, with a run for
+//! its block.
 
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{Arc, LazyLock};
 
-use arrow_array::{
-    Array, ArrayRef, Int64Array, RecordBatch, RecordBatchOptions, StringArray, UInt8Array,
-    UInt32Array, UInt64Array,
-};
-use arrow_schema::{DataType, Field, Fields, Metadata, Schema};
-use bytes::Bytes;
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, DataType, Fields, Schema};
+use kumi_seq::contig::ContigId;
+use kumi_seq::interval::Interval;
 
-use crate::census::{
-    ALLELE_QUALITY_BANDS, AlleleCounts, Census, CensusAllele, CensusError, CensusHeader,
-    QUALITY_BANDS, Step, covers,
-};
+use crate::census::file::CensusHeader;
+use crate::census::window::{Step, Window};
+use crate::census::{CensusError, WINDOW};
+use crate::level::Statement;
 use crate::store::error::Damage;
 use crate::store::file::{Input, Output};
+use crate::store::{batch, row, schema, tiles, unpack, window};
+use crate::track::{Run, Track};
 
 /// The version of the format.
-pub const CENSUS_VERSION: &str = "1";
+pub const CENSUS_VERSION: &str = "2";
 
 const VERSION_KEY: &str = "kumi.census.version";
 const CONTIG_KEY: &str = "kumi.census.contig";
@@ -30,80 +33,30 @@ const END_KEY: &str = "kumi.census.end";
 const QUALITY_KEY: &str = "kumi.census.allele_quality_min";
 const SAMPLES_KEY: &str = "kumi.census.samples";
 
-/// What a row is.
-const ALLELE: u8 = 0;
-const STEP: u8 = 1;
-
-/// Numbers of an allele.
-const COUNTS: usize = 4 + QUALITY_BANDS + ALLELE_QUALITY_BANDS;
+/// The numbers of steps and the planes of each.
+const STEPS: [(&str, usize); 3] = [
+    ("step_position", 3),
+    ("step_statement", 3),
+    ("step_more", 4),
+];
 
 static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
-    let field = |name: &str, kind| Field::new(name, kind, true);
-    let mut fields = vec![
-        Field::new("kind", DataType::UInt8, false),
-        Field::new("position", DataType::UInt32, false),
-        field("reference", DataType::Utf8),
-        field("alternative", DataType::Utf8),
-        field("expected", DataType::UInt64),
-        field("step_samples", DataType::Int64),
-        field("step_copies", DataType::Int64),
-    ];
-    let names = ["listed", "entering", "carriers", "homozygous"].map(str::to_owned);
-    let copies = (0..QUALITY_BANDS).map(|band| format!("copies_gq_{}", 10 * band));
-    let qualities = (0..ALLELE_QUALITY_BANDS).map(|band| format!("quality_{}", 10 * band));
-    for name in names.into_iter().chain(copies).chain(qualities) {
-        fields.push(field(&name, DataType::UInt32));
+    let mut fields: Vec<_> = schema::FIELDS.iter().map(Arc::clone).collect();
+    for (name, planes) in STEPS {
+        for plane in 0..planes {
+            let name = format!("{name}.{plane}");
+            fields.push(Arc::new(schema::list(&name, DataType::UInt8)));
+        }
     }
-    Fields::from(fields)
+    fields.into()
 });
 
-fn numbers(counts: &AlleleCounts) -> [u32; COUNTS] {
-    let first = [
-        counts.listed,
-        counts.entering,
-        counts.carriers,
-        counts.homozygous,
-    ];
-    let mut numbers = [0; COUNTS];
-    let all = first.iter().chain(&counts.copies).chain(&counts.qualities);
-    for (number, count) in numbers.iter_mut().zip(all) {
-        *number = *count;
-    }
-    numbers
-}
+/// Writes a census.
+pub(super) struct Writer<W: Write>(Output<W>);
 
-fn counts(numbers: &[u32; COUNTS], expected: u64) -> AlleleCounts {
-    let [listed, entering, carriers, homozygous, ..] = *numbers;
-    let mut counts = AlleleCounts {
-        listed,
-        entering,
-        carriers,
-        homozygous,
-        expected,
-        ..AlleleCounts::default()
-    };
-    let (copies, qualities) = numbers[4..].split_at(QUALITY_BANDS);
-    counts.copies.copy_from_slice(copies);
-    counts.qualities.copy_from_slice(qualities);
-    counts
-}
-
-impl Census {
-    /// Writes it.
-    ///
-    /// # Errors
-    /// `Arrow` when `output` takes no more.
-    pub fn write<W: Write>(&self, output: W) -> Result<W, CensusError> {
-        let schema = Arc::new(Schema::new_with_metadata(FIELDS.clone(), self.metadata()));
-        let mut output = Output::new(output, Arc::clone(&schema))?;
-        let options = RecordBatchOptions::new();
-        let batch = RecordBatch::try_new_with_options(schema, self.columns(), &options)?;
-        output.write(&batch)?;
-        Ok(output.finish()?)
-    }
-
-    fn metadata(&self) -> HashMap<String, String> {
-        let header = &self.header;
+impl<W: Write> Writer<W> {
+    /// Begins one of so many samples.
+    pub(super) fn new(output: W, header: &CensusHeader, samples: u32) -> Result<Self, CensusError> {
         let pairs = [
             (VERSION_KEY, CENSUS_VERSION.to_owned()),
             (CONTIG_KEY, header.contig.clone()),
@@ -112,142 +65,75 @@ impl Census {
             (START_KEY, header.start.to_string()),
             (END_KEY, header.end.to_string()),
             (QUALITY_KEY, header.allele_quality_min.to_string()),
-            (SAMPLES_KEY, self.samples.to_string()),
+            (SAMPLES_KEY, samples.to_string()),
         ];
         let pairs = pairs.into_iter();
-        pairs.map(|(key, value)| (key.to_owned(), value)).collect()
+        let pairs: HashMap<_, _> = pairs.map(|(key, value)| (key.to_owned(), value)).collect();
+        let schema = Schema::new_with_metadata(FIELDS.clone(), pairs);
+        Ok(Self(Output::new(output, Arc::new(schema))?))
     }
 
-    /// Rows of alleles, then rows of steps.
-    fn columns(&self) -> Vec<ArrayRef> {
-        let (alleles, steps) = (&self.alleles, &self.steps);
-        let kinds = alleles.iter().map(|_| ALLELE);
-        let kinds = kinds.chain(steps.iter().map(|_| STEP));
-        let positions = alleles.keys().map(|allele| allele.position);
-        let positions = positions.chain(steps.keys().copied());
-        let texts = |of: fn(&CensusAllele) -> &str| -> ArrayRef {
-            let texts = alleles.keys().map(|allele| Some(of(allele)));
-            Arc::new(texts.chain(missing(steps.len())).collect::<StringArray>())
-        };
-        let expected = alleles.values().map(|counts| Some(counts.expected));
-        let steps_of = |of: fn(&Step) -> i64| -> ArrayRef {
-            let values = steps.values().map(|step| Some(of(step)));
-            Arc::new(missing(alleles.len()).chain(values).collect::<Int64Array>())
-        };
-        let mut columns: Vec<ArrayRef> = vec![
-            Arc::new(UInt8Array::from_iter_values(kinds)),
-            Arc::new(UInt32Array::from_iter_values(positions)),
-            texts(|allele| &allele.reference),
-            texts(|allele| &allele.alternative),
-            Arc::new(
-                expected
-                    .chain(missing(steps.len()))
-                    .collect::<UInt64Array>(),
-            ),
-            steps_of(|step| step.samples),
-            steps_of(|step| step.copies),
-        ];
-        for at in 0..COUNTS {
-            let values = alleles.values().map(|counts| Some(numbers(counts)[at]));
-            columns.push(Arc::new(
-                values.chain(missing(steps.len())).collect::<UInt32Array>(),
-            ));
+    /// Writes the next window.
+    pub(super) fn write(&mut self, window: &Window) -> Result<(), CensusError> {
+        let mut arrays = batch::arrays(&packed(window))?;
+        for (values, (_, planes)) in numbers(window).iter().zip(STEPS) {
+            arrays.append(&mut batch::planes(values, planes)?);
         }
-        columns
+        Ok(self
+            .0
+            .write(&RecordBatch::try_new(self.0.schema(), arrays)?)?)
     }
 
-    /// Reads one; `name` is told in errors.
-    ///
-    /// # Errors
-    /// `Damaged`.
-    pub fn read(name: &str, bytes: Bytes) -> Result<Self, CensusError> {
-        read(bytes).map_err(|damage| CensusError::Damaged {
-            name: name.to_owned(),
-            what: damage.0,
-        })
+    /// Writes what stands at the end; returns what was written to.
+    pub(super) fn finish(self) -> Result<W, ArrowError> {
+        self.0.finish()
     }
 }
 
-impl Census {
-    /// Adds what comes behind all that is there; false when it does not, or counts nothing.
-    fn add_last_allele(&mut self, allele: CensusAllele, counts: AlleleCounts) -> bool {
-        let last = self.alleles.last_key_value();
-        let rises = last.is_none_or(|(last, _)| *last < allele) && self.steps.is_empty();
-        self.alleles.insert(allele, counts);
-        rises && counts != AlleleCounts::default()
-    }
-
-    /// As above, of a step.
-    fn add_last_step(&mut self, at: u32, step: Step) -> bool {
-        let last = self.steps.last_key_value();
-        let rises = last.is_none_or(|(last, _)| *last < at);
-        self.steps.insert(at, step);
-        rises && step != Step::default()
-    }
-}
-
-/// So many values that are not there.
-fn missing<T>(count: usize) -> impl Iterator<Item = Option<T>> {
-    std::iter::repeat_with(|| None).take(count)
-}
-
-fn read(bytes: Bytes) -> Result<Census, Damage> {
-    let input = Input::open(bytes)?;
-    let mut census = header(input.schema().metadata())?;
-    if *input.schema().fields() != *FIELDS || input.batches() != 1 {
-        return Err("its columns are not those of a census".into());
-    }
-    let batch = input.read(0)?;
-    let kinds = column::<UInt8Array>(&batch, 0)?;
-    let positions = column::<UInt32Array>(&batch, 1)?;
-    let references = column::<StringArray>(&batch, 2)?;
-    let alternatives = column::<StringArray>(&batch, 3)?;
-    let expected = column::<UInt64Array>(&batch, 4)?;
-    let samples = column::<Int64Array>(&batch, 5)?;
-    let copies = column::<Int64Array>(&batch, 6)?;
-    let mut all = Vec::new();
-    for at in 0..COUNTS {
-        all.push(column::<UInt32Array>(&batch, 7 + at)?);
-    }
-    for row in 0..batch.num_rows() {
-        let position = positions.value(row);
-        let rises = if kinds.value(row) == STEP {
-            let (samples, copies) = (samples.value(row), copies.value(row));
-            census.add_last_step(position, Step { samples, copies })
-        } else {
-            let mut numbers = [0; COUNTS];
-            for (number, column) in numbers.iter_mut().zip(&all) {
-                *number = column.value(row);
-            }
-            let allele = CensusAllele {
-                position,
-                reference: references.value(row).to_owned(),
-                alternative: alternatives.value(row).to_owned(),
-            };
-            census.add_last_allele(allele, counts(&numbers, expected.value(row)))
+/// Statements as samples of a segment.
+fn packed(window: &Window) -> window::Window {
+    let interval = Interval {
+        contig: ContigId(0),
+        start: window.start,
+        end: window.end,
+    };
+    let track = |statement: &Statement| {
+        let run = Run {
+            end: window.end,
+            block: u32::from(statement.block.is_some()),
         };
-        if !rises {
-            return Err("a row is out of order or counts nothing".into());
-        }
-    }
-    if !covers(census.samples, &census.steps) {
-        return Err("it covers samples that it does not have".into());
-    }
-    Ok(census)
+        let blocks = statement.block.into_iter().collect();
+        Track::new(vec![run], Arc::new(blocks), statement.calls.clone())
+    };
+    let tracks: Vec<Track> = window.statements.iter().map(track).collect();
+    window::Window::of(interval, &tracks.iter().collect::<Vec<_>>())
 }
 
-fn column<T: Array + 'static>(batch: &RecordBatch, at: usize) -> Result<&T, Damage> {
-    let found = batch.column(at).as_any().downcast_ref::<T>();
-    found.ok_or_else(|| "a column is of another type".into())
+/// Of every step: bases since the one before, or the start; the statement; twice the number, or twice the number taken
+/// away less one.
+fn numbers(window: &Window) -> [Vec<u32>; 3] {
+    let mut last = window.start;
+    let positions = window.steps.iter().map(|step| {
+        let since = step.position - last;
+        last = step.position;
+        since
+    });
+    let positions = positions.collect();
+    let statements = window.steps.iter().map(|step| step.statement).collect();
+    let more = window.steps.iter();
+    let more = more.map(|step| ((step.more << 1) ^ (step.more >> 63)) as u32);
+    [positions, statements, more.collect()]
 }
 
-fn header(metadata: &Metadata) -> Result<Census, Damage> {
+/// What a census is of, and of how many samples.
+pub(super) fn header(file: &Input) -> Result<(CensusHeader, u32), Damage> {
+    let metadata = file.schema().metadata();
     let text = |key: &str| metadata.get(key).cloned();
     let number = |key: &str| text(key).and_then(|text| text.parse::<u32>().ok());
     if text(VERSION_KEY).as_deref() != Some(CENSUS_VERSION) {
         return Err(Damage(format!("it is not of version {CENSUS_VERSION}")));
     }
-    let census = || {
+    let found = || {
         let header = CensusHeader {
             contig: text(CONTIG_KEY)?,
             contig_length: number(LENGTH_KEY)?,
@@ -256,14 +142,84 @@ fn header(metadata: &Metadata) -> Result<Census, Damage> {
             end: number(END_KEY)?,
             allele_quality_min: number(QUALITY_KEY)?,
         };
-        let samples = number(SAMPLES_KEY)?;
-        Some(Census {
-            samples,
-            ..Census::new(header)
-        })
+        Some((header, number(SAMPLES_KEY)?))
     };
-    census().ok_or_else(|| "its header is not complete".into())
+    let (header, samples) = found().ok_or("its header is not complete")?;
+    if header.start >= header.end || header.end > header.contig_length {
+        return Err("its header contradicts itself".into());
+    }
+    if *file.schema().fields() != *FIELDS {
+        return Err("its columns are not those of a census".into());
+    }
+    if file.batches() != tiles::count(header.interval(ContigId(0)), WINDOW) {
+        return Err("it has another number of windows".into());
+    }
+    Ok((header, samples))
 }
 
-#[cfg(test)]
-mod tests;
+/// The window of a row; its counts are not checked.
+pub(super) fn unpack(
+    batch: &RecordBatch,
+    header: &CensusHeader,
+    at: usize,
+) -> Result<Window, Damage> {
+    let packed = row::unpack(batch)?;
+    let tile = tiles::at(header.interval(ContigId(0)), WINDOW, at);
+    let (start, end) = (packed.start, packed.end);
+    if (start, end) != (tile.start, tile.end) {
+        return Err("it is of other bases".into());
+    }
+    let keep = vec![true; packed.runs.len()];
+    let tracks = unpack::tracks(packed, &keep)?;
+    let statements: Vec<Statement> = tracks.into_iter().map(statement).collect();
+    if !statements.windows(2).all(|pair| pair[0] < pair[1]) {
+        return Err("its statements are out of order".into());
+    }
+    let mut columns = Vec::new();
+    let mut at = schema::FIELDS.len();
+    for (_, planes) in STEPS {
+        columns.push(row::joined(batch, at..at + planes)?);
+        at += planes;
+    }
+    let [positions, said, more] = columns.as_slice() else {
+        return Err("steps are missing".into());
+    };
+    if positions.len() != said.len() || positions.len() != more.len() {
+        return Err("its columns differ in length".into());
+    }
+    let mut position = start;
+    let mut steps: Vec<Step> = Vec::with_capacity(positions.len());
+    for ((since, statement), more) in positions.iter().zip(said).zip(more) {
+        position = position.saturating_add(*since);
+        let more = i64::from(more >> 1) ^ -i64::from(more & 1);
+        let step = Step {
+            position,
+            statement: *statement,
+            more,
+        };
+        let last = steps.last().map(|last| (last.position, last.statement));
+        let rises = last.is_none_or(|last| last < (position, *statement));
+        if !rises || position >= end || *statement as usize >= statements.len() || more == 0 {
+            return Err("a step is out of order or changes nothing".into());
+        }
+        steps.push(step);
+    }
+    Ok(Window {
+        start,
+        end,
+        statements,
+        steps,
+    })
+}
+
+fn statement(track: Track) -> Statement {
+    let block = track
+        .runs()
+        .iter()
+        .find_map(|run| track.block(*run))
+        .copied();
+    Statement {
+        block,
+        calls: track.into_calls(),
+    }
+}

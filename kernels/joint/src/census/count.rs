@@ -1,180 +1,167 @@
-//! Counts what the samples of a segment say.
+//! What the samples of a segment say, counted.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use kumi_seq::interval::Interval;
 
-use crate::allele::Part;
-use crate::census::{
-    ALLELE_QUALITY_BANDS, AlleleCounts, Census, CensusAllele, CensusHeader, EXPECTED_UNIT,
-    QUALITY_BANDS,
-};
-use crate::evidence::{Block, Call, Local};
-use crate::number::likelihood;
-use crate::params::Params;
-use crate::site::enters;
+use crate::census::file::CensusHeader;
+use crate::census::window::Sum;
+use crate::evidence::{Block, Call};
+use crate::level::Statement;
 use crate::store::{Segment, SegmentError};
 use crate::track::Track;
 
-/// Phred of a band.
-const BAND: u32 = 10;
+/// Nothing is said.
+const NOTHING: u32 = u32::MAX;
 
-/// The census of those samples of a segment for whom `counts` holds.
-///
-/// # Errors
-/// `Damaged`.
-pub fn census(
-    segment: &Segment,
-    params: &Params,
-    counts: impl Fn(&str) -> bool,
-) -> Result<Census, SegmentError> {
-    let header = segment.header();
-    let mut census = Census::new(CensusHeader {
-        contig: header.contig.clone(),
-        contig_length: header.contig_length,
-        contig_m5: header.contig_m5.clone(),
-        start: header.start,
-        end: header.end,
-        allele_quality_min: params.allele_quality_min,
-    });
-    let keep: Vec<bool> = header.samples.iter().map(|name| counts(name)).collect();
-    census.samples = keep.iter().filter(|keep| **keep).count() as u32;
-    for at in 0..segment.windows() {
-        let tracks = segment.tracks(at, &keep)?;
-        for (track, _) in tracks.iter().zip(&keep).filter(|(_, keep)| **keep) {
-            census.sample(track, segment.tile(at));
-        }
-    }
-    Ok(census)
+/// Those samples of a segment that are counted, gone along window by window.
+pub(super) struct Counting<'a> {
+    segment: &'a Segment,
+    keep: Vec<bool>,
+    quality_min: u32,
+    /// The window of the segment that was unpacked last, and its number.
+    unpacked: Option<(usize, Vec<Track>)>,
 }
 
-impl Census {
-    /// Adds what a sample says in a window.
-    fn sample(&mut self, track: &Track, window: Interval) {
-        let quality_min = self.header.allele_quality_min;
-        let mut seen: BTreeSet<&Part> = BTreeSet::new();
-        for call in track.calls_in(window.start, window.end) {
-            for part in parts(call) {
-                // An allele is of the window in which it starts; a sample counts once.
-                let owned = (window.start..window.end).contains(&part.start);
-                if owned && seen.insert(part) {
-                    let allele = CensusAllele {
-                        position: part.start,
-                        reference: text(&part.reference),
-                        alternative: text(&part.alternative),
-                    };
-                    let counts = self.alleles.entry(allele).or_default();
-                    add(counts, call, part, quality_min);
+impl<'a> Counting<'a> {
+    pub(super) fn new(
+        segment: &'a Segment,
+        counts: impl Fn(&str) -> bool,
+        quality_min: u32,
+    ) -> Self {
+        let names = segment.header().samples.iter();
+        let seen = |name: &String| !segment.excludes(name) && counts(name);
+        Self {
+            segment,
+            keep: names.map(seen).collect(),
+            quality_min,
+            unpacked: None,
+        }
+    }
+
+    /// What their census is of.
+    pub(super) fn header(&self) -> CensusHeader {
+        let header = self.segment.header();
+        CensusHeader {
+            contig: header.contig.clone(),
+            contig_length: header.contig_length,
+            contig_m5: header.contig_m5.clone(),
+            start: header.start,
+            end: header.end,
+            allele_quality_min: self.quality_min,
+        }
+    }
+
+    /// How many samples are counted.
+    pub(super) fn samples(&self) -> u32 {
+        self.keep.iter().filter(|keep| **keep).count() as u32
+    }
+
+    /// Adds what is said of a window; windows must come in order.
+    pub(super) fn add(
+        &mut self,
+        window: Interval,
+        sum: &mut Sum,
+        sign: i64,
+    ) -> Result<(), SegmentError> {
+        let mut start = window.start;
+        while start < window.end {
+            let at = self.segment.window_at(start);
+            let end = self.segment.tile(at).end.min(window.end);
+            let (_, tracks) = match self.unpacked.take().filter(|(of, _)| *of == at) {
+                Some(unpacked) => self.unpacked.insert(unpacked),
+                None => {
+                    let tracks = self.segment.tracks(at, &self.keep)?;
+                    self.unpacked.insert((at, tracks))
                 }
+            };
+            let mut told = Told {
+                sum,
+                sign,
+                quality_min: self.quality_min,
+                end: window.end,
+                tables: HashMap::new(),
+                current: NOTHING,
+            };
+            let tracks = tracks.iter().zip(&self.keep);
+            for (track, _) in tracks.filter(|(_, keep)| **keep) {
+                told.track(track, start, end);
             }
+            start = end;
         }
-        for (start, end, ploidy) in covered(track, window) {
-            self.step(start, 1, ploidy.into());
-            if end < self.header.end {
-                self.step(end, -1, -i64::from(ploidy));
-            }
-        }
+        Ok(())
     }
 }
 
-/// Only bases stand in alleles.
-fn text(bases: &[u8]) -> String {
-    bases.iter().map(|base| char::from(*base)).collect()
+/// What is taken down of a sample.
+struct Told<'a> {
+    sum: &'a mut Sum,
+    sign: i64,
+    quality_min: u32,
+    /// Where the window ends, from which on nothing is told.
+    end: u32,
+    /// Of every table of blocks: the numbers of what its blocks say, that of no block first.
+    tables: HashMap<*const Vec<Block>, Arc<[u32]>>,
+    /// The number of what was said last.
+    current: u32,
 }
 
-fn parts(call: &Call) -> impl Iterator<Item = &Part> {
-    call.alleles.iter().flat_map(|local| match local {
-        Local::Parts(parts) => parts.as_slice(),
-        Local::Any | Local::Spanning => &[],
-    })
-}
-
-/// True when a local allele has the part.
-fn has(local: &Local, part: &Part) -> bool {
-    matches!(local, Local::Parts(parts) if parts.contains(part))
-}
-
-fn add(counts: &mut AlleleCounts, call: &Call, part: &Part, quality_min: u32) {
-    let carried = |allele: usize| has(&call.alleles[allele], part);
-    counts.listed += 1;
-    let sure = |allele: usize| carried(allele) && enters(call, allele, quality_min);
-    counts.entering += u32::from((0..call.alleles.len()).any(sure));
-    let copies = call.genotype.iter().filter(|allele| carried(**allele));
-    let copies = copies.count() as u32;
-    counts.carriers += u32::from(copies > 0);
-    counts.homozygous += u32::from(copies > 0 && copies as usize == call.genotype.len());
-    counts.copies[band(genotype_quality(call), QUALITY_BANDS)] += copies;
-    counts.expected += expected(call, carried);
-    counts.qualities[band(call.quality_of(carried), ALLELE_QUALITY_BANDS)] += 1;
-}
-
-fn band(phred: u32, bands: usize) -> usize {
-    ((phred / BAND) as usize).min(bands - 1)
-}
-
-/// The second least PL; the least is 0.
-fn genotype_quality(call: &Call) -> u32 {
-    let mut pl = call.likelihoods.clone().unwrap_or_default();
-    pl.sort_unstable();
-    pl.get(1).copied().unwrap_or(0)
-}
-
-/// Copies expected from the likelihoods alone, all genotypes being as likely before.
-fn expected(call: &Call, carried: impl Fn(usize) -> bool) -> u64 {
-    let Some(pl) = &call.likelihoods else {
-        return 0;
-    };
-    let (mut sum, mut total) = (0.0, 0.0);
-    for b in 0..call.alleles.len() {
-        let first = if call.ploidy == 1 { b } else { 0 };
-        for a in first..=b {
-            let weight = likelihood(call.likelihood(pl, a, b));
-            let mut copies = f64::from(u8::from(carried(b)));
-            if call.ploidy == 2 {
-                copies += f64::from(u8::from(carried(a)));
+impl Told<'_> {
+    /// What a sample says of the bases from `start` to `end`.
+    fn track(&mut self, track: &Track, start: u32, end: u32) {
+        let table = self.table(track);
+        let mut runs = track.runs().iter().peekable();
+        let mut calls = track.calls_in(start, end).peekable();
+        let mut open: Vec<&Call> = Vec::new();
+        let mut at = start;
+        while at < end {
+            while runs.next_if(|run| run.end <= at).is_some() {}
+            open.retain(|call| call.end > at);
+            while let Some(call) = calls.next_if(|call| call.start <= at) {
+                open.push(call);
             }
-            total += weight;
-            sum += weight * copies;
+            let run = runs.peek().copied();
+            let next = calls.peek().map_or(end, |call| call.start);
+            let closes = open.iter().map(|call| call.end).min().unwrap_or(end);
+            let until = run.map_or(end, |run| run.end);
+            let said = if open.is_empty() {
+                run.map_or(NOTHING, |run| table[run.block as usize])
+            } else {
+                let block = run.and_then(|run| track.block(*run));
+                let statement = Statement::new(&open, block, self.quality_min);
+                self.sum.number(statement)
+            };
+            self.say(at, said);
+            at = until.min(next).min(closes).min(end);
         }
+        self.say(end, NOTHING);
     }
-    (EXPECTED_UNIT as f64 * sum / total).round() as u64
-}
 
-/// Where a sample has evidence, for or against anything: bases and ploidy. Those of one ploidy that touch are one.
-fn covered(track: &Track, window: Interval) -> Vec<(u32, u32, u8)> {
-    let mut covered: Vec<(u32, u32, u8)> = Vec::new();
-    let mut push = |start: u32, end: u32, ploidy: u8| match covered.last_mut() {
-        _ if start >= end => {}
-        Some(last) if last.1 == start && last.2 == ploidy => last.1 = end,
-        _ => covered.push((start, end, ploidy)),
-    };
-    let mut at = window.start;
-    for run in track.runs() {
-        let end = run.end.min(window.end);
-        match track.block(*run) {
-            Some(block) if is_evidence(block) => push(at, end, block.ploidy),
-            Some(_) => {}
-            None => {
-                let mut from = at;
-                for call in track.calls_in(at, end) {
-                    let start = call.position.max(from);
-                    if is_informative(call) && start < call.end.min(end) {
-                        push(start, call.end.min(end), call.ploidy);
-                        from = call.end.min(end);
-                    }
-                }
-            }
+    /// From a base on this is said.
+    fn say(&mut self, position: u32, said: u32) {
+        if said == self.current {
+            return;
         }
-        at = end;
+        if self.current != NOTHING && position < self.end {
+            self.sum.step(position, self.current, -self.sign);
+        }
+        if said != NOTHING {
+            self.sum.step(position, said, self.sign);
+        }
+        self.current = said;
     }
-    covered
-}
 
-fn is_evidence(block: &Block) -> bool {
-    block.depth != Some(0) && block.quality.is_some_and(|quality| quality > 0)
-}
-
-fn is_informative(call: &Call) -> bool {
-    let pl = call.likelihoods.as_deref().unwrap_or_default();
-    pl.iter().any(|pl| *pl > 0)
+    /// The numbers of what a sample's blocks say.
+    fn table(&mut self, track: &Track) -> Arc<[u32]> {
+        let (blocks, sum) = (track.blocks(), &mut *self.sum);
+        let quality_min = self.quality_min;
+        let table = self.tables.entry(Arc::as_ptr(blocks));
+        let table = table.or_insert_with(|| {
+            let said = blocks.iter();
+            let said = said.map(|block| sum.number(Statement::new(&[], Some(block), quality_min)));
+            std::iter::once(NOTHING).chain(said).collect()
+        });
+        Arc::clone(table)
+    }
 }

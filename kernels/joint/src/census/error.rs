@@ -20,6 +20,37 @@ pub enum CensusError {
         /// How one can tell.
         what: String,
     },
+    /// It was made with another reference.
+    #[error("census {name} was made with another reference: {what}")]
+    Reference {
+        /// The census.
+        name: String,
+        /// How one can tell.
+        what: String,
+    },
+    /// A base lies in no census, or in several.
+    #[error("{found} censuses hold {place}; give one of each region")]
+    NotOnce {
+        /// How many.
+        found: usize,
+        /// `contig:position`, 1-based.
+        place: String,
+    },
+    /// Censuses of two regions are not of the same samples.
+    #[error("census {first} is of {of_first} samples, census {second} of {of_second}")]
+    Samples {
+        /// A census.
+        first: String,
+        /// Its samples.
+        of_first: u32,
+        /// Another.
+        second: String,
+        /// Its samples.
+        of_second: u32,
+    },
+    /// The segment that is counted cannot be read.
+    #[error(transparent)]
+    Segment(#[from] crate::store::SegmentError),
     /// It cannot be written.
     #[error("a census cannot be written")]
     Arrow(#[from] arrow_schema::ArrowError),

@@ -13,42 +13,29 @@ use kumi_seq::contig::ContigId;
 
 use crate::genotype::Genotyped;
 use crate::project::NoCall;
-
-/// Samples from which an inbreeding coefficient means something.
-const INBREEDING_SAMPLES_MIN: u32 = 10;
+use crate::site_call::Decided;
 
 /// A site with the genotypes of all samples.
 pub struct Called<'a> {
-    pub(crate) site: Genotyped<'a>,
-    pub(crate) contig: ContigId,
-    /// Name of the contig.
+    pub(crate) site: Decided,
+    pub(crate) cells: Genotyped<'a>,
+    pub(crate) contig: Contig<'a>,
+}
+
+/// The contig of a site.
+#[derive(Clone, Copy)]
+pub(crate) struct Contig<'a> {
+    pub(crate) id: ContigId,
     pub(crate) name: &'a str,
 }
 
-impl Called<'_> {
-    /// Bytes that stand for this site, with its place.
-    fn record(&self, line: Vec<u8>) -> Record {
-        Record {
-            contig: self.contig,
-            start: self.site.site.start,
-            end: self.site.site.end(),
-            line,
-        }
-    }
-
-    /// Phred of so many heterozygotes or more; `None` without diploid samples.
-    fn excess_het(&self) -> Option<f64> {
-        let counts = &self.site.diploid;
-        (counts.samples() > 0).then(|| counts.excess_het())
-    }
-
-    /// 1 - observed / expected heterozygotes; `None` where it means nothing.
-    fn inbreeding(&self) -> Option<f64> {
-        let counts = &self.site.diploid;
-        if counts.samples() < INBREEDING_SAMPLES_MIN {
-            return None;
-        }
-        counts.inbreeding()
+/// Bytes that stand for a site, with its place.
+fn record_of(site: &Decided, contig: Contig<'_>, line: Vec<u8>) -> Record {
+    Record {
+        contig: contig.id,
+        start: site.site.start,
+        end: site.site.end(),
+        line,
     }
 }
 

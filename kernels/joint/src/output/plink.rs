@@ -41,7 +41,7 @@ pub fn variants(called: &Called<'_>, params: &Params) -> Vec<Variant> {
     let site = &called.site.site;
     let low = called.site.quality < f64::from(params.site_quality_min);
     let variant = |allele: usize| {
-        let mut line = called.name.as_bytes().to_vec();
+        let mut line = called.contig.name.as_bytes().to_vec();
         line.push(b'\t');
         number(&mut line, site.start + 1);
         line.extend_from_slice(b"\t.\t");
@@ -51,7 +51,7 @@ pub fn variants(called: &Called<'_>, params: &Params) -> Vec<Variant> {
         line.push(b'\t');
         line.extend_from_slice(decimal(called.site.quality, 2).as_bytes());
         line.extend_from_slice(if low { b"\tLowQual\n" } else { b"\tPASS\n" });
-        let genotypes: Vec<u8> = called.site.samples().map(|s| copies(&s, allele)).collect();
+        let genotypes: Vec<u8> = called.cells.samples().map(|s| copies(&s, allele)).collect();
         let (kind, record) = encoded(&genotypes);
         Variant { line, kind, record }
     };

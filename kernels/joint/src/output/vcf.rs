@@ -6,14 +6,15 @@ use kumi_formats::vcf::Record;
 
 use crate::genotype::{Evidence, Sample};
 use crate::output::decimal::{decimal, list, number};
-use crate::output::{Called, reason, share};
+use crate::output::{Called, Contig, reason, record_of, share};
 use crate::params::Params;
 use crate::project::block_depths;
+use crate::site_call::Decided;
 
 /// The record of a site with a column for each sample.
 #[must_use]
 pub fn record(called: &Called<'_>, params: &Params) -> Record {
-    let mut line = site(called, params);
+    let mut line = site(&called.site, called.contig, params);
     let alternatives = called.site.site.alternatives.len();
     let with_pl = alternatives <= params.pl_alternatives_max;
     line.extend_from_slice(if with_pl {
@@ -21,23 +22,28 @@ pub fn record(called: &Called<'_>, params: &Params) -> Record {
     } else {
         b"\tGT:AD:DP:GQ:FT"
     });
-    for sample in called.site.samples() {
+    for sample in called.cells.samples() {
         line.push(b'\t');
         cell(&mut line, &sample, called.site.site.alleles(), with_pl);
     }
-    called.record(line)
+    record_of(&called.site, called.contig, line)
 }
 
 /// The record of a site without samples: alleles, quality and what INFO says of the cohort.
 #[must_use]
 pub fn sites_only(called: &Called<'_>, params: &Params) -> Record {
-    called.record(site(called, params))
+    site_record(&called.site, called.contig, params)
+}
+
+/// As [`sites_only`], of a site of which no samples are known.
+pub(crate) fn site_record(decided: &Decided, contig: Contig<'_>, params: &Params) -> Record {
+    record_of(decided, contig, site(decided, contig, params))
 }
 
 /// The columns from CHROM to INFO.
-fn site(called: &Called<'_>, params: &Params) -> Vec<u8> {
-    let (site, mut line) = (&called.site.site, Vec::with_capacity(256));
-    line.extend_from_slice(called.name.as_bytes());
+fn site(decided: &Decided, contig: Contig<'_>, params: &Params) -> Vec<u8> {
+    let (site, mut line) = (&decided.site, Vec::with_capacity(256));
+    line.extend_from_slice(contig.name.as_bytes());
     line.push(b'\t');
     number(&mut line, site.start + 1);
     line.extend_from_slice(b"\t.\t");
@@ -46,21 +52,21 @@ fn site(called: &Called<'_>, params: &Params) -> Vec<u8> {
         line.push(if allele == 1 { b'\t' } else { b',' });
         line.extend_from_slice(&site.text(allele));
     }
-    let filter = if called.site.quality < f64::from(params.site_quality_min) {
+    let filter = if decided.quality < f64::from(params.site_quality_min) {
         "LowQual"
     } else {
         "PASS"
     };
-    let quality = decimal(called.site.quality, 2);
+    let quality = decimal(decided.quality, 2);
     // Writing to a vector cannot fail.
     let _ = write!(line, "\t{quality}\t{filter}\t");
-    info(&mut line, called);
+    info(&mut line, decided);
     line
 }
 
-fn info(line: &mut Vec<u8>, called: &Called<'_>) {
-    let total: u32 = called.site.copies.iter().sum();
-    let alternative = &called.site.copies[1..];
+fn info(line: &mut Vec<u8>, decided: &Decided) {
+    let total: u32 = decided.copies.iter().sum();
+    let alternative = &decided.copies[1..];
     line.extend_from_slice(b"AC=");
     list(line, alternative.iter().copied());
     line.extend_from_slice(b";AF=");
@@ -69,11 +75,11 @@ fn info(line: &mut Vec<u8>, called: &Called<'_>) {
         let share = share(*copies, total).map_or(".".to_owned(), |share| decimal(share, 6));
         let _ = write!(line, "{comma}{share}");
     }
-    let _ = write!(line, ";AN={total};NS={}", called.site.called);
-    if let Some(excess) = called.excess_het() {
+    let _ = write!(line, ";AN={total};NS={}", decided.called);
+    if let Some(excess) = decided.excess_het() {
         let _ = write!(line, ";ExcessHet={}", decimal(excess, 4));
     }
-    if let Some(inbreeding) = called.inbreeding() {
+    if let Some(inbreeding) = decided.inbreeding() {
         let _ = write!(line, ";InbreedingCoeff={}", decimal(inbreeding, 4));
     }
 }

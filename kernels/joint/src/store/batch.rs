@@ -19,6 +19,11 @@ use crate::store::window::{Form, LocalSite, Window};
 
 /// The row of a window.
 pub(crate) fn pack(window: &Window, schema: SchemaRef) -> Result<RecordBatch, ArrowError> {
+    RecordBatch::try_new(schema, arrays(window)?)
+}
+
+/// The columns of the row of a window.
+pub(crate) fn arrays(window: &Window) -> Result<Vec<ArrayRef>, ArrowError> {
     let one = |value: u32| Arc::new(UInt32Array::from(vec![value])) as ArrayRef;
     let mut arrays = vec![
         one(window.start),
@@ -31,11 +36,17 @@ pub(crate) fn pack(window: &Window, schema: SchemaRef) -> Result<RecordBatch, Ar
         row(Arc::new(UInt32Array::from(window.calls.clone())))?,
     ];
     for (values, column) in window.columns.iter().zip(ALL) {
-        for plane in split(values, column.planes)? {
-            arrays.push(row(Arc::new(UInt8Array::from(plane)))?);
-        }
+        arrays.append(&mut planes(values, column.planes)?);
     }
-    RecordBatch::try_new(schema, arrays)
+    Ok(arrays)
+}
+
+/// The planes of a column of numbers.
+pub(crate) fn planes(values: &[u32], planes: usize) -> Result<Vec<ArrayRef>, ArrowError> {
+    let planes = split(values, planes)?.into_iter();
+    planes
+        .map(|plane| row(Arc::new(UInt8Array::from(plane))))
+        .collect()
 }
 
 /// A list of one row.

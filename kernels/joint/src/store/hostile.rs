@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use kumi_formats::reference::InMemory;
+use kumi_formats::reference::{InMemory, ReferenceSource};
 use kumi_seq::contig::{Contig, ContigId};
 use kumi_seq::interval::Interval;
 use proptest::prelude::*;
 
-use crate::census::census;
+use crate::census::{Census, CensusPart, add_up, joint_censuses};
 use crate::params::Params;
 use crate::store::{IngestParams, Segment, ingest};
 
@@ -44,6 +44,12 @@ fn gvcf(haploid: bool) -> String {
     text
 }
 
+fn reference() -> InMemory {
+    let bases: Vec<u8> = (0..BASES).map(|at| base(at) as u8).collect();
+    let contig = Contig::describe("c", &bases);
+    InMemory::new(vec![(contig, bases)]).expect("one name")
+}
+
 /// A segment of three windows.
 static GOOD: LazyLock<Bytes> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a temporary directory");
@@ -53,9 +59,7 @@ static GOOD: LazyLock<Bytes> = LazyLock::new(|| {
         std::fs::write(&path, text).expect("written");
         path
     });
-    let bases: Vec<u8> = (0..BASES).map(|at| base(at) as u8).collect();
-    let contig = Contig::describe("c", &bases);
-    let reference = InMemory::new(vec![(contig, bases)]).expect("one name");
+    let reference = reference();
     let region = Interval {
         contig: ContigId(0),
         start: 0,
@@ -80,16 +84,36 @@ proptest! {
         let mut segment = Segment::open("x", GOOD.clone()).expect("good");
         segment.change(window, &changes);
         let _ = segment.verify();
-        if let Ok(census) = census(&segment, &Params::default(), |_| true) {
-            let _ = census.sites().map(|site| site.frequency()).sum::<f64>();
-        }
+        let part = CensusPart::segment(&segment, |_| true, &Params::default());
+        let _ = add_up(vec![part], Vec::new());
     }
+
+    #[test]
+    fn what_a_right_crc_of_a_census_lets_through_is_checked(
+        changes in prop::collection::vec((0usize..100_000, any::<u8>()), 1..4),
+    ) {
+        let segment = Segment::open("x", GOOD.clone()).expect("good");
+        let mut census = Census::open("x", counted(&segment)).expect("good");
+        census.change(0, &changes);
+        let reference = reference();
+        let whole = reference.contigs().whole();
+        let sink = |_| Ok::<(), std::convert::Infallible>(());
+        let _ = joint_censuses(&[census], &reference, &whole, &Params::default(), sink);
+    }
+}
+
+fn counted(segment: &Segment) -> Bytes {
+    let part = CensusPart::segment(segment, |_| true, &Params::default());
+    let counted = add_up(vec![part], Vec::new()).expect("counted");
+    let counted = counted.expect("a part");
+    assert!(counted.alleles > 10 && counted.samples == 3);
+    Bytes::from(counted.output)
 }
 
 #[test]
 fn without_damage_it_is_good() {
     let segment = Segment::open("x", GOOD.clone()).expect("good");
     segment.verify().expect("whole");
-    let census = census(&segment, &Params::default(), |_| true).expect("counted");
-    assert!(census.sites().count() > 10 && census.samples() == 3);
+    let census = Census::open("x", counted(&segment)).expect("good");
+    census.verify().expect("whole");
 }

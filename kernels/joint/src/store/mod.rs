@@ -3,7 +3,7 @@
 //! A segment is an Arrow IPC file, described in `docs/formats/segment.md`. It holds all that genotyping looks at and
 //! nothing else, so that records made from segments are those made from the gVCFs, byte for byte.
 
-mod batch;
+pub(crate) mod batch;
 mod cohort;
 mod column;
 pub(crate) mod error;
@@ -17,13 +17,13 @@ pub(crate) mod intern;
 mod message;
 mod pack;
 mod purge;
-mod row;
+pub(crate) mod row;
 mod sample;
-mod schema;
+pub(crate) mod schema;
 mod segment;
-mod tiles;
-mod unpack;
-mod window;
+pub(crate) mod tiles;
+pub(crate) mod unpack;
+pub(crate) mod window;
 
 pub(crate) use cohort::Store;
 pub use error::SegmentError;

@@ -1,5 +1,6 @@
 //! A row of Arrow columns as a window.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::types::{ArrowPrimitiveType, UInt8Type, UInt16Type, UInt32Type};
@@ -36,15 +37,20 @@ pub(crate) fn unpack(batch: &RecordBatch) -> Result<Window, Damage> {
     };
     let mut at = 8;
     for (values, column) in window.columns.iter_mut().zip(ALL) {
-        let planes = (at..at + column.planes).map(lists);
-        let planes = planes.collect::<Result<Vec<ArrayRef>, Damage>>()?;
-        let bytes = planes
-            .iter()
-            .map(|p| Ok(&**cast::<UInt8Array>(p)?.values()));
-        *values = join(&bytes.collect::<Result<Vec<&[u8]>, Damage>>()?)?;
+        *values = joined(batch, at..at + column.planes)?;
         at += column.planes;
     }
     Ok(window)
+}
+
+/// The numbers of the columns that hold their planes.
+pub(crate) fn joined(batch: &RecordBatch, columns: Range<usize>) -> Result<Vec<u32>, Damage> {
+    let lists = |at: usize| Ok::<_, Damage>(cast::<ListArray>(batch.column(at))?.value(0));
+    let planes = columns.map(lists).collect::<Result<Vec<_>, Damage>>()?;
+    let bytes = planes
+        .iter()
+        .map(|p| Ok(&**cast::<UInt8Array>(p)?.values()));
+    join(&bytes.collect::<Result<Vec<&[u8]>, Damage>>()?)
 }
 
 fn cast<T: 'static>(array: &ArrayRef) -> Result<&T, Damage> {

@@ -14,7 +14,7 @@ pub(crate) fn field(name: &str, kind: DataType) -> Field {
     Field::new(name, kind, false)
 }
 
-fn list(name: &str, item: DataType) -> Field {
+pub(crate) fn list(name: &str, item: DataType) -> Field {
     field(name, DataType::List(Arc::new(field("item", item))))
 }
 

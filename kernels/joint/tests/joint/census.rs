@@ -1,22 +1,102 @@
-//! Censuses add up, whatever the order, and lose nothing when they are written.
+//! Censuses add up, whatever the order, lose nothing when they are written, and tell the sites of their samples.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use bytes::Bytes;
-use kumi_formats::reference::ReferenceSource;
-use kumi_joint::{Census, CensusError, Params, Segment, census};
+use kumi_formats::reference::{InMemory, ReferenceSource};
+use kumi_formats::vcf::Record;
+use kumi_joint::output::Called;
+use kumi_joint::output::vcf::sites_only;
+use kumi_joint::{
+    Census, CensusError, CensusPart, JointError, Params, Segment, add_up, joint_censuses,
+    joint_with,
+};
+use kumi_seq::interval::Interval;
 use proptest::prelude::*;
 
 use crate::cohort;
 use crate::dialects::sample;
-use crate::store::{BASES, Cohort, bytes, name, open};
+use crate::store::{BASES, Cohort, bytes, cut, name, open};
 
-fn of(segment: &Segment, counts: impl Fn(&str) -> bool) -> Census {
-    census(segment, &Params::default(), counts).expect("counted")
+fn of(segment: &Segment, counts: impl Fn(&str) -> bool) -> Bytes {
+    summed(vec![CensusPart::segment(
+        segment,
+        counts,
+        &Params::default(),
+    )])
+    .expect("counted")
 }
 
-fn written(census: &Census) -> Bytes {
-    Bytes::from(census.write(Vec::new()).expect("written"))
+fn summed(parts: Vec<CensusPart<'_>>) -> Result<Bytes, CensusError> {
+    let counted = add_up(parts, Vec::new())?.expect("parts");
+    Ok(Bytes::from(counted.output))
+}
+
+fn read(bytes: Bytes) -> Census {
+    Census::open("c", bytes).expect("a census")
+}
+
+fn sum_of(parts: &[Bytes]) -> Bytes {
+    let parts: Vec<Census> = parts.iter().map(|part| read(part.clone())).collect();
+    summed(parts.iter().map(CensusPart::census).collect()).expect("of one region")
+}
+
+/// The sites of a cohort from its gVCFs.
+fn sites(paths: &[PathBuf], reference: &InMemory, regions: &[Interval]) -> String {
+    let params = Params::default();
+    let mut all: Vec<Record> = Vec::new();
+    let sink = |mut records: Vec<Record>| {
+        all.append(&mut records);
+        Ok::<(), std::io::Error>(())
+    };
+    let make = |called: &Called<'_>| sites_only(called, &params);
+    joint_with(paths, reference, regions, &params, make, sink).expect("genotyped");
+    cohort::lines(&all)
+}
+
+/// The sites of a cohort from its censuses.
+fn from_censuses(
+    censuses: &[Census],
+    reference: &InMemory,
+    regions: &[Interval],
+) -> Result<String, JointError<std::io::Error>> {
+    let mut all: Vec<Record> = Vec::new();
+    let sink = |mut records: Vec<Record>| {
+        all.append(&mut records);
+        Ok(())
+    };
+    joint_censuses(censuses, reference, regions, &Params::default(), sink)?;
+    Ok(cohort::lines(&all))
+}
+
+/// Censuses of the samples one by one, added up, tell the same sites as their gVCFs.
+pub(crate) fn same_sites(
+    paths: &[PathBuf],
+    reference: &InMemory,
+    regions: &[Interval],
+) -> Result<(), String> {
+    let census = |contig: Interval| {
+        let parts = paths.iter().map(|path| {
+            let bytes = bytes(std::slice::from_ref(path), reference, contig, 16);
+            of(&open("s", &bytes), |_| true)
+        });
+        read(sum_of(&parts.collect::<Vec<_>>()))
+    };
+    let censuses: Vec<Census> = reference
+        .contigs()
+        .whole()
+        .into_iter()
+        .map(census)
+        .collect();
+    let found = from_censuses(&censuses, reference, regions).map_err(|error| error.to_string())?;
+    let expected = sites(paths, reference, regions);
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!(
+        "from censuses:\n{found}and from gVCFs:\n{expected}"
+    ))
 }
 
 proptest! {
@@ -33,7 +113,7 @@ proptest! {
     ) {
         let cohort = Cohort::new(&bases, &samples);
         let whole = cohort.reference.contigs().whole()[0];
-        let segment = |paths: &[std::path::PathBuf], window: u32| {
+        let segment = |paths: &[PathBuf], window: u32| {
             open("s", &bytes(paths, &cohort.reference, whole, window))
         };
         let gone = gone % samples.len();
@@ -58,21 +138,42 @@ proptest! {
         if backwards {
             parts.reverse();
         }
-        let mut sum = Census::new(expected.header().clone());
-        for part in &parts {
-            sum.merge(part).expect("of one region");
-        }
-        let gone = part_of_gone.expect("in a batch");
+        let sum = read(sum_of(&parts));
+        let gone = read(part_of_gone.expect("in a batch"));
         prop_assert_eq!(gone.samples(), 1);
-        sum.subtract(&gone).expect("was added");
-        prop_assert_eq!(&sum, &expected);
-        prop_assert_eq!(written(&sum), written(&expected));
+        let left = summed(vec![CensusPart::census(&sum), CensusPart::census(&gone).taken_away()]);
+        prop_assert_eq!(left.expect("was added"), expected);
+        let twice = || CensusPart::census(&gone).taken_away();
+        let twice = summed(vec![CensusPart::census(&sum), twice(), twice()]);
+        prop_assert!(matches!(twice, Err(CensusError::NeverAdded)), "{:?}", twice);
+    }
 
-        let read = Census::read("c", written(&sum)).expect("a census");
-        prop_assert_eq!(&read, &sum);
-        let mut copy = read;
-        copy.subtract(&sum).expect("is there");
-        prop_assert_eq!(copy, Census::new(sum.header().clone()));
+    #[test]
+    fn the_sites_of_a_census_are_those_of_the_samples(
+        bases in BASES,
+        samples in prop::collection::vec(sample(), 1..9),
+        cuts in prop::collection::vec(1u32..400, 0..4),
+        window in 1u32..500,
+        part in (0u32..400, 1u32..200),
+    ) {
+        let cohort = Cohort::new(&bases, &samples);
+        let length = bases.len() as u32;
+        let whole = cohort.reference.contigs().whole();
+        let (first, second) = cohort.paths.split_at(cohort.paths.len() / 2);
+        let census = |region: Interval| {
+            let parts = [first, second].into_iter().filter(|paths| !paths.is_empty());
+            let parts = parts.map(|paths| {
+                of(&open("s", &bytes(paths, &cohort.reference, region, window)), |_| true)
+            });
+            read(sum_of(&parts.collect::<Vec<_>>()))
+        };
+        let censuses: Vec<Census> = cut(length, &cuts).into_iter().map(census).collect();
+        let start = part.0.min(length - 1);
+        let part = Interval { start, end: (start + part.1).min(length), ..whole[0] };
+        for regions in [&whole[..], &[part]] {
+            let found = from_censuses(&censuses, &cohort.reference, regions).expect("good");
+            prop_assert_eq!(found, sites(&cohort.paths, &cohort.reference, regions));
+        }
     }
 
     #[test]
@@ -83,17 +184,24 @@ proptest! {
     ) {
         let bases = "ACGGTCATTGCA".repeat(36);
         let cohort = Cohort::new(&bases, &[one]);
-        let whole = cohort.reference.contigs().whole()[0];
-        let census = of(&open("s", &bytes(&cohort.paths, &cohort.reference, whole, 256)), |_| true);
-        let bytes = written(&census);
+        let whole = cohort.reference.contigs().whole();
+        let bytes = of(&open("s", &bytes(&cohort.paths, &cohort.reference, whole[0], 256)), |_| true);
         let mut flipped = bytes.to_vec();
         let at = at % bytes.len();
         flipped[at] ^= bits;
-        match Census::read("c", Bytes::from(flipped)) {
-            Ok(read) => prop_assert_eq!(read, census.clone()),
-            Err(error) => prop_assert!(error.to_string().contains("census c is damaged"), "{}", error),
+        let damaged = |error: &dyn std::fmt::Display| error.to_string().contains("census c is damaged");
+        match Census::open("c", Bytes::from(flipped)) {
+            Ok(census) => match census.verify() {
+                // Padding and the copy of the schema at the beginning are not read.
+                Ok(()) => prop_assert_eq!(
+                    from_censuses(&[census], &cohort.reference, &whole).expect("good"),
+                    sites(&cohort.paths, &cohort.reference, &whole)
+                ),
+                Err(error) => prop_assert!(damaged(&error), "{}", error),
+            },
+            Err(error) => prop_assert!(damaged(&error), "{}", error),
         }
-        let cut = Census::read("c", bytes.slice(..at));
+        let cut = Census::open("c", bytes.slice(..at));
         let told = matches!(cut, Err(CensusError::Damaged { .. }));
         prop_assert!(told);
     }
@@ -101,11 +209,8 @@ proptest! {
 
 const SEQUENCE: &str = "ACGTTGCAAGGCTTACCGATAGGCTAACGTCCATTGACGT";
 
-#[test]
-fn counts_are_those_of_the_records() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let reference = cohort::reference(&BTreeMap::from([("c".to_owned(), SEQUENCE.to_owned())]));
-    // Base 11 is G. A het, a homozygous, a haploid carrier, a reference and a sample without reads.
+/// Three samples at base 11, a G.
+fn three(reference: &InMemory, folder: &std::path::Path) -> [PathBuf; 3] {
     let block = |from: usize, to: usize, depth: u32| {
         let (pos, base, quality) = (from + 1, &SEQUENCE[from..=from], depth * 3);
         format!(
@@ -117,60 +222,74 @@ fn counts_are_those_of_the_records() {
     };
     let all = [
         ("het", call("0/1:10,10,0:300,0,300,330,330,600")),
-        ("hom", call("1/1:0,20,0:600,15,0,600,60,600")),
-        ("one", call("1:0,20,0:600,0,600")),
+        ("other", call("0/1:15,14,0:420,0,451,466,492,958")),
         ("ref", block(0, 40, 20)),
-        ("dry", block(0, 40, 0)),
     ];
-    let paths = all.map(|(name, lines)| {
-        cohort::plain(folder.path(), name, &cohort::gvcf(&reference, name, &lines))
-    });
-    let whole = reference.contigs().whole()[0];
-    let segment = open("s", &bytes(&paths, &reference, whole, 16));
-    let census = of(&segment, |_| true);
-    assert_eq!(census.samples(), 5);
-    let sites: Vec<_> = census.sites().collect();
-    let [site] = sites.as_slice() else {
-        panic!("{sites:?}");
-    };
-    let told = (
-        site.allele.position,
-        site.allele.reference.as_str(),
-        site.allele.alternative.as_str(),
-    );
-    assert_eq!(told, (10, "G", "T"));
-    let counts = site.counts;
-    assert_eq!((counts.listed, counts.entering, counts.carriers), (3, 3, 3));
-    assert_eq!(counts.homozygous, 2);
-    assert_eq!(counts.copies, [0, 2, 0, 2]);
-    assert_eq!(counts.qualities[10], 3);
-    assert_eq!((site.covered_samples, site.covered_copies), (4, 7));
-    // Of the homozygous one 1.97 copies are expected: 10^-1.5 is 0.0316.
-    let expected = 4_096.0 * (2.0 + (2.0 + 0.031_62) / 1.031_62);
-    assert!(
-        (counts.expected as f64 - expected).abs() < 2.0,
-        "{}",
-        counts.expected
-    );
-    assert!((site.frequency() - expected / 4_096.0 / 7.0).abs() < 1e-3);
+    all.map(|(name, lines)| cohort::plain(folder, name, &cohort::gvcf(reference, name, &lines)))
+}
 
-    let mut other = Census::new(census.header().clone());
-    assert!(matches!(
-        other.subtract(&census),
-        Err(CensusError::NeverAdded)
-    ));
-    assert_eq!(other, Census::new(census.header().clone()));
-    let elsewhere = open(
-        "t",
-        &bytes(
-            &paths,
-            &reference,
-            kumi_seq::interval::Interval { end: 20, ..whole },
-            16,
-        ),
+#[test]
+fn samples_that_say_the_same_take_no_room() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let reference = cohort::reference(&BTreeMap::from([("c".to_owned(), SEQUENCE.to_owned())]));
+    let paths = three(&reference, folder.path());
+    let whole = reference.contigs().whole()[0];
+    let one = of(
+        &open("s", &bytes(&paths[..1], &reference, whole, 16)),
+        |_| true,
     );
-    assert!(matches!(
-        other.merge(&of(&elsewhere, |_| true)),
-        Err(CensusError::Other)
-    ));
+    let two = of(
+        &open("s", &bytes(&paths[..2], &reference, whole, 16)),
+        |_| true,
+    );
+    assert_eq!(
+        (read(one.clone()).samples(), read(two.clone()).samples()),
+        (1, 2)
+    );
+    assert!(
+        two.len() <= one.len() + 8,
+        "{} after {}",
+        two.len(),
+        one.len()
+    );
+}
+
+#[test]
+fn censuses_that_do_not_fit_each_other_are_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let reference = cohort::reference(&BTreeMap::from([("c".to_owned(), SEQUENCE.to_owned())]));
+    let paths = three(&reference, folder.path());
+    let whole = reference.contigs().whole();
+    let of_part = |paths: &[PathBuf], start: u32, end: u32| {
+        let part = Interval {
+            start,
+            end,
+            ..whole[0]
+        };
+        read(of(&open("s", &bytes(paths, &reference, part, 16)), |_| {
+            true
+        }))
+    };
+    let (left, right) = (of_part(&paths, 0, 20), of_part(&paths, 20, 40));
+    let both = summed(vec![CensusPart::census(&left), CensusPart::census(&right)]);
+    assert!(matches!(both, Err(CensusError::Other)), "{both:?}");
+    let told = |censuses: &[Census]| {
+        let error = from_censuses(censuses, &reference, &whole).expect_err("not whole");
+        std::error::Error::source(&error).map(ToString::to_string)
+    };
+    let hole = told(&[of_part(&paths, 0, 20)]);
+    assert_eq!(
+        hole.as_deref(),
+        Some("0 censuses hold c:21; give one of each region")
+    );
+    let twice = told(&[of_part(&paths, 0, 40), of_part(&paths, 20, 40)]);
+    assert_eq!(
+        twice.as_deref(),
+        Some("2 censuses hold c:21; give one of each region")
+    );
+    let fewer = told(&[left, of_part(&paths[1..], 20, 40)]);
+    assert_eq!(
+        fewer.as_deref(),
+        Some("census c is of 3 samples, census c of 2")
+    );
 }

@@ -10,6 +10,7 @@ use kumi_joint::Segment;
 use kumi_seq::interval::Interval;
 use serde::Deserialize;
 
+use crate::census;
 use crate::cohort;
 use crate::store;
 
@@ -100,7 +101,8 @@ fn run(case: &Case) -> Result<(), String> {
         (None, Err(error)) => Err(error),
         (None, Ok(records)) => {
             compare(case, &records)?;
-            from_segments(&paths, &reference, &regions, &cohort::lines(&records))
+            from_segments(&paths, &reference, &regions, &cohort::lines(&records))?;
+            census::same_sites(&paths, &reference, &regions)
         }
     }
 }

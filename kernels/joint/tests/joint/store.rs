@@ -64,7 +64,7 @@ pub(crate) fn from_segments(
 }
 
 /// The parts of a contig between cuts.
-fn cut(length: u32, cuts: &[u32]) -> Vec<Interval> {
+pub(crate) fn cut(length: u32, cuts: &[u32]) -> Vec<Interval> {
     let mut ends: BTreeSet<u32> = cuts.iter().map(|cut| cut % length).collect();
     ends.extend([0, length]);
     let ends: Vec<u32> = ends.into_iter().collect();

@@ -105,6 +105,7 @@ mod tests {
             let own = Projected {
                 ploidy: 2,
                 likelihoods,
+                levels: smallvec![],
                 depths: smallvec![],
                 depth: None,
                 no_call: Some(NoCall::LowQuality),

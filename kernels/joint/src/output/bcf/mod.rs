@@ -18,7 +18,7 @@ use kumi_formats::vcf::Record;
 use crate::header::Keys;
 use crate::output::bcf::samples::samples;
 use crate::output::bcf::typed::{floats, numbers, text};
-use crate::output::{Called, share};
+use crate::output::{Called, record_of, share};
 use crate::params::Params;
 
 /// Bytes before a record: the lengths of its two parts.
@@ -30,7 +30,7 @@ const COUNTS: Range<usize> = LENGTHS + 20..LENGTHS + 24;
 /// The encoded record of a site. `keys` are of the header that is written.
 #[must_use]
 pub fn record(called: &Called<'_>, keys: &Keys, params: &Params) -> Record {
-    let genotyped = &called.site;
+    let genotyped = &called.cells;
     // Most have GT of two bytes, and one for each of DP, GQ, NC and a few lists.
     let mut line = Vec::with_capacity(256 + 12 * genotyped.column.samples());
     line.extend_from_slice(&[0; LENGTHS]);
@@ -43,16 +43,16 @@ pub fn record(called: &Called<'_>, keys: &Keys, params: &Params) -> Record {
     for (place, length) in line.chunks_exact_mut(4).zip(lengths) {
         place.copy_from_slice(&(length as u32).to_le_bytes());
     }
-    called.record(line)
+    record_of(&called.site, called.contig, line)
 }
 
 /// Appends all but FORMAT, the number of whose fields is left 0.
 fn shared(out: &mut Vec<u8>, called: &Called<'_>, keys: &Keys, params: &Params) {
-    let (genotyped, site) = (&called.site, &called.site.site);
-    let (excess, inbreeding) = (called.excess_het(), called.inbreeding());
+    let (decided, site) = (&called.site, &called.site.site);
+    let (excess, inbreeding) = (decided.excess_het(), decided.inbreeding());
     let infos = 4 + u32::from(excess.is_some()) + u32::from(inbreeding.is_some());
-    let quality = (genotyped.quality * 100.0).round() / 100.0;
-    out.extend_from_slice(&(called.contig.index() as u32).to_le_bytes());
+    let quality = (decided.quality * 100.0).round() / 100.0;
+    out.extend_from_slice(&(called.contig.id.index() as u32).to_le_bytes());
     out.extend_from_slice(&site.start.to_le_bytes());
     out.extend_from_slice(&(site.end() - site.start).to_le_bytes());
     out.extend_from_slice(&(quality as f32).to_le_bytes());
@@ -63,11 +63,11 @@ fn shared(out: &mut Vec<u8>, called: &Called<'_>, keys: &Keys, params: &Params) 
     for allele in 1..site.alleles() {
         text(out, &site.text(allele));
     }
-    let low = genotyped.quality < f64::from(params.site_quality_min);
+    let low = decided.quality < f64::from(params.site_quality_min);
     numbers(out, &[if low { keys.low_quality } else { keys.pass }]);
-    let total: u32 = genotyped.copies.iter().sum();
-    let copies: Vec<i32> = genotyped.copies[1..].iter().map(|&n| n as i32).collect();
-    let shares = genotyped.copies[1..].iter();
+    let total: u32 = decided.copies.iter().sum();
+    let copies: Vec<i32> = decided.copies[1..].iter().map(|&n| n as i32).collect();
+    let shares = decided.copies[1..].iter();
     let shares: Vec<Option<f64>> = shares.map(|&copies| share(copies, total)).collect();
     numbers(out, &[keys.ac]);
     numbers(out, &copies);
@@ -76,7 +76,7 @@ fn shared(out: &mut Vec<u8>, called: &Called<'_>, keys: &Keys, params: &Params) 
     numbers(out, &[keys.an]);
     numbers(out, &[total as i32]);
     numbers(out, &[keys.ns]);
-    numbers(out, &[genotyped.called as i32]);
+    numbers(out, &[decided.called as i32]);
     for (key, value) in [(keys.excess_het, excess), (keys.inbreeding, inbreeding)] {
         if let Some(value) = value {
             numbers(out, &[key]);

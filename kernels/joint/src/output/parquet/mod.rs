@@ -43,7 +43,7 @@ pub struct Rows {
 /// The rows of a site: one of the site, and one for each genotype that is not certainly REF alone.
 #[must_use]
 pub fn rows(called: &Called<'_>, params: &Params) -> Rows {
-    let samples = || called.site.samples();
+    let samples = || called.cells.samples();
     let haploid = samples().filter(|sample| sample.ploidy() == 1).count();
     let usual = if 2 * haploid > samples().count() {
         1
@@ -51,7 +51,7 @@ pub fn rows(called: &Called<'_>, params: &Params) -> Rows {
         2
     };
     let mut rows = Rows {
-        contig: called.name.to_owned(),
+        contig: called.contig.name.to_owned(),
         ..Rows::default()
     };
     rows.sites.push(called, usual, params);

@@ -72,20 +72,20 @@ impl Sites {
     /// Adds a site, of which a sample that has no row of its own has so many copies. Numbers have as many decimals as in
     /// the VCF.
     pub(super) fn push(&mut self, called: &Called<'_>, ploidy: u8, params: &Params) {
-        let (genotyped, site) = (&called.site, &called.site.site);
+        let (decided, site) = (&called.site, &called.site.site);
         let text = |bases: &[u8]| String::from_utf8_lossy(bases).into_owned();
-        let low = genotyped.quality < f64::from(params.site_quality_min);
+        let low = decided.quality < f64::from(params.site_quality_min);
         self.0.push(Site {
             position: site.start + 1,
             reference: text(&site.reference),
             alternatives: (1..site.alleles()).map(|at| text(&site.text(at))).collect(),
-            quality: rounded(genotyped.quality, 2),
+            quality: rounded(decided.quality, 2),
             filter: if low { "LowQual" } else { "PASS" },
-            copies: genotyped.copies[1..].to_vec(),
-            total: genotyped.copies.iter().sum(),
-            called: genotyped.called,
-            excess_het: called.excess_het().map(|value| rounded(value, 4)),
-            inbreeding: called.inbreeding().map(|value| rounded(value, 4)),
+            copies: decided.copies[1..].to_vec(),
+            total: decided.copies.iter().sum(),
+            called: decided.called,
+            excess_het: decided.excess_het().map(|value| rounded(value, 4)),
+            inbreeding: decided.inbreeding().map(|value| rounded(value, 4)),
             ploidy,
         });
     }
