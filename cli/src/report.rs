@@ -141,7 +141,7 @@ pub fn explanation_value(why: &v1::TaskExplanation) -> Value {
         "task": task_name(&task), "sample": why.sample, "state": task_state(why.state()), "reason": why.reason,
         "failures": why.failures, "worker": why.worker, "attempt": why.attempt,
         "expected_ms": why.expected_ms, "priority": why.priority().label(), "deadline": timestamp(why.deadline_ms),
-        "place": why.place, "cores": why.cores, "memory_bytes": why.memory_bytes,
+        "place": why.place, "cores": why.cores, "memory_bytes": why.memory_bytes, "scratch_bytes": why.scratch_bytes,
         "accounts": why.accounts.iter().map(account_value).collect::<Vec<_>>(),
         "workers": why.workers.iter().map(worker_value).collect::<Vec<_>>(),
     })
@@ -150,7 +150,8 @@ pub fn explanation_value(why: &v1::TaskExplanation) -> Value {
 fn worker_value(fit: &v1::WorkerFit) -> Value {
     json!({
         "name": fit.name, "fits": fit.fits, "free_cores": fit.free_cores,
-        "free_memory_bytes": fit.free_memory_bytes, "reason": fit.reason,
+        "free_memory_bytes": fit.free_memory_bytes, "free_scratch_bytes": fit.free_scratch_bytes,
+        "reason": fit.reason,
     })
 }
 
@@ -216,18 +217,27 @@ fn arithmetic(why: &v1::TaskExplanation) -> String {
         given => format!("deadline {}", timestamp(given)),
     };
     let asked = format!(
-        "\nits cohort is number {} in the queue: priority {}, {deadline}; it asks for {} cores and {}\n\n",
+        "\nits cohort is number {} in the queue: priority {}, {deadline}; it asks for {} cores, {} of memory and {} of scratch\n\n",
         why.place,
         why.priority().label(),
         why.cores,
         bytes(why.memory_bytes),
+        bytes(why.scratch_bytes),
     );
-    let mut workers = Table::new(&["worker", "free cores", "free memory", "fits"]);
+    let mut workers = Table::new(&[
+        "worker",
+        "free cores",
+        "free memory",
+        "free scratch",
+        "fits",
+    ]);
     for fit in &why.workers {
         workers.row(vec![
             fit.name.clone(),
             fit.free_cores.to_string(),
             bytes(fit.free_memory_bytes),
+            fit.free_scratch_bytes
+                .map_or_else(|| "it does not say".to_owned(), bytes),
             if fit.fits {
                 "yes".to_owned()
             } else {

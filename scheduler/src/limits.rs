@@ -114,8 +114,9 @@ pub(crate) const END_MARGIN_MS: u64 = 30_000;
 pub(crate) const END_PERCENT: u64 = 150;
 /// Tasks that are done before the mean of their stage is taken for what to expect of others.
 pub(crate) const EXPECT_OBSERVED_MIN: u64 = 3;
-/// Tasks in a row that take too long for a worker before no more of a stage are looked at for it.
-pub(crate) const TOO_LONG_TASKS_MAX: u64 = 256;
+/// Tasks in a row that take too long for a worker, or more of its scratch than is free, before no more of a stage are
+/// looked at for it.
+pub(crate) const PASSED_TASKS_MAX: u64 = 256;
 
 const _: () = assert!(FAILURES_MAX >= 1 && LOSSES_MAX > FAILURES_MAX);
 const _: () = assert!(SPLIT_PIECES_MAX >= 2 && SPARE_SHARDS >= SPLIT_PIECES_MAX);

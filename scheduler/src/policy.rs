@@ -15,6 +15,7 @@ use kumi_proto::v1;
 
 use crate::cohort::Cohort;
 use crate::grid::Cell;
+use crate::plan::need::Need;
 pub use crate::policy::deal::{Promised, deal};
 pub(crate) use crate::policy::fair::Level;
 use crate::policy::fair::Tree;
@@ -56,12 +57,11 @@ struct Picker<'a> {
     promised: &'a mut Promised,
     worker: &'a Worker,
     id: u64,
-    free_cores: u32,
-    free_memory_bytes: u64,
+    free: Need,
     room: usize,
     picked: Vec<v1::TaskId>,
-    /// Tasks in a row that end after the worker.
-    too_long: u64,
+    /// Tasks in a row that end after the worker, or need more scratch than is free.
+    passed: u64,
 }
 
 impl<'a> Picker<'a> {
@@ -72,17 +72,23 @@ impl<'a> Picker<'a> {
         room: usize,
         promised: &'a mut Promised,
     ) -> Option<Self> {
-        let worker = state.workers.get(&offer.worker.0);
+        let id = offer.worker.0;
+        let worker = state.workers.get(&id);
+        let worker = worker.filter(|worker| worker.takes_tasks())?;
+        let by_leases = state.free(id, worker).less(promised.used(id));
         Some(Self {
             state,
+            worker,
+            id,
+            free: Need {
+                cores: offer.free_cores,
+                memory_bytes: offer.free_memory_bytes,
+                scratch_bytes: by_leases.scratch_bytes,
+            },
             promised,
-            worker: worker.filter(|worker| worker.takes_tasks())?,
-            id: offer.worker.0,
-            free_cores: offer.free_cores,
-            free_memory_bytes: offer.free_memory_bytes,
             room,
             picked: Vec::new(),
-            too_long: 0,
+            passed: 0,
         })
     }
 
@@ -123,7 +129,7 @@ impl<'a> Picker<'a> {
     }
 
     fn is_full(&self) -> bool {
-        self.room == 0 || self.free_cores == 0
+        self.room == 0 || self.free.cores == 0
     }
 
     /// Whether the worker may compute a cohort's tasks.
@@ -131,38 +137,31 @@ impl<'a> Picker<'a> {
         self.worker.suits(cohort)
     }
 
-    /// As many of these cores as the worker has.
-    fn capped(&self, cores: u32) -> u32 {
-        cores.min(self.worker.hello.cores)
-    }
-
-    fn fits(&self, cores: u32, memory_bytes: u64) -> bool {
-        cores <= self.free_cores && memory_bytes <= self.free_memory_bytes
-    }
-
     /// Takes a ready task if it fits and its account's quotas leave room.
     fn take(&mut self, cohort: &Cohort, cell: Cell, left: Left) -> Option<Taken> {
-        let need = cohort.need(cell);
-        let cores = self.capped(need.cores);
-        let allowed = left.allows(cores) && self.fits(cores, need.memory_bytes);
+        let need = self.worker.capped(cohort.need(cell));
+        if need.scratch_bytes > self.free.scratch_bytes {
+            self.passed += 1;
+            return None;
+        }
+        let allowed = left.allows(need.cores) && need.fits(self.free);
         if !allowed || self.promised.has(cohort, cell) || self.should_avoid(cohort, cell) {
             return None;
         }
         if !self.lasts(cohort, cell) {
-            self.too_long += 1;
+            self.passed += 1;
             return None;
         }
-        self.too_long = 0;
+        self.passed = 0;
         let begins = left.counts_genomes() && self.state.would_begin(cohort, cell);
         let address = cohort.address(cell);
         if !left.lets_begin(begins) || self.state.derived.in_flight.contains_key(&address) {
             return None;
         }
-        self.free_cores -= cores;
-        self.free_memory_bytes -= need.memory_bytes;
+        self.free = self.free.less(need);
         self.room -= 1;
         self.picked.push(cohort.task(cell));
-        let taken = Taken { cores, begins };
+        let taken = Taken { need, begins };
         self.promised.add(self.id, (cohort, cell), taken);
         Some(taken)
     }
@@ -183,31 +182,21 @@ impl<'a> Picker<'a> {
             worker.takes_tasks()
                 && !failed_on(&worker.hello.name)
                 && worker.suits(cohort)
-                && worker.hello.memory_bytes >= need.memory_bytes
+                && worker.holds(need)
         };
         failed_on(&self.worker.hello.name) && self.state.workers.values().any(elsewhere)
     }
 
     /// Whether this worker is one of the `tasks` workers that will be free first for such a task,
     /// going by what is leased: others need not wait for it.
-    fn is_among_freest(
-        &self,
-        cohort: &Cohort,
-        tasks: u64,
-        (cores, memory_bytes): (u32, u64),
-    ) -> bool {
+    fn is_among_freest(&self, cohort: &Cohort, tasks: u64, need: Need) -> bool {
         let mut ranking = BTreeSet::new();
         for (id, worker) in &self.state.workers {
-            if worker.takes_tasks()
-                && worker.suits(cohort)
-                && worker.hello.memory_bytes >= memory_bytes
-            {
-                let leased = self.state.leases_of(WorkerId(*id));
-                let leased: u32 = leased.map(|(_, lease)| lease.cores).sum();
-                let leased = leased + self.promised.cores_of(*id);
-                let wanted = cores.min(worker.hello.cores);
-                let short = wanted.saturating_sub(worker.hello.cores.saturating_sub(leased));
-                ranking.insert((short, *id));
+            if worker.takes_tasks() && worker.suits(cohort) && worker.holds(need) {
+                let free = self.state.free(*id, worker);
+                let free = free.less(self.promised.used(*id));
+                let wanted = worker.capped(need);
+                ranking.insert((wanted.less(free).cores, *id));
             }
         }
         let first = usize::try_from(tasks).unwrap_or(usize::MAX);

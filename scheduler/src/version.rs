@@ -22,10 +22,12 @@ pub const LABELS: u32 = 5;
 pub const POOLS: u32 = 6;
 /// Inputs and roots in object stores.
 pub const OBJECT_STORES: u32 = 7;
+/// Workers say what tasks may use of their scratch.
+pub const SCRATCH: u32 = 8;
 /// Notes for the audit log.
 pub const NOTES: u32 = 2;
 /// The newest that this build knows.
-pub const NEWEST: u32 = OBJECT_STORES;
+pub const NEWEST: u32 = SCRATCH;
 
 /// The version that brought a kind of command: before it is in force, the command is refused.
 pub(crate) fn brought(kind: &Kind) -> u32 {
@@ -75,7 +77,22 @@ pub(crate) fn as_read_by(version: u32, kind: &Kind) -> Cow<'_, Kind> {
         (hello.pool, hello.job) = (String::new(), String::new());
         (hello.pool_request, hello.ends_ms) = (0, 0);
     }
+    if version < SCRATCH
+        && says_scratch(&kind)
+        && let Kind::Register(register) = kind.to_mut()
+        && let Some(hello) = &mut register.hello
+    {
+        hello.scratch_bytes = 0;
+    }
     kind
+}
+
+fn says_scratch(kind: &Kind) -> bool {
+    let Kind::Register(register) = kind else {
+        return false;
+    };
+    let hello = register.hello.as_ref();
+    hello.is_some_and(|hello| hello.scratch_bytes > 0)
 }
 
 fn is_of_pool(kind: &Kind) -> bool {

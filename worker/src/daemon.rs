@@ -57,7 +57,7 @@ impl Drop for Aborting {
 ///
 /// # Errors
 /// What is wrong with the configuration or this machine.
-pub async fn start(config: Config) -> Result<Daemon, StartError> {
+pub async fn start(mut config: Config) -> Result<Daemon, StartError> {
     config.check()?;
     let credentials = config.credentials()?;
     let open_files = open_files::raise();
@@ -75,6 +75,8 @@ pub async fn start(config: Config) -> Result<Daemon, StartError> {
             source,
         })?,
     };
+    // What a simulation starts says nothing of it.
+    config.storage.scratch_limit_bytes = Some(limit_bytes);
     let supply = Supply::new(config.storage.objects.clone(), &config.scratch, limit_bytes);
     let environment = Environment {
         incarnation,
@@ -125,6 +127,8 @@ pub async fn start_in(config: Config, environment: Environment) -> Result<Daemon
         config.cores,
         config.memory_bytes,
     );
+    let scratch_limit = config.storage.scratch_limit_bytes;
+    hello.scratch_bytes = scratch_limit.map_or(0, |limit| limit.max(1));
     hello.labels.extend(config.labels);
     hello.labels.sort_unstable();
     hello.labels.dedup();

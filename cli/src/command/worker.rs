@@ -57,7 +57,7 @@ fn value(worker: &v1::WorkerStatus) -> Value {
         .collect();
     json!({
         "name": hello.name, "state": worker.state, "cores": hello.cores, "free_cores": worker.free_cores,
-        "memory_bytes": hello.memory_bytes, "running": running, "cpu": hello.cpu,
+        "memory_bytes": hello.memory_bytes, "scratch_bytes": hello.scratch_bytes, "running": running, "cpu": hello.cpu,
         "version": hello.version, "kernel_version": hello.kernel_version,
         "last_report": timestamp(worker.last_report_ms),
     })

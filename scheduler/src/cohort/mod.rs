@@ -358,7 +358,8 @@ pub(crate) fn is_by_sample(stage: Stage) -> bool {
     BY_SAMPLE.contains(&stage)
 }
 
-fn slot(stage: Stage) -> usize {
+/// The place of a stage in [`STAGES`].
+pub(crate) fn slot(stage: Stage) -> usize {
     STAGES
         .iter()
         .position(|known| *known == stage)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kumi_proto::v1::{Region, Stage};
 use kumi_proto::{STAGES, v1};
 
+use crate::cohort::{is_by_sample, slot};
 use crate::limits::SPARE_SHARDS;
 use crate::plan::batch::Batch;
 use crate::plan::contig;
@@ -13,6 +14,7 @@ use crate::plan::key::{Address, Chain, CohortPlace, Key, hex};
 use crate::plan::keys::{STANDARD, SampleKeys, Sex, filters, ploidy, reference_key};
 use crate::plan::need::{self, Need};
 use crate::plan::region::{self, Even, Starts};
+use crate::plan::scratch::{self, Aligned, Sizes};
 
 /// The shape of a cohort. Made when it is opened and again when it is restored.
 #[derive(Debug)]
@@ -41,6 +43,14 @@ pub(crate) struct Layout {
     call_digests: Vec<Key>,
     joint_digests: Vec<Key>,
     needs: [Need; STAGES.len()],
+    /// By row: what its tasks have on the scratch follows from it.
+    sizes: Vec<Sizes>,
+    /// The least and the most that any task of a stage has there, by samples.
+    scratch: [(u64, u64); STAGES.len()],
+    /// By batch: what its gVCFs take there.
+    ingested: Vec<u64>,
+    /// Results go to an object store.
+    remote: bool,
     /// Whether some alignments join what was merged, and whether all do.
     joins: (bool, bool),
     /// Rows in the order of their samples' names, which is the order of a release.
@@ -148,7 +158,20 @@ impl Layout {
             let chain = Chain::new("place").text(&header.root).text(programme);
             chain.finish_short()
         };
-        Self {
+        let sizes: Vec<Sizes> = samples.iter().map(Sizes::of).collect();
+        let gvcfs = sizes
+            .iter()
+            .fold(0, |sum: u64, sizes| sum.saturating_add(sizes.gvcf()));
+        let remote = scratch::is_remote(&header.root);
+        let shards = joint.len() as u64;
+        let need = |stage| Need {
+            scratch_bytes: match stage {
+                Stage::Index => scratch::of_index(header),
+                stage => scratch::of_cohort(stage, gvcfs, shards, remote),
+            },
+            ..need::of(stage, header, samples.len())
+        };
+        let mut layout = Self {
             place: place(&header.programme),
             index_place: place(""),
             reference,
@@ -164,7 +187,11 @@ impl Layout {
             profile,
             call,
             joint,
-            needs: STAGES.map(|stage| need::of(stage, header, samples.len())),
+            needs: STAGES.map(need),
+            sizes,
+            scratch: [(0, 0); STAGES.len()],
+            ingested: Vec::new(),
+            remote,
             by_name: by_name(samples),
             case_of,
             cases,
@@ -172,7 +199,9 @@ impl Layout {
             batch_rows: Vec::new(),
             purges: false,
             batch_of: vec![None; samples.len()],
-        }
+        };
+        layout.scratch = STAGES.map(|stage| layout.scratch_of_stage(stage));
+        layout
     }
 
     /// With the batches that the cohort is genotyped from. Cohorts that were opened before there was a store have none.
@@ -192,6 +221,15 @@ impl Layout {
             }
         }
         self.batches = batches;
+        let bytes = |rows: &Vec<Option<u32>>| {
+            let gvcfs = rows
+                .iter()
+                .flatten()
+                .map(|row| self.sizes[*row as usize].gvcf());
+            let gvcfs = gvcfs.fold(0, u64::saturating_add);
+            scratch::of_cohort(Stage::Ingest, gvcfs, 1, self.remote)
+        };
+        self.ingested = self.batch_rows.iter().map(bytes).collect();
         self
     }
 
@@ -256,26 +294,66 @@ impl Layout {
 
     /// What a stage's tasks of a row ask for.
     pub(crate) fn need(&self, stage: Stage, row: u32) -> Need {
-        if stage == Stage::Align && self.merged[row as usize] > 0 {
+        let need = if stage == Stage::Align && self.merged[row as usize] > 0 {
             need::JOIN
         } else {
             self.need_of_stage(stage)
+        };
+        let scratch_bytes = match stage {
+            Stage::Ingest => self.ingested.get(row as usize).copied().unwrap_or(0),
+            stage if is_by_sample(stage) => self.scratch_of_row(stage, row),
+            _ => return need,
+        };
+        Need {
+            scratch_bytes,
+            ..need
         }
+    }
+
+    fn scratch_of_row(&self, stage: Stage, row: u32) -> u64 {
+        let at = row as usize;
+        let aligned = Aligned {
+            chunks: self.chunks[at],
+            regions: self.merged[at],
+            memory_bytes: self.need_of_stage(stage).memory_bytes,
+        };
+        self.sizes[at].task(stage, aligned, self.remote)
+    }
+
+    /// The least and the most that tasks of samples have on the scratch.
+    fn scratch_of_stage(&self, stage: Stage) -> (u64, u64) {
+        let rows = (0..).take(self.sizes.len());
+        let rows = rows.filter(|row| is_by_sample(stage) && self.tasks_of(stage, *row) > 0);
+        let bytes = rows.map(|row| self.scratch_of_row(stage, row));
+        let extremes = bytes.fold(None, |extremes, bytes| {
+            let (least, most) = extremes.unwrap_or((bytes, bytes));
+            Some((bytes.min(least), bytes.max(most)))
+        });
+        extremes.unwrap_or_default()
     }
 
     /// The least and the most that any task of a stage asks for.
     pub(crate) fn needs(&self, stage: Stage) -> (Need, Need) {
         let most = self.need_of_stage(stage);
-        match self.joins {
+        let (least, most) = match self.joins {
             (true, true) if stage == Stage::Align => (need::JOIN, need::JOIN),
             (true, false) if stage == Stage::Align => (need::JOIN, most),
             _ => (most, most),
-        }
+        };
+        let scratch = match stage {
+            Stage::Ingest => (0, self.ingested.iter().copied().max().unwrap_or(0)),
+            stage if is_by_sample(stage) => self.scratch[slot(stage)],
+            _ => (most.scratch_bytes, most.scratch_bytes),
+        };
+        let with = |need, scratch_bytes| Need {
+            scratch_bytes,
+            ..need
+        };
+        (with(least, scratch.0), with(most, scratch.1))
     }
 
     fn need_of_stage(&self, stage: Stage) -> Need {
-        let at = STAGES.iter().position(|s| *s == stage);
-        self.needs[at.expect("a grid's stage is one of the stages")]
+        self.needs[slot(stage)]
     }
 
     /// The key of where a row's chunks begin.

@@ -12,6 +12,7 @@ pub(crate) mod need;
 #[cfg(test)]
 pub(crate) mod places;
 pub(crate) mod region;
+mod scratch;
 pub(crate) mod spec;
 mod validate;
 

@@ -1,5 +1,5 @@
-//! What tasks ask for: cores and memory by stage. Estimates, from what the kernels hold: a task
-//! that runs out is given twice as much the next time.
+//! What tasks ask for: cores and memory by stage, scratch by their inputs ([`super::scratch`]). Estimates, from what
+//! the kernels hold: a task that runs out of memory is given twice as much the next time.
 
 use kumi_proto::v1;
 use kumi_proto::v1::Stage;
@@ -8,11 +8,39 @@ use crate::plan::batch::BATCH_SAMPLES_MAX;
 
 const MIB: u64 = 1 << 20;
 
-/// Cores and memory of a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a task asks for, or what there is for tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Need {
     pub(crate) cores: u32,
     pub(crate) memory_bytes: u64,
+    pub(crate) scratch_bytes: u64,
+}
+
+impl Need {
+    /// Whether a task that asks for this finds room in what is free.
+    pub(crate) fn fits(self, free: Self) -> bool {
+        self.cores <= free.cores
+            && self.memory_bytes <= free.memory_bytes
+            && self.scratch_bytes <= free.scratch_bytes
+    }
+
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            cores: self.cores.saturating_add(other.cores),
+            memory_bytes: self.memory_bytes.saturating_add(other.memory_bytes),
+            scratch_bytes: self.scratch_bytes.saturating_add(other.scratch_bytes),
+        }
+    }
+
+    /// What the other leaves of it.
+    pub(crate) fn less(self, other: Self) -> Self {
+        Self {
+            cores: self.cores.saturating_sub(other.cores),
+            memory_bytes: self.memory_bytes.saturating_sub(other.memory_bytes),
+            scratch_bytes: self.scratch_bytes.saturating_sub(other.scratch_bytes),
+        }
+    }
 }
 
 /// The needs of an alignment that joins what was merged of regions: one thread copies it and reads it back, and adds
@@ -21,9 +49,10 @@ pub(crate) struct Need {
 pub(super) const JOIN: Need = Need {
     cores: 1,
     memory_bytes: 512 * MIB,
+    scratch_bytes: 0,
 };
 
-/// The needs of a stage of a cohort; of alignments, of those that do not join ([`JOIN`]).
+/// The needs of a stage of a cohort, without scratch; of alignments, of those that do not join ([`JOIN`]).
 pub(super) fn of(stage: Stage, header: &v1::CohortHeader, samples: usize) -> Need {
     let genome_bytes = genome_bytes(header);
     let asked = header
@@ -64,10 +93,11 @@ pub(super) fn of(stage: Stage, header: &v1::CohortHeader, samples: usize) -> Nee
     Need {
         cores,
         memory_bytes,
+        scratch_bytes: 0,
     }
 }
 
-fn genome_bytes(header: &v1::CohortHeader) -> u64 {
+pub(super) fn genome_bytes(header: &v1::CohortHeader) -> u64 {
     let contigs = header.reference.iter().flat_map(|facts| &facts.contigs);
     contigs.map(|contig| contig.length).sum()
 }

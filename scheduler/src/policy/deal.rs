@@ -8,6 +8,7 @@ use kumi_proto::v1::TaskState;
 
 use crate::cohort::Cohort;
 use crate::grid::Cell;
+use crate::plan::need::Need;
 use crate::policy::walk::Taken;
 use crate::policy::{Offer, Picker};
 use crate::state::State;
@@ -16,6 +17,8 @@ use crate::state::State;
 #[derive(Debug, Default)]
 pub struct Promised {
     tasks: BTreeMap<(u64, Cell), (u64, Taken)>,
+    /// What they will hold of each worker.
+    used: BTreeMap<u64, Need>,
 }
 
 impl Promised {
@@ -27,7 +30,14 @@ impl Promised {
                 row: task.row,
                 column: task.column,
             };
-            self.tasks.remove(&(task.cohort, cell));
+            if let Some((worker, taken)) = self.tasks.remove(&(task.cohort, cell))
+                && let Some(used) = self.used.get_mut(&worker)
+            {
+                *used = used.less(taken.need);
+                if *used == Need::default() {
+                    self.used.remove(&worker);
+                }
+            }
         }
     }
 
@@ -37,13 +47,13 @@ impl Promised {
 
     pub(super) fn add(&mut self, worker: u64, (cohort, cell): (&Cohort, Cell), taken: Taken) {
         self.tasks.insert((cohort.id, cell), (worker, taken));
+        let used = self.used.entry(worker).or_default();
+        *used = used.and(taken.need);
     }
 
-    /// Cores that are promised of a worker.
-    pub(super) fn cores_of(&self, worker: u64) -> u32 {
-        let promised = self.tasks.values();
-        let own = promised.filter(|(other, _)| *other == worker);
-        own.map(|(_, taken)| taken.cores).sum()
+    /// What is promised of a worker.
+    pub(super) fn used(&self, worker: u64) -> Need {
+        self.used.get(&worker).copied().unwrap_or_default()
     }
 
     /// What is promised to each account.
@@ -89,7 +99,7 @@ pub fn deal(
             };
             picker.serve();
             (offer.free_cores, offer.free_memory_bytes) =
-                (picker.free_cores, picker.free_memory_bytes);
+                (picker.free.cores, picker.free.memory_bytes);
             given |= !picker.picked.is_empty();
             tasks.append(&mut picker.picked);
         }

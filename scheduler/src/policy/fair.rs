@@ -55,7 +55,7 @@ impl Level {
     }
 
     fn add(&mut self, taken: Taken) {
-        self.used_ms += u128::from(TURN_MS) * u128::from(taken.cores);
+        self.used_ms += u128::from(TURN_MS) * u128::from(taken.need.cores);
     }
 }
 

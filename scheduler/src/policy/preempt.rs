@@ -33,38 +33,12 @@ pub struct Room {
     pub is_wanted: bool,
 }
 
-/// What a worker has free, with what it will have when those that were asked have ended.
-#[derive(Clone, Copy)]
-struct Free {
-    cores: u32,
-    memory_bytes: u64,
-}
-
-impl Free {
-    fn fits(self, need: Need) -> bool {
-        need.cores <= self.cores && need.memory_bytes <= self.memory_bytes
-    }
-
-    fn with(self, lease: &Lease) -> Self {
-        Self {
-            cores: self.cores + lease.cores,
-            memory_bytes: self.memory_bytes + lease.memory_bytes,
-        }
-    }
-
-    fn without(self, need: Need) -> Self {
-        Self {
-            cores: self.cores.saturating_sub(need.cores),
-            memory_bytes: self.memory_bytes.saturating_sub(need.memory_bytes),
-        }
-    }
-}
-
 /// A worker while room is made.
 struct Site<'a> {
     id: u64,
     worker: &'a Worker,
-    free: Free,
+    /// With what it will have when those that were asked have ended.
+    free: Need,
     /// Those that may make room, in the order in which they do.
     victims: Vec<Victim<'a>>,
 }
@@ -133,19 +107,13 @@ fn waiting(state: &State) -> Vec<(&Cohort, Need)> {
 
 impl<'a> Site<'a> {
     fn new(state: &'a State, siege: &Siege<'_>, id: u64, worker: &'a Worker) -> Self {
-        let mut free = Free {
-            cores: worker.hello.cores,
-            memory_bytes: worker.hello.memory_bytes,
-        };
+        let mut free = worker.capacity();
         let mut victims = Vec::new();
         for (attempt, lease) in state.leases_of(WorkerId(id)) {
             if (siege.was_asked)(attempt) {
                 continue;
             }
-            free = free.without(Need {
-                cores: lease.cores,
-                memory_bytes: lease.memory_bytes,
-            });
+            free = free.less(lease.claim());
             victims.extend(Victim::new(state, siege, attempt, lease));
         }
         // Bulk first, and of each class those that lose the least.
@@ -166,24 +134,17 @@ impl<'a> Site<'a> {
         }
     }
 
-    fn capped(&self, need: Need) -> Need {
-        Need {
-            cores: need.cores.min(self.worker.hello.cores),
-            ..need
-        }
-    }
-
     /// How many must end here for a task of a cohort; none when that does not help.
     fn victims_for(&self, cohort: &Cohort, need: Need) -> Option<usize> {
-        let need = self.capped(need);
+        let need = self.worker.capped(need);
         let mut free = self.free;
         let mut count = 0;
         let mut below = self
             .victims
             .iter()
             .filter(|victim| is_below(victim, cohort));
-        while !free.fits(need) {
-            free = free.with(below.next()?.lease);
+        while !need.fits(free) {
+            free = free.and(below.next()?.lease.claim());
             count += 1;
         }
         Some(count)
@@ -196,7 +157,7 @@ impl<'a> Site<'a> {
             .filter(|victim| is_below(victim, cohort));
         let chosen: Vec<Victim<'_>> = below.take(count).copied().collect();
         for victim in chosen {
-            self.free = self.free.with(victim.lease);
+            self.free = self.free.and(victim.lease.claim());
             self.victims.retain(|other| other.attempt != victim.attempt);
             let worker = WorkerId(self.id);
             if victim.stops {
@@ -206,7 +167,7 @@ impl<'a> Site<'a> {
                 room.split.push((worker, victim.attempt));
             }
         }
-        self.free = self.free.without(self.capped(need));
+        self.free = self.free.less(self.worker.capped(need));
     }
 }
 

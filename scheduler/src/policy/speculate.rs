@@ -7,6 +7,7 @@ use kumi_proto::v1::TaskState;
 
 use crate::cohort::Cohort;
 use crate::limits::{COPIES_MAX, COPY_AGE_MS_MIN, COPY_LAST_TASKS_MAX, SPLIT_CANDIDATES_MAX};
+use crate::plan::need::Need;
 use crate::policy::Watch;
 use crate::policy::split::idle;
 use crate::state::{Lease, State};
@@ -32,9 +33,17 @@ pub fn speculate(state: &State, watch: &Watch<'_>) -> Vec<(WorkerId, u64)> {
     if room == 0 || late.is_empty() {
         return Vec::new();
     }
-    let mut free: BTreeMap<u64, (u32, u64)> = idle(state, watch.offers)
-        .map(|offer| (offer.worker.0, (offer.free_cores, offer.free_memory_bytes)))
-        .collect();
+    let idle = idle(state, watch.offers).filter_map(|offer| {
+        let id = offer.worker.0;
+        let by_leases = state.free(id, state.workers.get(&id)?);
+        let free = Need {
+            cores: offer.free_cores,
+            memory_bytes: offer.free_memory_bytes,
+            scratch_bytes: by_leases.scratch_bytes,
+        };
+        Some((id, free))
+    });
+    let mut free: BTreeMap<u64, Need> = idle.collect();
     let mut chosen = Vec::new();
     for (attempt, lease) in late {
         if chosen.len() == room {
@@ -42,17 +51,16 @@ pub fn speculate(state: &State, watch: &Watch<'_>) -> Vec<(WorkerId, u64)> {
         }
         let copies = free.iter_mut().filter_map(|(worker, free)| {
             let copy = state.copy_for(attempt, *worker)?;
-            let fits = copy.cores <= free.0 && copy.memory_bytes <= free.1;
+            let fits = copy.claim().fits(*free);
             let lasts = state.workers.get(worker).is_some_and(|worker| {
                 state.ends_before(&state.cohorts[&lease.cohort], lease.cell, worker)
             });
             (fits && lasts && !has_failed_on(state, lease, *worker)).then_some((copy, free))
         });
         // The one with the most cores free: the least beside it.
-        let most = copies.max_by_key(|(copy, free)| (free.0, std::cmp::Reverse(copy.worker)));
+        let most = copies.max_by_key(|(copy, free)| (free.cores, std::cmp::Reverse(copy.worker)));
         if let Some((copy, free)) = most {
-            free.0 -= copy.cores;
-            free.1 -= copy.memory_bytes;
+            *free = free.less(copy.claim());
             chosen.push((WorkerId(copy.worker), attempt));
         }
     }

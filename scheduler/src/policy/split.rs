@@ -87,5 +87,6 @@ fn could_take(state: &State, offer: &Offer, cohort: &Cohort, lease: &Lease) -> b
         worker.takes_tasks()
             && worker.suits(cohort)
             && offer.free_memory_bytes >= cohort.need(lease.cell).memory_bytes
+            && state.free(offer.worker.0, worker).scratch_bytes >= lease.scratch_bytes
     })
 }

@@ -6,7 +6,7 @@ use kumi_proto::v1::{Stage, TaskState};
 
 use crate::cohort::{Cohort, is_by_sample};
 use crate::grid::Cell;
-use crate::limits::{TOO_LONG_TASKS_MAX, WARM_TASKS_MAX};
+use crate::limits::{PASSED_TASKS_MAX, WARM_TASKS_MAX};
 use crate::plan::need::Need;
 use crate::policy::Picker;
 use crate::state::{Standing, Worker, is_entry};
@@ -57,7 +57,7 @@ impl Left {
     pub(super) fn less(&mut self, taken: Taken) {
         self.cores = self
             .cores
-            .map(|left| left.saturating_sub(taken.cores.into()));
+            .map(|left| left.saturating_sub(taken.need.cores.into()));
         let begun = u32::from(taken.begins);
         self.genomes = self.genomes.map(|left| left.saturating_sub(begun));
     }
@@ -87,7 +87,7 @@ fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
 /// What a picked task takes of its account.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taken {
-    pub(super) cores: u32,
+    pub(super) need: Need,
     /// A genome begins with it.
     pub(super) begins: bool,
 }
@@ -192,17 +192,17 @@ impl<'a> StageWalk<'a> {
     }
 
     fn next(&mut self, cohort: &Cohort, picker: &mut Picker<'_>, left: Left) -> Option<Taken> {
-        let cores = picker.capped(self.least.cores);
+        let least = picker.worker.capped(self.least);
         if self.may_begin && left.genomes == Some(0) {
             // Those that may go on are found the next time.
             return None;
         }
         loop {
-            if !left.allows(cores) || !picker.fits(cores, self.least.memory_bytes) {
+            if !left.allows(least.cores) || !least.fits(picker.free) {
                 return None;
             }
-            if picker.too_long >= TOO_LONG_TASKS_MAX {
-                picker.too_long = 0;
+            if picker.passed >= PASSED_TASKS_MAX {
+                picker.passed = 0;
                 return None;
             }
             let (row, column) = self.cells.next()?;
@@ -217,10 +217,10 @@ impl<'a> StageWalk<'a> {
 
     fn keeps_free(&self, cohort: &Cohort, picker: &Picker<'_>, left: Left) -> bool {
         let waiting = cohort.grid(self.stage).count(TaskState::Ready) - self.taken;
-        let cores = picker.capped(self.most.cores);
+        let most = picker.worker.capped(self.most);
         let entry = matches!(self.stage, Stage::Cut | Stage::Align);
         waiting > 0
-            && left.allows(cores)
+            && left.allows(most.cores)
             && !(entry && left.genomes == Some(0))
             && picker.lasts(
                 cohort,
@@ -230,8 +230,8 @@ impl<'a> StageWalk<'a> {
                     column: 0,
                 },
             )
-            && self.most.memory_bytes <= picker.worker.hello.memory_bytes
-            && !picker.fits(cores, self.most.memory_bytes)
-            && picker.is_among_freest(cohort, waiting, (cores, self.most.memory_bytes))
+            && picker.worker.holds(most)
+            && !most.fits(picker.free)
+            && picker.is_among_freest(cohort, waiting, self.most)
     }
 }

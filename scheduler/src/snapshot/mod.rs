@@ -24,7 +24,7 @@ use crate::snapshot::record::{
 use crate::state::{Lease, State, Term, Worker};
 
 const MAGIC: [u8; 8] = *b"KUMISCHD";
-const VERSION: u32 = 11;
+const VERSION: u32 = 12;
 /// The oldest version that is read.
 const VERSION_MIN: u32 = 1;
 /// Magic, version, length, digest.
@@ -228,12 +228,14 @@ fn lease_record((attempt, lease): (&u64, &Lease)) -> LeaseRecord {
 fn of_lease(record: LeaseRecord, state: &State) -> Result<Lease, RestoreError> {
     let cohort: Option<&Cohort> = state.cohorts.get(&record.cohort);
     let cohort = cohort.ok_or(RestoreError::Invalid("leases"))?;
+    let cell = cohort::of_cell(cohort, record.cell)?;
     Ok(Lease {
         cohort: record.cohort,
-        cell: cohort::of_cell(cohort, record.cell)?,
+        cell,
         worker: record.worker,
         cores: record.cores,
         memory_bytes: record.memory_bytes,
+        scratch_bytes: cohort.need(cell).scratch_bytes,
         started_ms: record.started_ms,
         address: of_address(record.address)?,
     })

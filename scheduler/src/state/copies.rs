@@ -32,7 +32,8 @@ impl State {
         let lease = self.leases.get(&attempt)?;
         let worker = self.workers.get(&worker_id)?;
         let cohort = &self.cohorts[&lease.cohort];
-        let cores = cohort.need(lease.cell).cores.min(worker.hello.cores);
+        let need = cohort.need(lease.cell);
+        let cores = need.cores.min(worker.hello.cores);
         let may = may_run_twice(lease.cell.stage)
             && !self.has_copy(attempt, lease)
             && lease.worker != worker_id
@@ -42,7 +43,8 @@ impl State {
         may.then(|| Lease {
             worker: worker_id,
             cores,
-            memory_bytes: cohort.need(lease.cell).memory_bytes,
+            memory_bytes: need.memory_bytes,
+            scratch_bytes: need.scratch_bytes,
             started_ms: self.clock_ms,
             ..lease.clone()
         })

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cohort::{Cohort, Extent};
 use crate::plan::key::Address;
+use crate::plan::need::Need;
 use crate::state::{Key, Lease};
 
 /// Cohorts of one account and priority: [`due_ms`] and number.
@@ -52,6 +53,8 @@ pub(crate) struct Derived {
     pub(crate) in_flight: BTreeMap<Address, u64>,
     /// Leases by worker.
     pub(crate) held: BTreeMap<u64, BTreeSet<u64>>,
+    /// What they hold of each worker together.
+    used: BTreeMap<u64, Need>,
 }
 
 impl Derived {
@@ -140,6 +143,8 @@ impl Derived {
         // Of two attempts the first.
         self.in_flight.entry(lease.address).or_insert(attempt);
         self.held.entry(lease.worker).or_default().insert(attempt);
+        let used = self.used.entry(lease.worker).or_default();
+        *used = used.and(lease.claim());
     }
 
     /// Takes a lease out; true when its worker holds no other.
@@ -169,11 +174,20 @@ impl Derived {
             return true;
         };
         held.remove(&attempt);
+        if let Some(used) = self.used.get_mut(&lease.worker) {
+            *used = used.less(lease.claim());
+        }
         let idle = held.is_empty();
         if idle {
             self.held.remove(&lease.worker);
+            self.used.remove(&lease.worker);
         }
         idle
+    }
+
+    /// What the leases of a worker hold of it.
+    pub(crate) fn used(&self, worker: u64) -> Need {
+        self.used.get(&worker).copied().unwrap_or_default()
     }
 }
 

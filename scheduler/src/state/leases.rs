@@ -26,9 +26,22 @@ pub(crate) struct Lease {
     pub(crate) worker: u64,
     pub(crate) cores: u32,
     pub(crate) memory_bytes: u64,
+    /// Not stored: follows from the cohort.
+    pub(crate) scratch_bytes: u64,
     pub(crate) started_ms: u64,
     /// Where the result will be known.
     pub(crate) address: Address,
+}
+
+impl Lease {
+    /// What it holds of its worker.
+    pub(crate) fn claim(&self) -> Need {
+        Need {
+            cores: self.cores,
+            memory_bytes: self.memory_bytes,
+            scratch_bytes: self.scratch_bytes,
+        }
+    }
 }
 
 impl State {
@@ -75,6 +88,7 @@ impl State {
             worker: worker_id,
             cores: need.cores.min(worker.hello.cores),
             memory_bytes: need.memory_bytes,
+            scratch_bytes: need.scratch_bytes,
             started_ms: self.clock_ms,
             address,
         };
@@ -119,17 +133,13 @@ impl State {
     }
 
     fn start_of(&self, attempt: u64, lease: &Lease) -> v1::Start {
-        let need = Need {
-            cores: lease.cores,
-            memory_bytes: lease.memory_bytes,
-        };
         let cohort = &self.cohorts[&lease.cohort];
         v1::Start {
             attempt,
             spec: Some(spec::spec(
                 cohort,
                 (lease.cell, &lease.address.key),
-                need,
+                lease.claim(),
                 &self.ledger,
             )),
         }

@@ -8,6 +8,7 @@ use kumi_proto::v1;
 use crate::cohort::Cohort;
 use crate::limits::{LABELS_MAX, LOST_WORKERS_KEPT_MAX, WARM_ROWS_MAX};
 use crate::outcome::{Outcome, Rejection};
+use crate::plan::need::Need;
 use crate::state::State;
 use crate::worker::{WorkerState, WorkerView};
 
@@ -49,6 +50,31 @@ impl Worker {
     pub(crate) fn computes(&self, kernel_version: &str) -> bool {
         let own = &self.hello.kernel_version;
         own.is_empty() || own == kernel_version
+    }
+
+    /// What it offers; scratch without end when it does not say.
+    pub(crate) fn capacity(&self) -> Need {
+        Need {
+            cores: self.hello.cores,
+            memory_bytes: self.hello.memory_bytes,
+            scratch_bytes: match self.hello.scratch_bytes {
+                0 => u64::MAX,
+                told => told,
+            },
+        }
+    }
+
+    /// What a task gets here that asks for so much: as many of the cores as there are.
+    pub(crate) fn capped(&self, need: Need) -> Need {
+        Need {
+            cores: need.cores.min(self.hello.cores),
+            ..need
+        }
+    }
+
+    /// Whether a task finds room here when nothing else runs.
+    pub(crate) fn holds(&self, need: Need) -> bool {
+        self.capped(need).fits(self.capacity())
     }
 
     /// Whether it may have a cohort's tasks: it computes its kernel version and has the labels that it asks for.
@@ -190,6 +216,11 @@ impl State {
         let workers = self.workers.iter();
         let named = workers.filter(|(_, worker)| worker.hello.name == name);
         named.map(|(id, _)| *id).collect()
+    }
+
+    /// What a worker has free by its leases.
+    pub(crate) fn free(&self, id: u64, worker: &Worker) -> Need {
+        worker.capacity().less(self.derived.used(id))
     }
 
     /// Memory of the largest worker that is not lost.

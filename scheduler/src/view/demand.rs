@@ -34,15 +34,19 @@ impl State {
     pub fn demand(&self, shapes: &[Shape]) -> Vec<u32> {
         let mut bins: Vec<Bin<'_>> = shapes.iter().map(Bin::new).collect();
         // Most workers are busy: those are not looked at again for every group.
-        let free = self.free().filter(|(_, cores, _)| *cores > 0);
-        let mut free: Vec<(&Worker, u32, u64)> = free.collect();
+        let open = self
+            .workers
+            .iter()
+            .filter(|(_, worker)| worker.takes_tasks());
+        let free = open.map(|(id, worker)| (worker, self.free(*id, worker)));
+        let mut free: Vec<(&Worker, Need)> = free.filter(|(_, free)| free.cores > 0).collect();
         let mut allowance = BTreeMap::new();
         for id in self.served() {
             let cohort = &self.cohorts[&id];
             for mut group in self.groups(cohort) {
                 self.allow(&mut group, &mut allowance);
-                for (worker, cores, memory) in &mut free {
-                    group.tasks -= self.place(&group, worker, (cores, memory));
+                for (worker, free) in &mut free {
+                    group.tasks -= self.place(&group, worker, free);
                 }
                 for bin in &mut bins {
                     if self.suits(bin.shape, &group) {
@@ -52,26 +56,6 @@ impl State {
             }
         }
         bins.iter().map(Bin::workers).collect()
-    }
-
-    /// What workers that take tasks have free, as far as the log knows.
-    fn free(&self) -> impl Iterator<Item = (&Worker, u32, u64)> {
-        let open = self
-            .workers
-            .iter()
-            .filter(|(_, worker)| worker.takes_tasks());
-        open.map(|(id, worker)| {
-            let leases = self.leases_of(kumi_proto::ids::WorkerId(*id));
-            let (cores, memory) = leases.fold((0, 0), |(cores, memory), (_, lease)| {
-                (cores + lease.cores, memory + lease.memory_bytes)
-            });
-            let hello = &worker.hello;
-            (
-                worker,
-                hello.cores.saturating_sub(cores),
-                hello.memory_bytes.saturating_sub(memory),
-            )
-        })
     }
 
     /// A cohort's ready tasks by what they ask for, later stages first.
@@ -145,30 +129,30 @@ impl State {
     }
 
     /// How many tasks of a group a worker has room for, which is taken off what it has free.
-    fn place(
-        &self,
-        group: &Group<'_>,
-        worker: &Worker,
-        (cores, memory): (&mut u32, &mut u64),
-    ) -> u64 {
-        let wanted = group.need.cores.min(worker.hello.cores).max(1);
+    fn place(&self, group: &Group<'_>, worker: &Worker, free: &mut Need) -> u64 {
+        let need = worker.capped(group.need);
         if group.tasks == 0
-            || *cores < wanted
+            || !need.fits(*free)
             || !worker.suits(group.cohort)
             || !self.ends_before(group.cohort, group.cell, worker)
         {
             return 0;
         }
-        let by_memory = memory.checked_div(group.need.memory_bytes);
-        let room = u64::from(*cores / wanted).min(by_memory.unwrap_or(u64::MAX));
-        let tasks = room.min(group.tasks);
-        *cores -= wanted * u32::try_from(tasks).unwrap_or(u32::MAX);
-        *memory -= group.need.memory_bytes * tasks;
+        let room = |free: u64, each: u64| free.checked_div(each).unwrap_or(u64::MAX);
+        let tasks = room(free.cores.into(), need.cores.into())
+            .min(room(free.memory_bytes, need.memory_bytes))
+            .min(room(free.scratch_bytes, need.scratch_bytes))
+            .min(group.tasks);
+        *free = free.less(Need {
+            cores: need.cores * u32::try_from(tasks).unwrap_or(u32::MAX),
+            memory_bytes: need.memory_bytes * tasks,
+            scratch_bytes: need.scratch_bytes * tasks,
+        });
         tasks
     }
 
-    /// Whether a worker of a pool could do the tasks of a group. Of what its workers compute and which labels they have
-    /// besides those of the configuration, the last one that came tells.
+    /// Whether a worker of a pool could do the tasks of a group. Of what its workers compute, which labels they have
+    /// besides those of the configuration, and how much scratch, the last one that came tells.
     fn suits(&self, shape: &Shape, group: &Group<'_>) -> bool {
         let mut came = self.workers.values().rev();
         let came = came.find(|worker| worker.hello.pool == shape.pool);
@@ -178,6 +162,7 @@ impl State {
         };
         group.need.memory_bytes <= shape.memory_bytes
             && came.is_none_or(|worker| worker.computes(group.cohort.kernel_version()))
+            && came.is_none_or(|w| group.need.scratch_bytes <= w.capacity().scratch_bytes)
             && require.all(has)
             && (shape.lasts_ms == 0 || self.ends_within(group.cohort, group.cell, shape.lasts_ms))
     }

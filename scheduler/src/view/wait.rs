@@ -1,6 +1,6 @@
 //! What keeps ready tasks from running, in words and numbers.
 
-use kumi_proto::ids::{CohortId, WorkerId};
+use kumi_proto::ids::CohortId;
 use kumi_proto::v1;
 use kumi_proto::v1::TaskState;
 
@@ -55,7 +55,7 @@ impl State {
                 let told = self.told_by_pools(centre);
                 let told = told.map_or_else(String::new, |told| format!("; {told}"));
                 format!(
-                    "ready; it starts as soon as a worker has enough cores and memory free{told}"
+                    "ready; it starts as soon as a worker has enough cores, memory and scratch free{told}"
                 )
             }
         }
@@ -114,8 +114,20 @@ impl State {
                 gib(largest.memory_bytes)
             ));
         }
-        let draining = able.iter().filter(large).find(|worker| worker.draining)?;
-        let open = able.iter().filter(large).any(|worker| !worker.draining);
+        let able: Vec<&Worker> = able.into_iter().filter(|w| large(&w)).collect();
+        if !able.iter().any(|worker| worker.holds(need)) {
+            let largest = able.iter().max_by_key(|w| w.hello.scratch_bytes);
+            let largest = &largest?.hello;
+            return Some(format!(
+                "is expected to need {} of scratch; the worker with the most{} lets tasks use {}; raise its scratch_limit, or start one with a larger scratch",
+                gib(need.scratch_bytes),
+                named(&format!(", {},", largest.name), ""),
+                gib(largest.scratch_bytes)
+            ));
+        }
+        let able: Vec<&Worker> = able.into_iter().filter(|w| w.holds(need)).collect();
+        let draining = able.iter().find(|worker| worker.draining)?;
+        let open = able.iter().any(|worker| !worker.draining);
         (!open).then(|| {
             let resume = format!(
                 "resume one with: kumi worker resume {}",
@@ -267,6 +279,7 @@ impl State {
             place: place.map_or(0, |place| place as u64 + 1),
             cores: need.cores,
             memory_bytes: need.memory_bytes,
+            scratch_bytes: need.scratch_bytes,
             accounts: vec![
                 self.account(programme, None),
                 self.account(programme, Some(own)),
@@ -292,13 +305,9 @@ impl State {
 
     fn fit(&self, cohort: &Cohort, need: Need, id: u64, worker: &Worker) -> v1::WorkerFit {
         let hello = &worker.hello;
-        let leases = self.leases_of(WorkerId(id));
-        let (cores, memory) = leases.fold((0, 0), |(cores, memory), (_, lease)| {
-            (cores + lease.cores, memory + lease.memory_bytes)
-        });
-        let free_cores = hello.cores.saturating_sub(cores);
-        let free_memory_bytes = hello.memory_bytes.saturating_sub(memory);
-        let wanted = need.cores.min(hello.cores);
+        let free = self.free(id, worker);
+        let wanted = worker.capped(need);
+        let says_scratch = hello.scratch_bytes > 0;
         let reason = if worker.draining {
             "it drains".to_owned()
         } else if !worker.computes(cohort.kernel_version()) {
@@ -307,18 +316,23 @@ impl State {
             format!("it does not have the label {label}")
         } else if hello.memory_bytes < need.memory_bytes {
             format!("it has {} of memory in all", gib(hello.memory_bytes))
-        } else if free_cores < wanted {
-            format!("{free_cores} of its {} cores are free", hello.cores)
-        } else if free_memory_bytes < need.memory_bytes {
-            format!("{} of its memory is free", gib(free_memory_bytes))
+        } else if !worker.holds(need) {
+            format!("its scratch_limit is {}", gib(hello.scratch_bytes))
+        } else if free.cores < wanted.cores {
+            format!("{} of its {} cores are free", free.cores, hello.cores)
+        } else if free.memory_bytes < need.memory_bytes {
+            format!("{} of its memory is free", gib(free.memory_bytes))
+        } else if free.scratch_bytes < need.scratch_bytes {
+            format!("{} of its scratch is free", gib(free.scratch_bytes))
         } else {
             String::new()
         };
         v1::WorkerFit {
             name: hello.name.clone(),
             fits: reason.is_empty(),
-            free_cores,
-            free_memory_bytes,
+            free_cores: free.cores,
+            free_memory_bytes: free.memory_bytes,
+            free_scratch_bytes: says_scratch.then_some(free.scratch_bytes),
             reason,
         }
     }

@@ -9,6 +9,7 @@ mod preempt;
 mod random;
 mod requests;
 mod scale;
+mod scratch;
 mod script;
 mod shares;
 mod speculate;

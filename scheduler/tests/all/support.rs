@@ -40,6 +40,8 @@ pub(crate) struct Shape {
     pub(crate) contigs: Vec<(String, u64)>,
     pub(crate) root: String,
     pub(crate) require: Vec<String>,
+    /// Of each file of reads.
+    pub(crate) read_bytes: u64,
 }
 
 impl Default for Shape {
@@ -68,6 +70,7 @@ impl Default for Shape {
             contigs: vec![("1".to_owned(), 100_000), ("2".to_owned(), 50_000)],
             root: "/data".to_owned(),
             require: Vec::new(),
+            read_bytes: 1,
         }
     }
 }
@@ -142,6 +145,15 @@ impl Shape {
         self.samples.iter().map(|name| self.sample(name)).collect()
     }
 
+    /// A file of reads; those of more than a byte are compressed.
+    fn reads(&self, path: &str) -> v1::ReadFile {
+        let ending = if self.read_bytes > 1 { ".gz" } else { "" };
+        v1::ReadFile {
+            size: self.read_bytes,
+            ..file(&format!("{path}{ending}"))
+        }
+    }
+
     fn sample(&self, name: &str) -> v1::Sample {
         let mut sample = v1::Sample {
             name: name.to_owned(),
@@ -161,8 +173,8 @@ impl Shape {
                 platform: "ILLUMINA".to_owned(),
                 platform_unit: "1".to_owned(),
                 source: Some(v1::read_group::Source::Fastq(v1::FastqPair {
-                    first: Some(file(&format!("/in/{name}_1.fq"))),
-                    second: Some(file(&format!("/in/{name}_2.fq"))),
+                    first: Some(self.reads(&format!("/in/{name}_1.fq"))),
+                    second: Some(self.reads(&format!("/in/{name}_2.fq"))),
                 })),
             }];
         }
