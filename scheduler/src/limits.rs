@@ -114,6 +114,8 @@ pub(crate) const END_MARGIN_MS: u64 = 30_000;
 pub(crate) const END_PERCENT: u64 = 150;
 /// Tasks that are done before the mean of their stage is taken for what to expect of others.
 pub(crate) const EXPECT_OBSERVED_MIN: u64 = 3;
+/// Workers of which it is reckoned when a task that waits for room can start there: those that lack the fewest cores.
+pub(crate) const RESERVE_WORKERS_MAX: usize = 64;
 /// Tasks in a row that take too long for a worker, or more of its scratch than is free, before no more of a stage are
 /// looked at for it.
 pub(crate) const PASSED_TASKS_MAX: u64 = 256;

@@ -1,6 +1,7 @@
 //! Which tasks an idle worker gets. Looks at the state and changes nothing: what is picked becomes
 //! a `Grant` in the log, which is checked again when it applies.
 
+mod backfill;
 mod deal;
 mod fair;
 mod preempt;
@@ -12,16 +13,20 @@ use std::collections::BTreeSet;
 
 use kumi_proto::ids::WorkerId;
 use kumi_proto::v1;
+use kumi_proto::v1::Stage;
 
 use crate::cohort::Cohort;
 use crate::grid::Cell;
 use crate::plan::need::Need;
+use crate::policy::backfill::Kept;
+pub(crate) use crate::policy::backfill::Reservation;
 pub use crate::policy::deal::{Promised, deal};
 pub(crate) use crate::policy::fair::Level;
 use crate::policy::fair::Tree;
 pub use crate::policy::preempt::{Room, Siege, make_room};
 pub use crate::policy::speculate::speculate;
 pub use crate::policy::split::{Watch, running, split};
+pub(crate) use crate::policy::walk::LAST_FIRST;
 use crate::policy::walk::{Left, Taken, Walk};
 use crate::state::{State, Worker};
 
@@ -41,7 +46,8 @@ pub struct Offer {
 /// that drains or is lost, and nothing of an account beyond its quotas.
 ///
 /// A task that asks for more cores than the worker has gets all of them. When a task must wait for
-/// this worker to become free enough, tasks of a lower priority do not take its place.
+/// this worker to become free enough, tasks of a lower priority do not take its place; and when it is the first that waits
+/// and this worker is kept for it, what comes behind it must end before or find room beside it.
 #[must_use]
 pub fn pick(state: &State, offer: &Offer, max: usize) -> Vec<v1::TaskId> {
     let mut promised = Promised::default();
@@ -62,6 +68,7 @@ struct Picker<'a> {
     picked: Vec<v1::TaskId>,
     /// Tasks in a row that end after the worker, or need more scratch than is free.
     passed: u64,
+    kept: Kept,
 }
 
 impl<'a> Picker<'a> {
@@ -89,6 +96,7 @@ impl<'a> Picker<'a> {
             room,
             picked: Vec::new(),
             passed: 0,
+            kept: Kept::Nothing,
         })
     }
 
@@ -153,12 +161,21 @@ impl<'a> Picker<'a> {
             return None;
         }
         self.passed = 0;
+        if self.holds_back(cell.stage, need) {
+            self.passed += 1;
+            return None;
+        }
         let begins = left.counts_genomes() && self.state.would_begin(cohort, cell);
         let address = cohort.address(cell);
         if !left.lets_begin(begins) || self.state.derived.in_flight.contains_key(&address) {
             return None;
         }
         self.free = self.free.less(need);
+        if let Kept::Here(kept) = &mut self.kept
+            && !self.state.ends_by(cell.stage, kept.from_ms)
+        {
+            kept.beside = kept.beside.less(need);
+        }
         self.room -= 1;
         self.picked.push(cohort.task(cell));
         let taken = Taken { need, begins };
@@ -171,20 +188,50 @@ impl<'a> Picker<'a> {
         self.state.ends_before(cohort, cell, self.worker)
     }
 
-    /// What failed on a worker is tried on one where it has not, while there is one.
+    /// Whether a task would be in the way of the one that this worker is kept for.
+    fn holds_back(&self, stage: Stage, need: Need) -> bool {
+        match &self.kept {
+            Kept::Here(kept) => !need.fits(kept.beside) && !self.state.ends_by(stage, kept.from_ms),
+            Kept::Nothing | Kept::Elsewhere => false,
+        }
+    }
+
+    /// Whether a task runs, or is promised to somebody.
+    fn is_given(&self, cohort: &Cohort, cell: Cell) -> bool {
+        let flies = &self.state.derived.in_flight;
+        self.promised.has(cohort, cell) || flies.contains_key(&cohort.address(cell))
+    }
+
     fn should_avoid(&self, cohort: &Cohort, cell: Cell) -> bool {
-        let Some(trouble) = cohort.troubles.get(&cell) else {
-            return false;
+        self.state.avoids(cohort, cell, self.worker)
+    }
+
+    /// A ready task finds no room here. The first that finds none anywhere has a worker kept for it.
+    fn keep_for(&mut self, cohort: &Cohort, cell: Cell) {
+        let task = (cohort.id, cell);
+        let known = self.promised.reserved.filter(|(other, _)| *other == task);
+        let worker = known.map(|(_, worker)| worker).or_else(|| {
+            let free = |id: u64, worker: &Worker| {
+                if id == self.id {
+                    self.free
+                } else {
+                    self.state.free(id, worker).less(self.promised.used(id))
+                }
+            };
+            let reserved = self.state.reserve((cohort, cell), self.promised, &free);
+            reserved.map(|reservation| reservation.worker)
+        });
+        let Some(worker) = worker else {
+            return;
         };
-        let failed_on = |name: &str| name == trouble.worker || trouble.workers.contains(name);
-        let need = cohort.need(cell);
-        let elsewhere = |worker: &Worker| {
-            worker.takes_tasks()
-                && !failed_on(&worker.hello.name)
-                && worker.suits(cohort)
-                && worker.holds(need)
+        self.promised.reserved = Some((task, worker));
+        self.kept = if worker == self.id {
+            let need = cohort.need(cell);
+            let promised = &*self.promised;
+            Kept::Here(self.state.expect_room(worker, self.worker, need, promised))
+        } else {
+            Kept::Elsewhere
         };
-        failed_on(&self.worker.hello.name) && self.state.workers.values().any(elsewhere)
     }
 
     /// Whether this worker is one of the `tasks` workers that will be free first for such a task,
@@ -201,5 +248,23 @@ impl<'a> Picker<'a> {
         }
         let first = usize::try_from(tasks).unwrap_or(usize::MAX);
         ranking.iter().take(first).any(|(_, id)| *id == self.id)
+    }
+}
+
+impl State {
+    /// What failed on a worker is tried on one where it has not, while there is one.
+    fn avoids(&self, cohort: &Cohort, cell: Cell, worker: &Worker) -> bool {
+        let Some(trouble) = cohort.troubles.get(&cell) else {
+            return false;
+        };
+        let failed_on = |name: &str| name == trouble.worker || trouble.workers.contains(name);
+        let need = cohort.need(cell);
+        let elsewhere = |worker: &Worker| {
+            worker.takes_tasks()
+                && !failed_on(&worker.hello.name)
+                && worker.suits(cohort)
+                && worker.holds(need)
+        };
+        failed_on(&worker.hello.name) && self.workers.values().any(elsewhere)
     }
 }

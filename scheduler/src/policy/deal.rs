@@ -1,10 +1,10 @@
 //! What several workers get at once, while earlier grants are still on their way through the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kumi_proto::ids::WorkerId;
 use kumi_proto::v1;
-use kumi_proto::v1::TaskState;
+use kumi_proto::v1::{Stage, TaskState};
 
 use crate::cohort::Cohort;
 use crate::grid::Cell;
@@ -17,8 +17,10 @@ use crate::state::State;
 #[derive(Debug, Default)]
 pub struct Promised {
     tasks: BTreeMap<(u64, Cell), (u64, Taken)>,
-    /// What they will hold of each worker.
-    used: BTreeMap<u64, Need>,
+    /// The same by worker, and what they will hold of it together.
+    by_worker: BTreeMap<u64, (Need, BTreeSet<(u64, Cell)>)>,
+    /// In this deal: the task that a worker is kept for, and which.
+    pub(super) reserved: Option<((u64, Cell), u64)>,
 }
 
 impl Promised {
@@ -31,11 +33,12 @@ impl Promised {
                 column: task.column,
             };
             if let Some((worker, taken)) = self.tasks.remove(&(task.cohort, cell))
-                && let Some(used) = self.used.get_mut(&worker)
+                && let Some((used, tasks)) = self.by_worker.get_mut(&worker)
             {
                 *used = used.less(taken.need);
-                if *used == Need::default() {
-                    self.used.remove(&worker);
+                tasks.remove(&(task.cohort, cell));
+                if tasks.is_empty() {
+                    self.by_worker.remove(&worker);
                 }
             }
         }
@@ -47,13 +50,23 @@ impl Promised {
 
     pub(super) fn add(&mut self, worker: u64, (cohort, cell): (&Cohort, Cell), taken: Taken) {
         self.tasks.insert((cohort.id, cell), (worker, taken));
-        let used = self.used.entry(worker).or_default();
+        let (used, tasks) = self.by_worker.entry(worker).or_default();
         *used = used.and(taken.need);
+        tasks.insert((cohort.id, cell));
     }
 
     /// What is promised of a worker.
     pub(super) fn used(&self, worker: u64) -> Need {
-        self.used.get(&worker).copied().unwrap_or_default()
+        self.by_worker
+            .get(&worker)
+            .map_or_else(Need::default, |(used, _)| *used)
+    }
+
+    /// What is promised of a worker, one by one.
+    pub(super) fn of(&self, worker: u64) -> impl Iterator<Item = (Stage, Need)> + '_ {
+        let tasks = self.by_worker.get(&worker).into_iter();
+        let tasks = tasks.flat_map(|(_, tasks)| tasks);
+        tasks.map(|(cohort, cell)| (cell.stage, self.tasks[&(*cohort, *cell)].1.need))
     }
 
     /// What is promised to each account.
@@ -81,6 +94,7 @@ pub fn deal(
     most: usize,
     promised: &mut Promised,
 ) -> Vec<(WorkerId, Vec<v1::TaskId>)> {
+    promised.reserved = None;
     let cores: u64 = offers.iter().map(|offer| u64::from(offer.free_cores)).sum();
     let ready = ready(state, cores + promised.tasks.len() as u64);
     let ready = usize::try_from(ready).unwrap_or(usize::MAX);

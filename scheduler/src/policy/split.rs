@@ -7,7 +7,8 @@ use kumi_proto::v1::Stage;
 
 use crate::cohort::Cohort;
 use crate::limits::{SPLIT_CANDIDATES_MAX, SPLIT_FACTOR, SPLIT_PIECES_MAX};
-use crate::policy::{Offer, pick};
+use crate::policy::backfill::Kept;
+use crate::policy::{Offer, Picker, Promised};
 use crate::state::{Lease, State};
 
 /// What the leader knows besides the state.
@@ -74,10 +75,17 @@ pub fn split(state: &State, watch: &Watch<'_>) -> Vec<(WorkerId, u64)> {
         .collect()
 }
 
-/// Workers that have something free for which there is no task.
+/// Workers that have something free for which there is no task, and that are kept for none.
 pub(super) fn idle<'a>(state: &State, offers: &'a [Offer]) -> impl Iterator<Item = &'a Offer> {
     let offers = offers.iter();
-    offers.filter(|offer| pick(state, offer, 1).is_empty())
+    offers.filter(|offer| {
+        let mut promised = Promised::default();
+        let picker = Picker::new(state, offer, 1, &mut promised);
+        picker.is_none_or(|mut picker| {
+            picker.serve();
+            picker.picked.is_empty() && !matches!(picker.kept, Kept::Here(_))
+        })
+    })
 }
 
 /// Whether a worker that has so much free could do a piece of a task.

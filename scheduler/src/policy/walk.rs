@@ -9,10 +9,11 @@ use crate::grid::Cell;
 use crate::limits::{PASSED_TASKS_MAX, WARM_TASKS_MAX};
 use crate::plan::need::Need;
 use crate::policy::Picker;
+use crate::policy::backfill::Kept;
 use crate::state::{Standing, Worker, is_entry};
 
 /// The stages in the order in which their tasks are taken.
-const LAST_FIRST: [Stage; 13] = [
+pub(crate) const LAST_FIRST: [Stage; 13] = [
     Stage::Purge,
     Stage::Release,
     Stage::Census,
@@ -137,6 +138,7 @@ impl<'a> Walk<'a> {
                 return Some(taken);
             }
             self.keeps_free |= stage.keeps_free(self.cohort, picker, left);
+            stage.keep_one(self.cohort, picker, left);
             self.stage = None;
         }
     }
@@ -198,7 +200,10 @@ impl<'a> StageWalk<'a> {
             return None;
         }
         loop {
-            if !left.allows(least.cores) || !least.fits(picker.free) {
+            if !left.allows(least.cores)
+                || !least.fits(picker.free)
+                || picker.holds_back(self.stage, least)
+            {
                 return None;
             }
             if picker.passed >= PASSED_TASKS_MAX {
@@ -212,6 +217,29 @@ impl<'a> StageWalk<'a> {
                 self.taken += 1;
                 return taken;
             }
+        }
+    }
+
+    /// Has a worker kept for the first ready task that is left, if it is the first of all that waits for room.
+    fn keep_one(&self, cohort: &Cohort, picker: &mut Picker<'_>, left: Left) {
+        let entry = matches!(self.stage, Stage::Cut | Stage::Align);
+        let looks_on = matches!(picker.kept, Kept::Nothing) && !picker.is_full();
+        if !looks_on || entry && left.genomes == Some(0) {
+            return;
+        }
+        let ready = cohort.grid(self.stage).ready();
+        let cells = ready
+            .take(PASSED_TASKS_MAX as usize)
+            .map(|(row, column)| Cell {
+                stage: self.stage,
+                row,
+                column,
+            });
+        let mut waiting = cells.filter(|cell| !picker.is_given(cohort, *cell));
+        if let Some(cell) = waiting.next()
+            && left.allows(picker.worker.capped(cohort.need(cell)).cores)
+        {
+            picker.keep_for(cohort, cell);
         }
     }
 

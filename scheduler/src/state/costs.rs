@@ -94,18 +94,28 @@ impl State {
     /// How long a task is expected to run: a call task, which has one core, for what its regions cost; another one for as
     /// long as those of its stage did on average. None when too little is known.
     pub(crate) fn lasts_ms(&self, cohort: &Cohort, cell: Cell) -> Option<u64> {
-        self.expected_ms(cohort, cell).or_else(|| {
-            let lasted = self.tallies.stage_duration.get(&cell.stage)?;
-            let count = lasted.count();
-            (count >= EXPECT_OBSERVED_MIN).then(|| lasted.sum_ms / count)
-        })
+        self.expected_ms(cohort, cell)
+            .or_else(|| self.usual_ms(cell.stage))
+    }
+
+    /// How long tasks of a stage ran on average. None when too few are done.
+    pub(crate) fn usual_ms(&self, stage: Stage) -> Option<u64> {
+        let lasted = self.tallies.stage_duration.get(&stage)?;
+        let count = lasted.count();
+        (count >= EXPECT_OBSERVED_MIN).then(|| lasted.sum_ms / count)
     }
 
     /// Whether a task is likely to end within so much time, with a margin.
     pub(crate) fn ends_within(&self, cohort: &Cohort, cell: Cell, left_ms: u64) -> bool {
         let lasts_ms = self.lasts_ms(cohort, cell).unwrap_or(0);
-        let reckoned = lasts_ms.saturating_mul(END_PERCENT) / 100;
-        reckoned.saturating_add(END_MARGIN_MS) <= left_ms
+        reckoned_ms(lasts_ms).saturating_add(END_MARGIN_MS) <= left_ms
+    }
+
+    /// Whether tasks of a stage that start now are expected to have ended by then; not when too little is known.
+    pub(crate) fn ends_by(&self, stage: Stage, by_ms: u64) -> bool {
+        let left_ms = by_ms.saturating_sub(self.clock_ms);
+        let lasts_ms = self.usual_ms(stage);
+        lasts_ms.is_some_and(|lasts_ms| reckoned_ms(lasts_ms) <= left_ms)
     }
 
     /// Whether a task is likely to end before its worker does.
@@ -124,4 +134,9 @@ impl State {
         let seconds = lasted.bound_seconds(COPY_PERCENT, COPY_OBSERVED_MIN)?;
         Some(seconds * 1_000 * COPY_FACTOR)
     }
+}
+
+/// What is reckoned with of a task that is expected to last so long.
+fn reckoned_ms(lasts_ms: u64) -> u64 {
+    lasts_ms.saturating_mul(END_PERCENT) / 100
 }

@@ -4,6 +4,7 @@ mod backlog;
 mod centre;
 mod cohort;
 mod demand;
+mod kept;
 mod pools;
 mod queue;
 mod release;

@@ -11,6 +11,7 @@ use crate::grid::Cell;
 use crate::policy::Level;
 use crate::state::{Standing, State};
 use crate::view::centre::{is_of, shows};
+use crate::view::kept::Kept;
 use crate::view::wait::count;
 
 /// Core-milliseconds in 1024ths of a core-hour.
@@ -22,12 +23,13 @@ impl State {
     /// programmes as a whole.
     #[must_use]
     pub fn queue(&self, centre: Option<&str>, only: Option<CohortId>) -> v1::ShowQueueResponse {
+        let kept = self.kept();
         let served = self.served().into_iter().zip(1..);
         let cohorts = served.filter(|(id, _)| only.is_none_or(|only| only.0 == *id));
         let cohorts: Vec<_> = cohorts
             .map(|(id, place)| (&self.cohorts[&id], place))
             .filter(|(cohort, _)| is_of(cohort, centre))
-            .map(|(cohort, place)| self.queued(centre, cohort, place))
+            .map(|(cohort, place)| self.queued(centre, (cohort, place), kept.as_ref()))
             .collect();
         let mut accounts = match only.and_then(|id| self.cohorts.get(&id.0)) {
             Some(cohort) => {
@@ -113,7 +115,12 @@ impl State {
         }
     }
 
-    fn queued(&self, centre: Option<&str>, cohort: &Cohort, place: u64) -> v1::QueuedCohort {
+    fn queued(
+        &self,
+        centre: Option<&str>,
+        (cohort, place): (&Cohort, u64),
+        kept: Option<&Kept>,
+    ) -> v1::QueuedCohort {
         let first = first_ready(cohort);
         v1::QueuedCohort {
             cohort: cohort.id,
@@ -126,7 +133,7 @@ impl State {
             ready: count(cohort, TaskState::Ready),
             running: count(cohort, TaskState::Running),
             waiting: count(cohort, TaskState::Waiting),
-            reason: first.map_or_else(String::new, |cell| self.ready(centre, cohort, cell)),
+            reason: first.map_or_else(String::new, |cell| self.ready(centre, (cohort, cell), kept)),
         }
     }
 }

@@ -11,10 +11,16 @@ use crate::plan::need::Need;
 use crate::policy::Level;
 use crate::state::{Standing, State, Worker, due_ms};
 use crate::view::centre::is_of;
+use crate::view::kept::Kept;
 
 impl State {
     /// What keeps a ready task from running.
-    pub(super) fn ready(&self, centre: Option<&str>, cohort: &Cohort, cell: Cell) -> String {
+    pub(super) fn ready(
+        &self,
+        centre: Option<&str>,
+        (cohort, cell): (&Cohort, Cell),
+        kept: Option<&Kept>,
+    ) -> String {
         let address = cohort.address(cell);
         if let Some(attempt) = self.derived.in_flight.get(&address)
             && let Some(lease) = self.leases.get(attempt)
@@ -38,6 +44,9 @@ impl State {
         }
         if let Some(problem) = self.too_long(centre, cohort, cell) {
             return problem;
+        }
+        if let Some(kept) = kept.filter(|kept| kept.is_for(cohort, cell)) {
+            return self.told_of_kept(kept, centre.is_none());
         }
         match self.ahead_of(cohort) {
             Some((first, _)) if !is_of(first, centre) => format!(
@@ -267,8 +276,8 @@ impl State {
         &self,
         centre: Option<&str>,
         short: v1::TaskExplanation,
-        cohort: &Cohort,
-        cell: Cell,
+        (cohort, cell): (&Cohort, Cell),
+        kept: Option<&Kept>,
     ) -> v1::TaskExplanation {
         let need = cohort.need(cell);
         let place = self.served().iter().position(|id| *id == cohort.id);
@@ -285,7 +294,7 @@ impl State {
                 self.account(programme, Some(own)),
             ],
             workers: match centre {
-                None => self.fits(cohort, need),
+                None => self.fits((cohort, cell), kept),
                 Some(_) => Vec::new(),
             },
             ..short
@@ -293,18 +302,27 @@ impl State {
     }
 
     /// Which workers could take such a task now, and what the others lack.
-    fn fits(&self, cohort: &Cohort, need: Need) -> Vec<v1::WorkerFit> {
+    fn fits(&self, task: (&Cohort, Cell), kept: Option<&Kept>) -> Vec<v1::WorkerFit> {
         let present = self.workers.iter().filter(|(_, worker)| !worker.lost);
         let mut fits: Vec<_> = present
-            .map(|(id, worker)| self.fit(cohort, need, *id, worker))
+            .map(|(id, worker)| self.fit(task, kept, *id, worker))
             .collect();
         fits.sort_by(|one, other| (!one.fits, &one.name).cmp(&(!other.fits, &other.name)));
         fits.truncate(WORKERS_EXPLAINED_MAX);
         fits
     }
 
-    fn fit(&self, cohort: &Cohort, need: Need, id: u64, worker: &Worker) -> v1::WorkerFit {
+    fn fit(
+        &self,
+        (cohort, cell): (&Cohort, Cell),
+        kept: Option<&Kept>,
+        id: u64,
+        worker: &Worker,
+    ) -> v1::WorkerFit {
         let hello = &worker.hello;
+        let need = cohort.need(cell);
+        let behind =
+            kept.and_then(|kept| kept.reason(self, (cohort, cell), id, worker.capped(need)));
         let free = self.free(id, worker);
         let wanted = worker.capped(need);
         let says_scratch = hello.scratch_bytes > 0;
@@ -325,7 +343,7 @@ impl State {
         } else if free.scratch_bytes < need.scratch_bytes {
             format!("{} of its scratch is free", gib(free.scratch_bytes))
         } else {
-            String::new()
+            behind.unwrap_or_default()
         };
         v1::WorkerFit {
             name: hello.name.clone(),

@@ -9,6 +9,7 @@ use crate::cohort::{BY_SAMPLE, Cohort, Trouble};
 use crate::grid::Cell;
 use crate::limits::{EXPLANATIONS_MAX, FAILURES_MAX};
 use crate::state::State;
+use crate::view::kept::Kept;
 
 impl State {
     /// Why tasks are in their state: of the cohort, of a sample (`sample` not empty), or of one
@@ -35,12 +36,14 @@ impl State {
             let row = cohort.row_of(sample);
             row.map_or_else(Vec::new, |row| cells_of(cohort, &BY_SAMPLE, Some(row)))
         };
+        let kept = self.kept();
+        let kept = kept.as_ref();
         let cells = cells.into_iter();
         let explain = |cell| {
-            let short = self.explain(centre, cohort, cell, now_ms);
+            let short = self.explain(centre, (cohort, cell), kept, now_ms);
             match task {
                 Some(_) if cohort.get(cell) == TaskState::Ready => {
-                    self.with_arithmetic(centre, short, cohort, cell)
+                    self.with_arithmetic(centre, short, (cohort, cell), kept)
                 }
                 _ => short,
             }
@@ -51,8 +54,8 @@ impl State {
     fn explain(
         &self,
         centre: Option<&str>,
-        cohort: &Cohort,
-        cell: Cell,
+        (cohort, cell): (&Cohort, Cell),
+        kept: Option<&Kept>,
         now_ms: u64,
     ) -> v1::TaskExplanation {
         let state = cohort.get(cell);
@@ -70,7 +73,7 @@ impl State {
         let worker = lease.and_then(|lease| self.workers.get(&lease.worker));
         let sample = cohort.sample_of(cell);
         let expected_ms = self.expected_ms(cohort, cell);
-        let mut reason = self.reason(centre, cohort, cell, state);
+        let mut reason = self.reason(centre, (cohort, cell), kept, state);
         let copy = self.copies.get(&attempt);
         if let (Some(lease), Some(expected_ms)) = (lease, expected_ms) {
             let so_far = seconds(now_ms.saturating_sub(lease.started_ms));
@@ -100,8 +103,8 @@ impl State {
     fn reason(
         &self,
         centre: Option<&str>,
-        cohort: &Cohort,
-        cell: Cell,
+        (cohort, cell): (&Cohort, Cell),
+        kept: Option<&Kept>,
         state: TaskState,
     ) -> String {
         match state {
@@ -110,7 +113,7 @@ impl State {
             TaskState::Ready => {
                 let last = cohort.troubles.get(&cell).map(last_failure);
                 let last = last.map_or_else(String::new, |last| format!("{last}; "));
-                format!("{last}{}", self.ready(centre, cohort, cell))
+                format!("{last}{}", self.ready(centre, (cohort, cell), kept))
             }
             TaskState::Running => self.place_of(cohort, cell),
             TaskState::Done => "its result is there".to_owned(),

@@ -1,5 +1,6 @@
 //! The state machine from outside: by scripts, by random commands, and at scale.
 
+mod backfill;
 mod centres;
 mod deal;
 mod labels;
