@@ -40,9 +40,9 @@ impl House {
         self.dir.path().join(name)
     }
 
-    /// The cohort of these samples, ingested two at a time.
-    fn cohort(&self, samples: &[&str]) -> PathBuf {
-        sheet(&self.trio, samples);
+    /// The cohort of these samples, ingested two at a time, with one more parameter.
+    fn cohort_with(&self, samples: &[&str], parameter: &str) -> PathBuf {
+        sheet(&self.trio, samples, parameter);
         self.trio.cohort()
     }
 
@@ -54,10 +54,14 @@ impl House {
     }
 
     fn submit(&self, samples: &[&str]) -> Output {
+        self.submit_with(samples, "")
+    }
+
+    fn submit_with(&self, samples: &[&str], parameter: &str) -> Output {
         let mut command = self.command(&["cohort", "submit", "--wait", "--output", "json"]);
         command.arg("--output-dir").arg(self.root());
         command
-            .arg(self.cohort(samples))
+            .arg(self.cohort_with(samples, parameter))
             .output()
             .expect("kumi runs")
     }
@@ -88,7 +92,7 @@ impl House {
 const ALL: [&str; 3] = ["NA12878", "NA12891", "NA12892"];
 
 /// Leaves only these samples in the sheet.
-fn sheet(trio: &Copy, samples: &[&str]) {
+fn sheet(trio: &Copy, samples: &[&str], parameter: &str) {
     let all = crate::support::trio::trio().join("samples.csv");
     let all = fs::read_to_string(all).expect("a sheet");
     let mut lines = all.lines();
@@ -102,7 +106,8 @@ fn sheet(trio: &Copy, samples: &[&str]) {
     assert_eq!(text.len(), samples.len() + 1, "{text:?}");
     fs::write(trio.path("samples.csv"), text.join("\n") + "\n").expect("written");
     let file = crate::support::trio::trio().join("cohort.toml");
-    let file = fs::read_to_string(file).expect("a cohort file") + "batch_samples = 2\n";
+    let file = fs::read_to_string(file).expect("a cohort file");
+    let file = format!("{file}batch_samples = 2\n{parameter}\n");
     fs::write(trio.cohort(), file).expect("written");
 }
 
@@ -158,21 +163,7 @@ fn a_cohort_grows_shrinks_and_is_released_from_what_was_ingested() {
 
     // To the last byte what those who are left would have had without it.
     let shrunk = house.release("3");
-    let alone = house.path("alone");
-    ok(&mut run(&house.cohort(&["NA12878", "NA12892"]), &alone));
-    let releases = alone.join("example/cohorts/ceu-trio/releases");
-    let alone = fs::read_dir(releases)
-        .expect("releases")
-        .flatten()
-        .next()
-        .expect("one")
-        .path();
-    let names = |folder: &Path| {
-        let entries = fs::read_dir(folder).expect("a folder").flatten();
-        let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
-        names.sort();
-        names
-    };
+    let alone = alone(&house, "");
     assert_eq!(names(&shrunk), names(&alone));
     for name in names(&shrunk) {
         assert_eq!(
@@ -184,6 +175,113 @@ fn a_cohort_grows_shrinks_and_is_released_from_what_was_ingested() {
 
     check_commands(&house, &first, &shrunk);
     check_purge(&house);
+}
+
+/// The release of a cohort that has never had anybody but two of the samples.
+fn alone(house: &House, parameter: &str) -> PathBuf {
+    let alone = house.path("alone");
+    ok(&mut run(
+        &house.cohort_with(&["NA12878", "NA12892"], parameter),
+        &alone,
+    ));
+    let releases = alone.join("example/cohorts/ceu-trio/releases");
+    let entries = fs::read_dir(releases).expect("releases");
+    entries.flatten().next().expect("one").path()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder").flatten();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+const STORE: &str = "genotypes = \"store\"";
+const SITES: [&str; 3] = [
+    "ceu-trio.sites.vcf.gz",
+    "ceu-trio.sites.vcf.gz.tbi",
+    "manifest.json",
+];
+
+/// Genotypes stay in the store: a release is the sites, the same as with a cohort VCF, and genotypes are exported.
+#[test]
+fn a_release_holds_the_sites_alone_where_genotypes_stay_in_the_store() {
+    let house = House::new();
+    done(&house.submit_with(&ALL[..2], STORE));
+    let first = house.release("1");
+    done(&house.submit_with(&ALL, STORE));
+    let grown = house.release("2");
+    let store = house.store();
+    // The same samples with a cohort VCF, from the same store.
+    done(&house.submit(&ALL));
+    let whole = house.release("3");
+    assert_eq!(house.store(), store);
+    assert_ne!(grown, whole);
+    assert_eq!(names(&first), SITES);
+    assert_eq!(names(&grown), SITES);
+    for name in &SITES[..2] {
+        assert_eq!(sha256(&grown.join(name)), sha256(&whole.join(name)));
+    }
+    assert!(records(&grown.join(SITES[0])).len() > 60);
+    check_export(&house, &whole);
+
+    // Without one of them: what those who are left would have had ever.
+    let withdraw = ["cohort", "withdraw", "ceu-trio", "NA12891"];
+    ok(&mut house.command(&withdraw));
+    ok(&mut house.command(&["release", "build", "2", "--wait"]));
+    let shrunk = house.release("4");
+    let alone = alone(&house, STORE);
+    assert_eq!(names(&shrunk), SITES);
+    assert_eq!(names(&alone), SITES);
+    for name in SITES {
+        let [shrunk, alone] = [&shrunk, &alone].map(|folder| sha256(&folder.join(name)));
+        assert_eq!(shrunk, alone, "{name}");
+    }
+    check_stored(&house, &first, &shrunk);
+    check_purge(&house);
+}
+
+/// What is exported is what a release with a cohort VCF has.
+fn check_export(house: &House, whole: &Path) {
+    let export = |release: &str, name: &str| {
+        let to = house.path(name);
+        let export = ["release", "export", release];
+        ok(house.command(&export).arg("--to").arg(&to));
+        to
+    };
+    let vcf = export("2", "two.vcf.gz");
+    assert_eq!(records(&vcf), records(&whole.join("ceu-trio.vcf.gz")));
+    let [two, three] = ["2", "3"].map(|release| export(release, &format!("{release}.bcf")));
+    assert_eq!(sha256(&two), sha256(&three));
+}
+
+/// What is told of such a release.
+fn check_stored(house: &House, first: &Path, shrunk: &Path) {
+    let shown = ok(&mut house.command(&["release", "show", "4"]));
+    let said = text(&shown.stdout);
+    assert!(said.contains("kumi release export"), "{said}");
+    let listed = house.ask(&["release", "list", "ceu-trio"]);
+    let listed = listed.as_array().expect("a list").iter();
+    let listed: Vec<_> = listed
+        .map(|release| (release["genotypes"].as_str(), release["samples"].as_u64()))
+        .collect();
+    let expected = [("store", 2), ("vcf", 3), ("store", 3), ("store", 2)];
+    let expected = expected.map(|(form, samples)| (Some(form), Some(samples)));
+    assert_eq!(listed, expected, "the newest first");
+    let said = text(&ok(&mut house.command(&["release", "verify", "4"])).stdout);
+    assert!(said.contains("3 files"), "{said}");
+    let first = first.to_string_lossy();
+    let digits = shrunk.file_name().expect("a name").to_string_lossy();
+    let diff = ["release", "diff", &first, &digits];
+    let said = text(&ok(&mut house.command(&diff)).stderr);
+    assert!(said.contains("were not compared"), "{said}");
+    let diff = house.ask(&diff);
+    assert_eq!(diff["samples"]["gone"], serde_json::json!(["NA12891"]));
+    assert_eq!(diff["samples"]["new"], serde_json::json!(["NA12892"]));
+    assert_eq!(diff["genotypes"]["compared"], 0);
+    assert!(diff["sites"]["same"].as_u64() > Some(10), "{diff}");
 }
 
 /// Nothing of a sample is left but the certificate that nothing is, and the others are released as before.

@@ -129,8 +129,32 @@ pub struct ParamsSection {
     pub merge_regions: Option<u32>,
     /// Which filters variants carry: off, standard (default) or strict.
     pub filters: FiltersArg,
+    /// Where the genotypes of a release are: vcf (default) or store.
+    pub genotypes: GenotypesSetting,
     /// What becomes of the cohort when a sample's data are bad: fail (default) or quarantine.
     pub on_bad_sample: OnBadSampleSetting,
+}
+
+/// Where the genotypes of a release are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GenotypesSetting {
+    /// In it: a cohort VCF.
+    #[default]
+    Vcf,
+    /// In the cohort store alone: it holds the sites.
+    Store,
+}
+
+impl GenotypesSetting {
+    /// The wire value. What is not chosen is not said: so it was asked before there was a choice.
+    #[must_use]
+    pub fn to_proto(self) -> v1::Genotypes {
+        match self {
+            Self::Vcf => v1::Genotypes::Unspecified,
+            Self::Store => v1::Genotypes::Store,
+        }
+    }
 }
 
 /// What a cohort's samples are aligned for.
@@ -425,7 +449,9 @@ fn written_out(
 
 #[cfg(test)]
 mod tests {
-    use super::load;
+    use kumi_proto::v1;
+
+    use super::{CohortFile, load};
     use crate::problem::Problems;
 
     fn findings(toml: &str) -> Vec<String> {
@@ -445,6 +471,25 @@ mod tests {
     fn a_sample_can_be_written_out() {
         let good = "[cohort]\nname='c'\n[reference]\nfasta='r.fa'\n[[sample]]\nname='S'\nsex='XY'\n[[sample.reads]]\nbam='s.bam'\n";
         assert_eq!(findings(good), Vec::<String>::new());
+    }
+
+    #[test]
+    fn genotypes_are_in_a_cohort_vcf_or_in_the_store() {
+        let file = |genotypes: &str| {
+            format!(
+                "[cohort]\nname='c'\n[reference]\nfasta='r.fa'\n[params]\n{genotypes}\n[[sample]]\nname='S'\ngvcf='s.g.vcf.gz'\n"
+            )
+        };
+        for (text, wire) in [
+            ("", v1::Genotypes::Unspecified),
+            ("genotypes='vcf'", v1::Genotypes::Unspecified),
+            ("genotypes='store'", v1::Genotypes::Store),
+        ] {
+            let read: CohortFile = toml::from_str(&file(text)).expect("a cohort file");
+            assert_eq!(read.params.genotypes.to_proto(), wire, "{text}");
+        }
+        let wrong = findings(&file("genotypes='bcf'"));
+        assert!(wrong[0].contains("`vcf` or `store`"), "{wrong:?}");
     }
 
     #[test]

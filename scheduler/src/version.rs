@@ -24,10 +24,12 @@ pub const POOLS: u32 = 6;
 pub const OBJECT_STORES: u32 = 7;
 /// Workers say what tasks may use of their scratch.
 pub const SCRATCH: u32 = 8;
+/// Releases whose genotypes stay in the cohort store.
+pub const STORED_GENOTYPES: u32 = 9;
 /// Notes for the audit log.
 pub const NOTES: u32 = 2;
 /// The newest that this build knows.
-pub const NEWEST: u32 = SCRATCH;
+pub const NEWEST: u32 = STORED_GENOTYPES;
 
 /// The version that brought a kind of command: before it is in force, the command is refused.
 pub(crate) fn brought(kind: &Kind) -> u32 {
@@ -84,6 +86,13 @@ pub(crate) fn as_read_by(version: u32, kind: &Kind) -> Cow<'_, Kind> {
     {
         hello.scratch_bytes = 0;
     }
+    if version < STORED_GENOTYPES
+        && stores_genotypes(&kind)
+        && let Kind::Open(open) = kind.to_mut()
+    {
+        let params = open.header.iter_mut().flat_map(|header| &mut header.params);
+        params.for_each(|params| params.genotypes = 0);
+    }
     kind
 }
 
@@ -93,6 +102,17 @@ fn says_scratch(kind: &Kind) -> bool {
     };
     let hello = register.hello.as_ref();
     hello.is_some_and(|hello| hello.scratch_bytes > 0)
+}
+
+fn stores_genotypes(kind: &Kind) -> bool {
+    let Kind::Open(open) = kind else {
+        return false;
+    };
+    let params = open
+        .header
+        .as_ref()
+        .and_then(|header| header.params.as_ref());
+    params.is_some_and(|params| params.genotypes != 0)
 }
 
 fn is_of_pool(kind: &Kind) -> bool {
@@ -119,10 +139,10 @@ fn asks_or_has_labels(kind: &Kind) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use kumi_proto::v1::Command;
     use kumi_proto::v1::command::Kind;
+    use kumi_proto::v1::{CohortHeader, CohortParams, Command, Genotypes, Open};
 
-    use super::{FIRST, NOTES};
+    use super::{FIRST, NOTES, STORED_GENOTYPES, as_read_by};
     use crate::outcome::{Outcome, Rejection};
     use crate::state::State;
 
@@ -140,5 +160,29 @@ mod tests {
         };
         assert_eq!(state.apply(1, FIRST, &command), Outcome::Refused(refused));
         assert_eq!(state.apply(2, NOTES, &command), Outcome::Noted);
+    }
+
+    /// As builds read it that know nothing of it; they and this one come to the same state.
+    #[test]
+    fn before_its_version_is_in_force_no_cohort_asks_where_genotypes_are() {
+        let open = |genotypes: Genotypes| {
+            let params = CohortParams {
+                genotypes: genotypes.into(),
+                batch_samples: 2,
+                ..CohortParams::default()
+            };
+            let header = CohortHeader {
+                params: Some(params),
+                ..CohortHeader::default()
+            };
+            Kind::Open(Open {
+                header: Some(header),
+                samples: Vec::new(),
+            })
+        };
+        let asked = open(Genotypes::Store);
+        let read = as_read_by(STORED_GENOTYPES - 1, &asked);
+        assert_eq!(*read, open(Genotypes::Unspecified));
+        assert_eq!(*as_read_by(STORED_GENOTYPES, &asked), asked);
     }
 }

@@ -293,5 +293,6 @@ fn params(
         targets: targets.into_iter().map(region).collect(),
         filters: section.filters.to_proto().into(),
         batch_samples: section.batch_samples.unwrap_or(0),
+        genotypes: section.genotypes.to_proto().into(),
     }
 }

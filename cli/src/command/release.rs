@@ -131,7 +131,13 @@ fn value(release: &v1::Release) -> Value {
         "release": release.release, "cohort": release.cohort, "name": release.name, "programme": release.programme,
         "samples": release.samples, "withdrawn": release.withdrawn, "created": timestamp(release.created_ms),
         "directory": Path::new(&release.root).join(&manifest.directory), "counts": manifest.counts, "files": files,
+        "genotypes": if are_stored(release) { "store" } else { "vcf" },
     })
+}
+
+/// Whether the genotypes of a release are in the cohort store alone.
+fn are_stored(release: &v1::Release) -> bool {
+    release.genotypes() == v1::Genotypes::Store
 }
 
 async fn show(release: String, remote: &Remote) -> anyhow::Result<()> {
@@ -157,8 +163,16 @@ async fn show(release: String, remote: &Remote) -> anyhow::Result<()> {
                 release.name
             ),
         };
+        let genotypes = if are_stored(&release) {
+            format!(
+                "genotypes are in the cohort store: kumi release export {} --to FILE\n",
+                release.release
+            )
+        } else {
+            String::new()
+        };
         format!(
-            "release {} of cohort {} ({}): {} samples, created {}\n{}\n{withdrawn}{}",
+            "release {} of cohort {} ({}): {} samples, created {}\n{}\n{withdrawn}{genotypes}{}",
             release.release,
             release.cohort,
             release.name,

@@ -47,8 +47,11 @@ pub(super) fn look(detail: &v1::CohortDetail) -> Result<Found, Exit> {
         }
     }
     if !released {
-        let shards = 0..joint_shards(&summary);
-        tasks.extend(shards.map(|column| (v1::Stage::Joint, 0, column)));
+        // Where genotypes stay in the store, shards are made from censuses.
+        for stage in [v1::Stage::Census, v1::Stage::Joint] {
+            let shards = 0..shards(&summary, stage);
+            tasks.extend(shards.map(|column| (stage, 0, column)));
+        }
         tasks.push((v1::Stage::Release, 0, 0));
     }
     let complete = summary.state() == v1::CohortState::Completed && tasks.is_empty();
@@ -106,9 +109,10 @@ fn sizes(root: &Place, directory: &str) -> Result<Sizes, Exit> {
     }
 }
 
-fn joint_shards(summary: &v1::CohortSummary) -> u32 {
+/// How many shards there are of a stage.
+fn shards(summary: &v1::CohortSummary, stage: v1::Stage) -> u32 {
     let mut stages = summary.stages.iter();
-    let of_stage = stages.find(|s| s.stage() == v1::Stage::Joint);
+    let of_stage = stages.find(|s| s.stage() == stage);
     let tasks = of_stage.map_or(0, |s| {
         s.waiting
             + s.ready
@@ -152,7 +156,9 @@ mod tests {
             summary: Some(v1::CohortSummary {
                 cohort: 3,
                 state: v1::CohortState::Completed.into(),
-                stages: vec![stage(v1::Stage::Joint, 1)],
+                stages: [v1::Stage::Census, v1::Stage::Joint]
+                    .map(|of| stage(of, 1))
+                    .to_vec(),
                 ..Default::default()
             }),
             samples: vec![v1::SampleStatus {
@@ -205,7 +211,9 @@ mod tests {
         std::fs::write(root.path().join("s/qc/s.txt"), "data").expect("written");
         std::fs::remove_file(root.path().join("s/s.g.vcf.gz")).expect("removed");
         std::fs::remove_dir_all(root.path().join("c")).expect("removed");
-        let expected = ["index0", "gvcf0", "ingest4", "joint0", "release0"];
+        let expected = [
+            "index0", "gvcf0", "ingest4", "census0", "joint0", "release0",
+        ];
         assert_eq!(stages(), (2, expected.map(String::from).to_vec()));
     }
 }

@@ -1,6 +1,7 @@
 //! The rules by which tasks wait, become ready, are done or skipped: index, then align by row (in
 //! latency mode cut by row, chunk by row and column and perhaps mark and merge by row and region before it), call by row and column, gVCF by row,
-//! ingest by batch and column over the rows of the batch, census and joint by column over all batches, release.
+//! ingest by batch and column over the rows of the batch, census and joint by column over all batches (joint after the
+//! census where it makes the sites from that), release.
 //!
 //! A state follows from what the ledger knows and what is set aside; running and failed tasks are
 //! left as they are while the rules allow it. So the same function plans a cohort, follows a result
@@ -292,7 +293,11 @@ impl Cohort {
         for stage in [Stage::Census, Stage::Joint] {
             for cell in self.row_cells(stage, 0) {
                 let known = ledger.has(&self.address(cell));
-                let to = self.state(known, self.is_ingested(cell.column));
+                let inputs = match self.census_of(cell) {
+                    Some(census) => self.get(census) == TaskState::Done,
+                    None => self.is_ingested(cell.column),
+                };
+                let to = self.state(known, inputs);
                 self.place(cell, to, ripple);
             }
         }

@@ -9,6 +9,7 @@ use crate::grid::Cell;
 use crate::ledger::Ledger;
 use crate::plan::batch::Batch;
 use crate::plan::key::{Address, Key};
+use crate::plan::keys::genotypes_stay;
 use crate::ripple::Ripple;
 
 impl Cohort {
@@ -110,6 +111,14 @@ impl Cohort {
     pub(super) fn is_ingested(&self, column: u32) -> bool {
         let ingest = self.grid(Stage::Ingest);
         (0..ingest.rows()).all(|batch| is_there(ingest.get(batch, column)))
+    }
+
+    /// The census that a shard of the release is made from, where genotypes stay in the store.
+    pub(crate) fn census_of(&self, cell: Cell) -> Option<Cell> {
+        let stage = Stage::Census;
+        let counted = cell.stage == Stage::Joint && genotypes_stay(&self.header);
+        let census = counted.then_some(Cell { stage, ..cell });
+        census.filter(|census| self.has(*census))
     }
 
     /// Samples of a batch, as it was ingested, that are not in the release.

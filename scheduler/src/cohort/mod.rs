@@ -238,9 +238,8 @@ impl Cohort {
             }
             Stage::Ingest => self.ingest_address(cell.row, cell.column),
             Stage::Census | Stage::Joint => {
-                let domain = cell.stage.label();
                 let keys = self.release_keys();
-                layout.address(layout.shard_key(domain, &keys, cell.column))
+                layout.address(layout.shard_key(cell.stage, &keys, cell.column))
             }
             Stage::Release => layout.address(self.release_keys().release),
             Stage::Purge => layout.address(self.purge_key()),

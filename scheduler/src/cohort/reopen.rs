@@ -97,11 +97,12 @@ impl Cohort {
         let failed = shards.filter(|cell| self.get(*cell) == TaskState::Failed);
         failed.flat_map(|failed| {
             let batches = 0..self.grid(Stage::Ingest).rows();
-            batches.map(move |row| Cell {
+            let ingested = batches.map(move |row| Cell {
                 stage: Stage::Ingest,
                 row,
                 column: failed.column,
-            })
+            });
+            ingested.chain(self.census_of(failed))
         })
     }
 

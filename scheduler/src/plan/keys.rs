@@ -28,6 +28,12 @@ pub(super) fn filters(params: &v1::CohortParams) -> u64 {
     }
 }
 
+/// Whether the genotypes of a cohort's releases stay in its store.
+pub(crate) fn genotypes_stay(header: &v1::CohortHeader) -> bool {
+    let params = header.params.as_ref();
+    params.is_some_and(|params| params.genotypes() == v1::Genotypes::Store)
+}
+
 pub(super) fn reference_key(version: &str, facts: &v1::ReferenceFacts) -> Key {
     let mut chain = Chain::new("index").text(version).text(&facts.name);
     chain = chain.number(facts.contigs.len() as u64);

@@ -11,7 +11,9 @@ use crate::limits::SPARE_SHARDS;
 use crate::plan::batch::Batch;
 use crate::plan::contig;
 use crate::plan::key::{Address, Chain, CohortPlace, Key, hex};
-use crate::plan::keys::{STANDARD, SampleKeys, Sex, filters, ploidy, reference_key};
+use crate::plan::keys::{
+    STANDARD, SampleKeys, Sex, filters, genotypes_stay, ploidy, reference_key,
+};
 use crate::plan::need::{self, Need};
 use crate::plan::region::{self, Even, Starts};
 use crate::plan::scratch::{self, Aligned, Sizes};
@@ -124,6 +126,8 @@ pub(crate) struct Case {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReleaseKeys {
     base: Key,
+    /// Of the form in which they are released; that of a cohort VCF is the base.
+    form: Key,
     pub(crate) release: Key,
 }
 
@@ -419,16 +423,26 @@ impl Layout {
             chain = chain.text(name).key(&self.gvcf[row as usize]);
         }
         let base = chain.finish();
+        let form = if genotypes_stay(header) {
+            Chain::new("sites").key(&base).finish()
+        } else {
+            base
+        };
         ReleaseKeys {
             base,
-            release: Chain::new("release").key(&base).finish(),
+            form,
+            release: Chain::new("release").key(&form).finish(),
         }
     }
 
-    /// The key of a shard of a release: its genotypes (`joint`) or its census (`census`).
-    pub(crate) fn shard_key(&self, domain: &str, keys: &ReleaseKeys, column: u32) -> Key {
-        Chain::new(domain)
-            .key(&keys.base)
+    /// The key of a shard of a release: its census, which is the same in every form, or its records.
+    pub(crate) fn shard_key(&self, stage: Stage, keys: &ReleaseKeys, column: u32) -> Key {
+        let of = match stage {
+            Stage::Census => &keys.base,
+            _ => &keys.form,
+        };
+        Chain::new(stage.label())
+            .key(of)
             .key(&self.joint_digests[column as usize])
             .finish()
     }

@@ -5,6 +5,7 @@ use kumi_proto::v1;
 use kumi_proto::v1::Stage;
 
 use crate::plan::batch::BATCH_SAMPLES_MAX;
+use crate::plan::keys::genotypes_stay;
 
 const MIB: u64 = 1 << 20;
 
@@ -85,9 +86,10 @@ pub(super) fn of(stage: Stage, header: &v1::CohortHeader, samples: usize) -> Nee
         ),
         // What stands of the alleles of a region in two censuses.
         Stage::Census => (1, 512 * MIB),
-        // A window of every batch.
+        // A window of every batch, or what different things the cohort says in a few.
         Stage::Joint => (1, 1_024 * MIB),
         Stage::Purge => (1, 256 * MIB),
+        Stage::Release if genotypes_stay(header) => (1, 256 * MIB),
         Stage::Release => (1, 256 * MIB + samples as u64 * MIB / 16),
     };
     Need {

@@ -259,9 +259,18 @@ impl Writer<'_> {
     }
 
     fn joint(&self, column: u32) -> v1::JointSpec {
-        let batches = self.ingested(column);
+        let cell = Cell {
+            stage: Stage::Joint,
+            row: 0,
+            column,
+        };
+        let census = self.cohort.census_of(cell);
+        let batches = match census {
+            Some(_) => Vec::new(),
+            None => self.ingested(column),
+        };
         let rows = self.cohort.included();
-        let gvcfs = rows.filter(|_| batches.is_empty());
+        let gvcfs = rows.filter(|_| batches.is_empty() && census.is_none());
         let gvcfs = gvcfs.map(|row| {
             let key = self.cohort.layout.gvcf[row as usize];
             let address = self.cohort.layout.address(key);
@@ -274,6 +283,7 @@ impl Writer<'_> {
             gvcfs: gvcfs.collect(),
             regions: self.cohort.layout.joint[column as usize].clone(),
             batches,
+            census: census.map(|census| self.manifest_of(census)),
         }
     }
 
@@ -289,12 +299,14 @@ impl Writer<'_> {
     fn release(&self) -> v1::ReleaseSpec {
         let columns = self.cohort.grid(Stage::Joint).columns();
         let shards = (0..columns).map(|column| self.manifest(Stage::Joint, 0, column));
+        let params = self.cohort.header.params.as_ref();
         v1::ReleaseSpec {
             reference: Some(self.reference()),
             cohort: self.cohort.header.name.clone(),
             release: hex(&self.cohort.release_keys().release, 12),
             samples: self.included_samples(),
             shards: shards.collect(),
+            genotypes: params.map_or(0, |params| params.genotypes),
         }
     }
 

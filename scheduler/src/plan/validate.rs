@@ -245,6 +245,9 @@ fn params(params: Option<&v1::CohortParams>, lengths: &BTreeMap<&str, u64>, foun
     if v1::Filters::try_from(params.filters).is_err() {
         found.add("header.params.filters", "is not a known preset");
     }
+    if v1::Genotypes::try_from(params.genotypes).is_err() {
+        found.add("header.params.genotypes", "is not a known place");
+    }
     for (at, target) in params.targets.iter().enumerate() {
         let field = format!("header.params.targets[{at}]");
         match lengths.get(target.contig.as_str()) {

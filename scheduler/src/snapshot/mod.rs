@@ -24,7 +24,7 @@ use crate::snapshot::record::{
 use crate::state::{Lease, State, Term, Worker};
 
 const MAGIC: [u8; 8] = *b"KUMISCHD";
-const VERSION: u32 = 12;
+const VERSION: u32 = 13;
 /// The oldest version that is read.
 const VERSION_MIN: u32 = 1;
 /// Magic, version, length, digest.

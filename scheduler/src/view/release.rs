@@ -9,6 +9,7 @@ use kumi_proto::v1::{Stage, TaskState};
 use crate::cohort::Cohort;
 use crate::grid::Cell;
 use crate::plan::key::hex;
+use crate::plan::keys::genotypes_stay;
 use crate::plan::spec;
 use crate::state::State;
 
@@ -89,6 +90,7 @@ impl State {
             created_ms: cohort.finished_ms,
             manifest: Some(manifest),
             root: header.root.clone(),
+            genotypes: genotypes(header).into(),
         })
     }
 }
@@ -98,6 +100,14 @@ const RELEASE: Cell = Cell {
     row: 0,
     column: 0,
 };
+
+fn genotypes(header: &v1::CohortHeader) -> v1::Genotypes {
+    if genotypes_stay(header) {
+        v1::Genotypes::Store
+    } else {
+        v1::Genotypes::Vcf
+    }
+}
 
 fn place(cohort: &Cohort) -> crate::plan::key::CohortPlace {
     cohort.layout.cohort_place(&cohort.header)

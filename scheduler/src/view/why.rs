@@ -270,6 +270,9 @@ fn waiting(state: &State, cohort: &Cohort, cell: Cell) -> String {
             );
         }
     }
+    if let Some(census) = cohort.census_of(cell).filter(|census| is_open(*census)) {
+        return format!("needs the census of its shard, which is {}", says(census));
+    }
     let before_release = [Stage::Census, Stage::Joint];
     let mut before_release = before_release
         .into_iter()

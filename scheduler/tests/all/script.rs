@@ -184,6 +184,10 @@ impl Script {
             whole: words.list("whole"),
             regions: small("regions", 0),
             batch_samples: small("batch", 0),
+            genotypes: match words.text("genotypes").as_str() {
+                "store" => v1::Genotypes::Store,
+                _ => v1::Genotypes::Unspecified,
+            },
             call_shards: small("call", otherwise.call_shards),
             joint_shards: small("joint", otherwise.joint_shards),
             cores_per_align: small("cores", 0),
@@ -693,6 +697,11 @@ fn batches(start: &v1::Start) -> String {
             );
         }
         Some(Kind::Census(census)) => &census.batches,
+        Some(Kind::Joint(joint)) if joint.census.is_some() => {
+            let census = joint.census.as_ref();
+            let directory = census.map_or("", |census| &census.directory);
+            return format!("  the sites of {directory}\n");
+        }
         Some(Kind::Joint(joint)) => &joint.batches,
         _ => return "no batches\n".to_owned(),
     };

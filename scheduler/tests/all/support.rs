@@ -37,6 +37,7 @@ pub(crate) struct Shape {
     pub(crate) kernel_version: String,
     pub(crate) filters: v1::Filters,
     pub(crate) batch_samples: u32,
+    pub(crate) genotypes: v1::Genotypes,
     pub(crate) contigs: Vec<(String, u64)>,
     pub(crate) root: String,
     pub(crate) require: Vec<String>,
@@ -67,6 +68,7 @@ impl Default for Shape {
             kernel_version: "k1".to_owned(),
             filters: v1::Filters::Unspecified,
             batch_samples: 0,
+            genotypes: v1::Genotypes::Unspecified,
             contigs: vec![("1".to_owned(), 100_000), ("2".to_owned(), 50_000)],
             root: "/data".to_owned(),
             require: Vec::new(),
@@ -137,6 +139,7 @@ impl Shape {
                 targets: Vec::new(),
                 filters: self.filters.into(),
                 batch_samples: self.batch_samples,
+                genotypes: self.genotypes.into(),
             }),
         }
     }

@@ -1,7 +1,9 @@
 //! A submission: a stream of messages becomes one command.
 
 use kumi_proto::ids::CohortId;
-use kumi_proto::v1::{CohortHeader, Open, Sample, SubmitRequest, SubmitResponse, command};
+use kumi_proto::v1::{
+    CohortHeader, Genotypes, Open, Sample, SubmitRequest, SubmitResponse, command,
+};
 use kumi_scheduler::{Outcome, Rejection, plan, version};
 use prost::Message as _;
 use tonic::{Code, Status, Streaming};
@@ -28,7 +30,7 @@ pub(super) async fn submit(
         return Err(refusal::rejected(&Rejection::NameTaken));
     }
     plan::validate(&header, &samples).map_err(|violations| refusal::invalid(&violations))?;
-    may_require(control, &header)?;
+    may_ask(control, &header)?;
     let open = command::Kind::Open(Open {
         header: Some(header),
         samples,
@@ -42,14 +44,27 @@ pub(super) async fn submit(
     })
 }
 
-/// A cohort that asks for labels waits until all replicas heed them: its tasks would run anywhere.
-fn may_require(control: &Control, header: &CohortHeader) -> Result<(), Status> {
+/// What not all replicas heed yet is refused: tasks that need labels would run anywhere, and genotypes that are to stay
+/// in the store be released.
+fn may_ask(control: &Control, header: &CohortHeader) -> Result<(), Status> {
     let version = control.node.status().borrow().machine_version;
-    let needs = version::LABELS;
-    if header.require.is_empty() || version >= needs {
+    let needs = needed(header);
+    if version >= needs {
         return Ok(());
     }
     Err(refusal::rejected(&Rejection::NotInForce { needs, version }))
+}
+
+/// The version that brought the last of what a cohort asks for.
+fn needed(header: &CohortHeader) -> u32 {
+    let params = header.params.as_ref();
+    if params.is_some_and(|params| params.genotypes() == Genotypes::Store) {
+        version::STORED_GENOTYPES
+    } else if !header.require.is_empty() {
+        version::LABELS
+    } else {
+        version::FIRST
+    }
 }
 
 /// What is told of a cohort that a request opened; `what` is the request, in words.
@@ -110,4 +125,25 @@ async fn gather(
     }
     let header = header.ok_or_else(|| refusal::bad_field("header", "the stream is empty"))?;
     Ok((header, samples))
+}
+
+#[cfg(test)]
+mod tests {
+    use kumi_proto::v1::{CohortHeader, CohortParams, Genotypes};
+    use kumi_scheduler::version;
+
+    use super::needed;
+
+    #[test]
+    fn a_cohort_needs_the_version_that_brought_what_it_asks_for() {
+        let mut header = CohortHeader::default();
+        assert_eq!(needed(&header), version::FIRST);
+        header.require = vec!["avx512".to_owned()];
+        assert_eq!(needed(&header), version::LABELS);
+        header.params = Some(CohortParams {
+            genotypes: Genotypes::Store.into(),
+            ..CohortParams::default()
+        });
+        assert_eq!(needed(&header), version::STORED_GENOTYPES);
+    }
 }

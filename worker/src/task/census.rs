@@ -45,12 +45,12 @@ pub(super) fn opened(
     region: usize,
 ) -> Result<Vec<Counted>, Fault> {
     let batch = |batch: &v1::Batch| {
-        let path = context.file_of(batch, &name(region, CENSUS))?;
+        let path = context.file_of(batch.segments.as_ref(), &name(region, CENSUS))?;
         let census = open_census(context, &path)?;
         let excluded = if batch.excluded.is_empty() {
             None
         } else {
-            let path = context.file_of(batch, &name(region, SEGMENT))?;
+            let path = context.file_of(batch.segments.as_ref(), &name(region, SEGMENT))?;
             Some((open(context, &path)?, batch.excluded.clone()))
         };
         Ok(Counted { census, excluded })
@@ -90,7 +90,8 @@ pub(super) fn write(
     Ok(counted.alleles)
 }
 
-fn open_census(context: &Context<'_>, path: &Path) -> Result<Census, Fault> {
+/// Opens the census of a batch or of a cohort.
+pub(super) fn open_census(context: &Context<'_>, path: &Path) -> Result<Census, Fault> {
     let bytes = mapped(path).map_err(|error| StoreError::io("read", path, error))?;
     let census: Result<Census, CensusError> = Census::open(&path.to_string_lossy(), bytes);
     census.map_err(|error| damaged(context, path, &error))
@@ -113,9 +114,13 @@ fn damaged(context: &Context<'_>, path: &Path, error: &(dyn std::error::Error + 
 }
 
 impl Context<'_> {
-    /// A file of a batch, which must be as long as when it was published.
-    pub(super) fn file_of(&self, batch: &v1::Batch, name: &str) -> Result<PathBuf, Fault> {
-        let manifest = batch.segments.clone().unwrap_or_default();
+    /// A file of what was ingested or counted, which must be as long as when it was published.
+    pub(super) fn file_of(
+        &self,
+        manifest: Option<&v1::Manifest>,
+        name: &str,
+    ) -> Result<PathBuf, Fault> {
+        let manifest = manifest.cloned().unwrap_or_default();
         let files = manifest.files.into_iter();
         let one = v1::Manifest {
             files: files.filter(|file| file.name == name).collect(),

@@ -101,7 +101,8 @@ fn rewrite(
     samples: &[String],
     (region, path): (usize, &Path),
 ) -> Result<u64, Fault> {
-    let segment = census::open(context, &context.file_of(batch, &name(region, SEGMENT))?)?;
+    let from = context.file_of(batch.segments.as_ref(), &name(region, SEGMENT))?;
+    let segment = census::open(context, &from)?;
     let held = segment.header().samples.iter();
     let others = held
         .filter(|name| !samples.contains(name))

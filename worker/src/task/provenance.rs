@@ -50,6 +50,9 @@ pub(super) fn sample(
     text(context, &value)
 }
 
+/// What a release tells of itself.
+pub(super) const MANIFEST: &str = "manifest.json";
+
 /// `manifest.json` of a release.
 pub(super) fn release(
     context: &Context<'_>,
@@ -60,7 +63,7 @@ pub(super) fn release(
 ) -> Result<Vec<u8>, Fault> {
     let mut samples = spec.samples.clone();
     samples.sort();
-    let value = json!({
+    let mut value = json!({
         "format": "kumi release 1",
         "cohort": spec.cohort,
         "release": spec.release,
@@ -71,6 +74,9 @@ pub(super) fn release(
         "files": files(outputs),
         "counts": counts,
     });
+    if spec.genotypes() == v1::Genotypes::Store {
+        value["genotypes"] = json!("store");
+    }
     text(context, &value)
 }
 

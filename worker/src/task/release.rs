@@ -1,4 +1,5 @@
-//! Stage `release`: the shards of a cohort VCF to one, with its sites alone and a manifest.
+//! Stage `release`: the shards of a cohort VCF to one, with its sites alone and a manifest; or the shards of the sites,
+//! where genotypes stay in the store.
 
 use std::path::Path;
 
@@ -8,46 +9,51 @@ use kumi_seq::contig::Contigs;
 
 use crate::fault::Fault;
 use crate::task::Context;
+use crate::task::joint::{SITES, VCF};
 use crate::task::provenance;
-use crate::task::vcf::{Expected, Staged};
+use crate::task::vcf::{Expected, Staged, without_samples};
 
 /// Columns of a VCF before FORMAT.
 const SITE_COLUMNS: usize = 8;
-/// Progress when the cohort VCF is written and when the sites are.
+/// Progress when the shards are put together and when the sites are written.
 const WRITTEN: f32 = 0.5;
-const SITES: f32 = 0.8;
+const SITES_BEGUN: f32 = 0.8;
 
 pub(super) fn run(context: &Context<'_>, spec: &v1::ReleaseSpec) -> Result<v1::Manifest, Fault> {
     let reference = context.reference(spec.reference.as_ref())?;
     let contigs = reference.contigs();
+    let stored = spec.genotypes() == v1::Genotypes::Store;
+    let ending = if stored { SITES } else { VCF };
     let shards = spec
         .shards
         .iter()
-        .map(|shard| context.published(shard, ".vcf.gz"))
+        .map(|shard| context.published(shard, ending))
         .collect::<Result<Vec<_>, _>>()?;
     let mut samples = spec.samples.clone();
     samples.sort();
     context.control.check()?;
     let mut publication = context.publication()?;
-    let whole = Staged::new(&mut publication, &format!("{}.vcf.gz", spec.cohort))?;
+    let whole = Staged::new(&mut publication, &format!("{}{ending}", spec.cohort))?;
     let class = v1::FailureClass::Transient;
     let records = whole.concatenate(context, &shards, contigs, class)?;
     context.control.advance(0.0, WRITTEN, 1, 1);
     let mut expected = Expected {
         contigs,
-        samples: &samples,
+        samples: if stored { &[] } else { &samples },
         records,
     };
     let mut counts = whole.validate(context, &expected)?.counts();
     counts.insert("samples".to_owned(), samples.len() as u64);
-    context.control.advance(0.0, SITES, 1, 1);
-    let sites = Staged::new(&mut publication, &format!("{}.sites.vcf.gz", spec.cohort))?;
-    write_sites(context, whole.path(), &sites, contigs)?;
-    expected.samples = &[];
-    sites.validate(context, &expected)?;
+    context.control.advance(0.0, SITES_BEGUN, 1, 1);
+    if !stored {
+        let sites = Staged::new(&mut publication, &format!("{}{SITES}", spec.cohort))?;
+        write_sites(context, whole.path(), &sites, contigs)?;
+        expected.samples = &[];
+        sites.validate(context, &expected)?;
+    }
     let sealed = publication.seal()?;
     let told = provenance::release(context, spec, &reference, &sealed, &counts)?;
-    publication.stage_bytes("manifest.json", &told)?;
+    publication.stage_bytes(provenance::MANIFEST, &told)?;
     context.control.check()?;
     Ok(v1::Manifest {
         directory: context.spec.directory.clone(),
@@ -65,8 +71,7 @@ fn write_sites(
     contigs: &Contigs,
 ) -> Result<(), Fault> {
     let mut reader = Reader::open(whole).map_err(|error| context.kernel(&error))?;
-    let mut header = reader.header().meta().join("\n");
-    header.push_str("\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n");
+    let header = without_samples(&reader.header().to_text());
     let mut writer = sites.create(context, &header, contigs)?;
     while let Some(record) = reader.read().map_err(|error| context.kernel(&error))? {
         let contig = std::str::from_utf8(record.contig()).ok();

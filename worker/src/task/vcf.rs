@@ -219,6 +219,14 @@ pub(super) fn header(context: &Context<'_>, path: &Path) -> Result<vcf::Header, 
         .map_err(|error| context.kernel(&error))
 }
 
+/// The header of a cohort VCF as that of its sites alone.
+pub(super) fn without_samples(header: &str) -> String {
+    let meta = header.lines().filter(|line| line.starts_with("##"));
+    let columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO";
+    let lines = meta.chain([columns]);
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
 /// How far a kernel is that goes along regions, from nothing to `end`.
 pub(super) struct Progress<'a> {
     pub(super) regions: &'a [Interval],

@@ -9,7 +9,7 @@ use kumi_formats::vcf::{Reader, RecordView, VcfError};
 use serde_json::json;
 
 use crate::args::DiffArgs;
-use crate::command::release::folder;
+use crate::command::release::{folder, verify};
 use crate::exit::{Code, Exit};
 use crate::print;
 use crate::publish::Partial;
@@ -24,6 +24,12 @@ pub(super) async fn run(args: DiffArgs) -> anyhow::Result<()> {
     let after = folder(args.after.clone(), &args.remote).await?;
     let list = args.list.clone();
     let summary = tokio::task::spawn_blocking(move || compare(&before, &after, list)).await??;
+    for folder in &summary.stored {
+        eprintln!(
+            "{}: the genotypes are in the cohort store and were not compared; write them out with: kumi release export",
+            folder.display()
+        );
+    }
     print::one(args.remote.output, &summary.value(), || summary.table());
     Ok(())
 }
@@ -38,9 +44,11 @@ struct Summary {
     sites_new: u64,
     /// Sites of the same place and reference bases with other alternative alleles.
     sites_changed: u64,
-    /// Of samples in both, at sites that are the same.
+    /// Of samples in both, at sites that are the same, where both releases have genotypes.
     genotypes: u64,
     genotypes_changed: u64,
+    /// The folders of releases whose genotypes stay in the store.
+    stored: Vec<PathBuf>,
 }
 
 impl Summary {
@@ -70,9 +78,11 @@ impl Summary {
     }
 }
 
-/// A cohort VCF, read a position at a time.
+/// A cohort VCF or its sites, read a position at a time.
 struct Side {
     reader: Reader,
+    /// Of a release that has no cohort VCF: whose genotypes stay in the store.
+    stored: Option<Vec<String>>,
     /// Columns of the samples that both sides have, in the order of their names.
     common: Vec<usize>,
     place: BTreeMap<String, usize>,
@@ -92,7 +102,15 @@ struct Site {
 
 impl Side {
     fn open(folder: &Path) -> Result<Self, Exit> {
-        let path = cohort_vcf(folder)?;
+        let cohort = vcf(folder, |name| !name.ends_with(SITES))?;
+        let (path, stored) = match cohort {
+            Some(path) => (path, None),
+            None => {
+                let sites = vcf(folder, |name| name.ends_with(SITES))?;
+                let sites = sites.ok_or_else(|| missing(folder, "no VCF of a cohort is there"))?;
+                (sites, Some(verify::samples(folder)?))
+            }
+        };
         let reader = Reader::open(&path).map_err(|error| wrong(&error))?;
         let contigs = reader
             .header()
@@ -102,13 +120,16 @@ impl Side {
         Ok(Self {
             place: contigs.zip(0..).collect(),
             reader,
+            stored,
             common: Vec::new(),
             next: None,
         })
     }
 
+    /// Names and columns.
     fn samples(&self) -> BTreeMap<String, usize> {
-        let samples = self.reader.header().samples().iter();
+        let columns = self.reader.header().samples();
+        let samples = self.stored.as_deref().unwrap_or(columns).iter();
         samples.cloned().zip(0..).collect()
     }
 
@@ -150,17 +171,26 @@ impl Site {
 }
 
 /// Compares two folders; `list` is where every difference is written.
-fn compare(before: &Path, after: &Path, list: Option<PathBuf>) -> anyhow::Result<Summary> {
-    let (mut before, mut after) = (Side::open(before)?, Side::open(after)?);
+fn compare(
+    before_folder: &Path,
+    after_folder: &Path,
+    list: Option<PathBuf>,
+) -> anyhow::Result<Summary> {
+    let (mut before, mut after) = (Side::open(before_folder)?, Side::open(after_folder)?);
     if before.reader.header().contigs() != after.reader.header().contigs() {
         let message = "the releases were made with other references: their contigs differ";
         return Err(Exit::new(Code::BadInput, message.to_owned()).into());
     }
     let (old, new) = (before.samples(), after.samples());
-    let common = old
-        .iter()
-        .filter_map(|(name, at)| Some((*at, *new.get(name)?)));
-    (before.common, after.common) = common.unzip();
+    let sides = [(&before, before_folder), (&after, after_folder)];
+    let stored = sides.into_iter().filter(|(side, _)| side.stored.is_some());
+    let stored: Vec<PathBuf> = stored.map(|(_, folder)| folder.to_owned()).collect();
+    if stored.is_empty() {
+        let common = old
+            .iter()
+            .filter_map(|(name, at)| Some((*at, *new.get(name)?)));
+        (before.common, after.common) = common.unzip();
+    }
     let only = |these: &BTreeMap<String, usize>, those: &BTreeMap<String, usize>| {
         let names = these.keys().filter(|name| !those.contains_key(*name));
         names.cloned().collect()
@@ -168,6 +198,7 @@ fn compare(before: &Path, after: &Path, list: Option<PathBuf>) -> anyhow::Result
     let mut summary = Summary {
         samples_gone: only(&old, &new),
         samples_new: only(&new, &old),
+        stored,
         ..Summary::default()
     };
     let partial = list
@@ -263,19 +294,20 @@ fn write(
     Ok(())
 }
 
-/// The cohort VCF of a release's folder.
-fn cohort_vcf(folder: &Path) -> Result<PathBuf, Exit> {
-    let told = |what: &str| Exit::new(Code::MissingInput, format!("{}: {what}", folder.display()));
-    let entries = folder
-        .read_dir()
-        .map_err(|error| told(&error.to_string()))?;
-    let names = entries.flatten().map(|entry| entry.path());
-    let is_cohort = |path: &PathBuf| {
+/// The VCF of a release's folder with such a name.
+fn vcf(folder: &Path, named: impl Fn(&str) -> bool) -> Result<Option<PathBuf>, Exit> {
+    let entries = folder.read_dir();
+    let entries = entries.map_err(|error| missing(folder, &error.to_string()))?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    let is_named = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.ends_with(VCF) && !name.ends_with(SITES) && !name.starts_with('.')
+        name.ends_with(VCF) && !name.starts_with('.') && named(&name)
     };
-    let found = names.filter(is_cohort).min();
-    found.ok_or_else(|| told("no cohort VCF is there"))
+    Ok(paths.filter(is_named).min())
+}
+
+fn missing(folder: &Path, what: &str) -> Exit {
+    Exit::new(Code::MissingInput, format!("{}: {what}", folder.display()))
 }
 
 fn wrong(error: &VcfError) -> Exit {
@@ -332,6 +364,7 @@ mod tests {
             sites_changed: 1,
             genotypes: 4,
             genotypes_changed: 1,
+            stored: Vec::new(),
         };
         assert_eq!(found, expected);
         let list = std::fs::read_to_string(list).expect("written");
@@ -344,5 +377,30 @@ mod tests {
         assert_eq!(list.lines().collect::<Vec<_>>(), expected);
         let itself = compare(&before, &before, None).expect("compared");
         assert_eq!((itself.sites, itself.genotypes_changed), (4, 0));
+    }
+
+    /// A release without a cohort VCF is compared by its sites, and by the samples that its manifest lists.
+    #[test]
+    fn sites_and_samples_are_compared_where_genotypes_stay_in_the_store() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let [before, after] = ["a", "b"].map(|name| root.path().join(name));
+        let lines = ["2 5 . A C . . . GT 0/1 0/0", "2 7 . A C . . . GT 0/1 0/0"];
+        release(&before, "A B", &lines);
+        release(&after, "A C", &["2 5 . A G . . . GT 0/1 0/0", lines[1]]);
+        std::fs::rename(after.join("c.vcf.gz"), after.join("c.sites.vcf.gz")).expect("moved");
+        let told = compare(&before, &after, None).expect_err("no manifest is there");
+        assert!(told.to_string().contains("manifest.json"), "{told}");
+        let manifest = r#"{"files":[],"samples":["C","B"]}"#;
+        std::fs::write(after.join("manifest.json"), manifest).expect("written");
+        let found = compare(&before, &after, None).expect("compared");
+        let expected = Summary {
+            samples_gone: vec!["A".to_owned()],
+            samples_new: vec!["C".to_owned()],
+            sites: 1,
+            sites_changed: 1,
+            stored: vec![after],
+            ..Summary::default()
+        };
+        assert_eq!(found, expected);
     }
 }

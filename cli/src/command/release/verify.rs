@@ -28,6 +28,8 @@ struct Listed {
 #[derive(Debug, Deserialize)]
 struct Manifest {
     files: Vec<Listed>,
+    #[serde(default)]
+    samples: Vec<String>,
 }
 
 pub(super) async fn run(release: String, remote: &Remote) -> anyhow::Result<()> {
@@ -73,19 +75,27 @@ pub(super) async fn run(release: String, remote: &Remote) -> anyhow::Result<()> 
 
 /// The files that `manifest.json` lists.
 fn listed(folder: &Path) -> Result<Vec<v1::File>, Exit> {
-    let path = folder.join(MANIFEST);
-    let text = std::fs::read(&path)
-        .map_err(|error| Exit::new(Code::MissingInput, format!("{}: {error}", path.display())))?;
-    let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| {
-        let message = format!("{} is no manifest of a release: {error}", path.display());
-        Exit::new(Code::BadInput, message)
-    })?;
-    let files = manifest.files.into_iter().map(|file| v1::File {
+    let files = manifest(folder)?.files.into_iter().map(|file| v1::File {
         name: file.name,
         size: file.size,
         sha256: file.sha256,
     });
     Ok(files.collect())
+}
+
+/// The samples that `manifest.json` lists.
+pub(super) fn samples(folder: &Path) -> Result<Vec<String>, Exit> {
+    manifest(folder).map(|manifest| manifest.samples)
+}
+
+fn manifest(folder: &Path) -> Result<Manifest, Exit> {
+    let path = folder.join(MANIFEST);
+    let text = std::fs::read(&path)
+        .map_err(|error| Exit::new(Code::MissingInput, format!("{}: {error}", path.display())))?;
+    serde_json::from_slice(&text).map_err(|error| {
+        let message = format!("{} is no manifest of a release: {error}", path.display());
+        Exit::new(Code::BadInput, message)
+    })
 }
 
 /// What is wrong, a line for each file.

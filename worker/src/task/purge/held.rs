@@ -8,11 +8,13 @@ use kumi_formats::vcf::Reader;
 use kumi_index::mapped;
 use kumi_joint::Segment;
 use kumi_proto::v1;
+use serde::Deserialize;
 
 use crate::fault::{Fault, chain};
 use crate::store::{self, StoreError};
 use crate::task::Context;
 use crate::task::ingest::SEGMENT;
+use crate::task::provenance;
 
 /// Directories below the root, of the cohort and of work of its programme, with a file that holds one of the samples.
 pub(super) fn directories(
@@ -59,13 +61,17 @@ fn holds(context: &Context<'_>, spec: &v1::PurgeSpec, directory: &str) -> Result
             let _looked_at = GiveBack(context, &path);
             let bytes = mapped(&path).map_err(|error| StoreError::io("read", &path, error))?;
             let segment = Segment::open(&path.to_string_lossy(), bytes);
-            let segment = segment.map_err(|error| unknown(context, &error))?;
+            let segment = segment.map_err(|error| unknown(context, chain(&error)))?;
             any_of(spec, &segment.header().samples)
         } else if name == cohort {
             let path = path()?;
             let _looked_at = GiveBack(context, &path);
-            let reader = Reader::open(&path).map_err(|error| unknown(context, &error))?;
+            let reader = Reader::open(&path).map_err(|error| unknown(context, chain(&error)))?;
             any_of(spec, reader.header().samples())
+        } else if name == provenance::MANIFEST {
+            let path = path()?;
+            let _looked_at = GiveBack(context, &path);
+            any_of(spec, &told(context, &path)?.samples)
         } else {
             spec.samples
                 .iter()
@@ -76,6 +82,18 @@ fn holds(context: &Context<'_>, spec: &v1::PurgeSpec, directory: &str) -> Result
         }
     }
     Ok(false)
+}
+
+/// What a release tells of itself; beside sites nothing else names the samples.
+#[derive(Deserialize)]
+struct Told {
+    samples: Vec<String>,
+}
+
+fn told(context: &Context<'_>, path: &Path) -> Result<Told, Fault> {
+    let text = std::fs::read(path).map_err(|error| StoreError::io("read", path, error))?;
+    let told = serde_json::from_slice(&text);
+    told.map_err(|error| unknown(context, format_args!("{}: {error}", path.display())))
 }
 
 /// Gives a file back when it was looked at: there are more than a scratch holds at a time.
@@ -104,9 +122,8 @@ fn is_kept(spec: &v1::PurgeSpec, sample: &str) -> bool {
     spec.kept.iter().any(|kept| kept.contains(&folder))
 }
 
-fn unknown(context: &Context<'_>, error: &(dyn std::error::Error + 'static)) -> Fault {
+fn unknown(context: &Context<'_>, what: impl std::fmt::Display) -> Fault {
     context.transient(format_args!(
-        "{}; whose data that is cannot be told: remove it, then run `kumi cohort retry`",
-        chain(error)
+        "{what}; whose data that is cannot be told: remove it, then run `kumi cohort retry`"
     ))
 }

@@ -14,8 +14,11 @@ const DIRECTORIES: [&str; 4] = [
     "p/cohorts/c/store/bb",
     "p/cohorts/c/releases/cc",
 ];
-/// What is listed, and two that nobody knows of: a staged part, and one that only its name tells of.
-const FILES: [&str; 8] = [
+/// What is listed, and three that nobody knows of: a staged part, one that only its name tells of, and sites whose
+/// manifest lists the sample.
+const FILES: [&str; 10] = [
+    "p/cohorts/c/releases/unknown/c.sites.vcf.gz",
+    "p/cohorts/c/releases/unknown/manifest.json",
     "p/work/unknown/.S1.g.vcf.gz.a7",
     "p/work/forgotten/S1.g.vcf.gz",
     "p/work/aa/shard.vcf.gz",
@@ -25,6 +28,9 @@ const FILES: [&str; 8] = [
     "p/cohorts/c/store/bb/00001.census.arrow",
     "p/cohorts/c/releases/cc/c.vcf.gz.tbi",
 ];
+
+/// The manifest of a release without it.
+const OTHERS: &str = "p/cohorts/c/releases/others/manifest.json";
 
 fn purge(house: &House, directories: &[&str]) -> v1::Spec {
     let purge = v1::PurgeSpec {
@@ -37,10 +43,16 @@ fn purge(house: &House, directories: &[&str]) -> v1::Spec {
 }
 
 fn furnish(house: &House) {
-    for path in FILES.iter().chain(&["p/samples/S2/run/S2.cram"]) {
+    let others = ["p/samples/S2/run/S2.cram", OTHERS];
+    for path in FILES.iter().chain(&others) {
+        let text = match *path {
+            OTHERS => r#"{ "samples": ["S2"] }"#,
+            path if path.ends_with("manifest.json") => r#"{ "samples": ["S2", "S1"] }"#,
+            _ => "data",
+        };
         let path = house.root.path().join(path);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("created");
-        std::fs::write(path, "data").expect("written");
+        std::fs::write(path, text).expect("written");
     }
 }
 
@@ -65,6 +77,10 @@ fn every_file_is_in_the_certificate_wherever_attempts_end() {
             assert!(told.contains(path), "{checks}: {path} in {told}");
             assert!(!house.root.path().join(path).exists(), "{checks}: {path}");
         }
+        assert_eq!(
+            house.files("p/cohorts/c/releases"),
+            [house.root.path().join(OTHERS)]
+        );
         let left = house.files("p/samples");
         assert_eq!(left, [house.root.path().join("p/samples/S2/run/S2.cram")]);
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use kumi_formats::vcf::Reader;
 use kumi_index::Index;
 use kumi_proto::v1;
 use kumi_proto::v1::spec::Kind;
@@ -114,10 +115,14 @@ fn who_is_excluded_leaves_no_trace() {
             gvcfs: Vec::new(),
             regions: regions(&house),
             batches: vec![batch],
+            census: None,
         };
+        let sites = house.sites(&joint, &format!("{number:?}"));
         let census = house.spec(&format!("p/work/census{number:?}"), Kind::Census(census));
         let joint = house.spec(&format!("p/work/joint{number:?}"), Kind::Joint(joint));
-        [census, joint].map(|spec| house.done(spec).files)
+        let joint = house.done(joint);
+        check_sites(&house, &joint, &sites);
+        [house.done(census).files, joint.files, sites.files]
     });
     assert_eq!(digests[0], digests[1]);
     assert_eq!(digests[0], digests[2]);
@@ -130,6 +135,64 @@ fn who_is_excluded_leaves_no_trace() {
     };
     assert!(found.len() == 4 && !held.into_iter().any(trace));
     assert_eq!(digests[0][0].len(), regions(&house).len());
+}
+
+/// The sites are the records without their genotypes.
+fn check_sites(house: &House, joint: &v1::Manifest, sites: &v1::Manifest) {
+    let lines = |manifest: &v1::Manifest, name: &str| {
+        let path = house.folder(&manifest.directory).join(name);
+        let mut reader = Reader::open(&path).expect("a VCF");
+        let mut lines = Vec::new();
+        while let Some(record) = reader.read().expect("sound") {
+            let columns = record.line().split(|byte| *byte == b'\t').take(8);
+            lines.push(columns.map(<[u8]>::to_vec).collect::<Vec<_>>());
+        }
+        lines
+    };
+    let found = lines(sites, "trio.sites.vcf.gz");
+    assert_eq!(found, lines(joint, "trio.vcf.gz"));
+    assert_eq!(found.len(), 1, "the samples that are left carry the allele");
+    assert_eq!(sites.counts, joint.counts);
+}
+
+/// A census that is damaged, or of others than the release has, makes no sites.
+#[test]
+fn a_census_that_is_not_the_releases_is_refused() {
+    let (house, reference) = House::with_index(1);
+    let members = gvcfs(&house, &reference);
+    let census = v1::CensusSpec {
+        reference: Some(reference.clone()),
+        cohort: "trio".to_owned(),
+        batches: vec![v1::Batch {
+            segments: Some(ingest(&house, &reference, &members, ("p/work/b", None))),
+            excluded: Vec::new(),
+        }],
+        regions: regions(&house),
+    };
+    let census = house.done(house.spec("p/cohorts/trio/census/c", Kind::Census(census)));
+    let joint = |samples: &[(String, v1::Manifest)]| {
+        let joint = v1::JointSpec {
+            reference: Some(reference.clone()),
+            cohort: "trio".to_owned(),
+            samples: samples.iter().map(|(name, _)| name.clone()).collect(),
+            regions: regions(&house),
+            census: Some(census.clone()),
+            ..Default::default()
+        };
+        house.fails(house.spec("p/work/sites", Kind::Joint(joint)))
+    };
+    let failure = joint(&members[1..]);
+    let told = "is of 3 samples, the release has 2";
+    assert!(failure.message.contains(told), "{failure:?}");
+    let file = &census.files[0];
+    let path = house.folder(&census.directory).join(&file.name);
+    std::fs::write(&path, vec![0; file.size as usize]).expect("written");
+    let failure = joint(&members);
+    assert_eq!(failure.class(), v1::FailureClass::Transient, "{failure:?}");
+    for told in ["cohort trio", &file.name, "kumi cohort retry"] {
+        assert!(failure.message.contains(told), "{told} in {failure:?}");
+    }
+    assert!(house.files("p/work/sites").is_empty());
 }
 
 #[test]
@@ -154,6 +217,7 @@ fn a_damaged_segment_is_named_with_what_to_do() {
             segments: Some(segments.clone()),
             excluded: Vec::new(),
         }],
+        census: None,
     };
     let failure = house.fails(house.spec("p/work/joint", Kind::Joint(joint)));
     assert_eq!(failure.class(), v1::FailureClass::Transient, "{failure:?}");

@@ -34,6 +34,8 @@ struct Results {
     aligned: Vec<v1::Manifest>,
     gvcfs: Vec<v1::Manifest>,
     release: v1::Manifest,
+    /// The release whose genotypes stay in the store, if there is one.
+    sites: Option<v1::Manifest>,
 }
 
 impl Results {
@@ -84,8 +86,8 @@ fn whole(cores: u32, call_shards: u64, joint_shards: u64, batch_samples: usize) 
         aligned.push(alignment);
     }
     let samples: Vec<_> = SAMPLES.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let shards = (0..).zip(cut(house.contig(), joint_shards));
-    let shards = shards.map(|(number, regions): (u32, _)| {
+    let (mut shards, mut sites) = (Vec::new(), Vec::new());
+    for (number, regions) in (0..).zip(cut(house.contig(), joint_shards)) {
         let directory = format!("p/work/batch{number}");
         let batches = match batch_samples {
             0 => Vec::new(),
@@ -98,23 +100,36 @@ fn whole(cores: u32, call_shards: u64, joint_shards: u64, batch_samples: usize) 
             gvcfs: gvcfs.clone(),
             regions,
             batches,
+            census: None,
         };
-        house.done(house.spec(&format!("p/work/joint{number}"), Kind::Joint(joint)))
-    });
-    let release = v1::ReleaseSpec {
-        reference: Some(reference.clone()),
-        cohort: "trio".to_owned(),
-        release: "0123456789ab".to_owned(),
-        shards: shards.collect(),
-        samples,
+        if batch_samples > 0 {
+            sites.push(house.sites(&joint, &number.to_string()));
+        }
+        shards.push(house.done(house.spec(&format!("p/work/joint{number}"), Kind::Joint(joint))));
+    }
+    let released = |shards: Vec<v1::Manifest>, genotypes: v1::Genotypes| {
+        let release = v1::ReleaseSpec {
+            reference: Some(reference.clone()),
+            cohort: "trio".to_owned(),
+            release: "0123456789ab".to_owned(),
+            shards,
+            samples: samples.clone(),
+            genotypes: genotypes.into(),
+        };
+        let directory = match genotypes {
+            v1::Genotypes::Store => "p/cohorts/trio/releases/ba9876543210",
+            _ => "p/cohorts/trio/releases/0123456789ab",
+        };
+        house.done(house.spec(directory, Kind::Release(release)))
     };
-    let directory = "p/cohorts/trio/releases/0123456789ab";
-    let release = house.done(house.spec(directory, Kind::Release(release)));
+    let release = released(shards, v1::Genotypes::Unspecified);
+    let sites = (!sites.is_empty()).then(|| released(sites, v1::Genotypes::Store));
     Results {
         house,
         aligned,
         gvcfs,
         release,
+        sites,
     }
 }
 
@@ -164,6 +179,24 @@ impl House {
             }
         };
         batches.map(batch).collect()
+    }
+
+    /// The sites of what a shard is genotyped from, by its census.
+    pub(super) fn sites(&self, joint: &v1::JointSpec, name: &str) -> v1::Manifest {
+        let census = v1::CensusSpec {
+            reference: joint.reference.clone(),
+            cohort: joint.cohort.clone(),
+            batches: joint.batches.clone(),
+            regions: joint.regions.clone(),
+        };
+        let directory = format!("p/cohorts/{}/census/{name}", joint.cohort);
+        let joint = v1::JointSpec {
+            gvcfs: Vec::new(),
+            batches: Vec::new(),
+            census: Some(self.done(self.spec(&directory, Kind::Census(census)))),
+            ..joint.clone()
+        };
+        self.done(self.spec(&format!("p/work/sites{name}"), Kind::Joint(joint)))
     }
 
     pub(super) fn call(
@@ -220,6 +253,8 @@ fn results_are_the_same_bytes_for_any_number_of_cores_and_shards() {
     }
     check_sums(&first.house.root.path().join("p/samples/NA12878/run"));
     columns(&first);
+    let stored = first.sites.clone().expect("made from batches");
+    check_stored(&first, &stored);
     for (cores, call_shards, joint_shards, batch_samples) in
         [(2, 7, 7, 1), (4, 7, 1, 0), (4, 1, 3, 2)]
     {
@@ -229,6 +264,36 @@ fn results_are_the_same_bytes_for_any_number_of_cores_and_shards() {
         );
         assert_eq!(other.digests(), expected, "{what}");
         assert_eq!(other.release.counts, first.release.counts, "{what}");
+        if batch_samples > 0 {
+            let sites = other.sites.as_ref().map(|sites| &sites.files);
+            assert_eq!(sites, Some(&stored.files), "{what}");
+        }
+    }
+}
+
+/// A release whose genotypes stay in the store has the sites of the other, and tells that it has no more.
+fn check_stored(results: &Results, stored: &v1::Manifest) {
+    let mut names: Vec<&str> = Vec::new();
+    for file in &stored.files {
+        names.push(&file.name);
+        let whole = results.release.files.iter();
+        let same = whole.filter(|other| other.name == file.name);
+        let same: Vec<_> = same.map(|other| other == file).collect();
+        assert_eq!(same, [file.name != "manifest.json"], "{}", file.name);
+    }
+    names.sort_unstable();
+    let expected = [
+        "manifest.json",
+        "trio.sites.vcf.gz",
+        "trio.sites.vcf.gz.tbi",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(stored.counts, results.release.counts);
+    let told = results.house.root.path().join(&stored.directory);
+    let told = std::fs::read_to_string(told.join("manifest.json")).expect("there");
+    assert!(told.contains(r#""genotypes": "store""#), "{told}");
+    for (sample, _) in SAMPLES {
+        assert!(told.contains(sample), "{told}");
     }
 }
 
