@@ -36,10 +36,8 @@ pub(crate) const COPY_FACTOR_CALL: u64 = 6;
 /// Others when they run this many times as long as [`COPY_PERCENT`] of a hundred of their stage did,
 pub(crate) const COPY_FACTOR: u64 = 2;
 pub(crate) const COPY_PERCENT: u64 = 95;
-/// of at least so many that are done,
+/// of at least so many that are done.
 pub(crate) const COPY_OBSERVED_MIN: u64 = 20;
-/// and never before so many milliseconds: what is over soon is not worth a second attempt.
-pub(crate) const COPY_AGE_MS_MIN: u64 = 60_000;
 /// Cost profiles that are remembered: of references and targets.
 pub(crate) const PROFILES_KEPT_MAX: usize = 64;
 /// Cuts into shards that are remembered of each, by the number of shards.

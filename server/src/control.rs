@@ -12,7 +12,7 @@ use tonic::Status;
 
 use crate::caller::Caller;
 use crate::clock::Clock;
-use crate::config::Span;
+use crate::config::{Scheduler, Span};
 use crate::limits;
 use crate::machine::{Applied, Machine};
 use crate::pool::Configured;
@@ -29,6 +29,7 @@ pub(crate) struct Control {
     pub(crate) report_in: Span,
     pub(crate) split_after: Span,
     pub(crate) preempt_after: Span,
+    pub(crate) copy_after: Span,
     pub(crate) pools: Configured,
     /// Registrations share it; whoever declares workers lost has it alone. So a worker that comes
     /// back in the same moment is either renewed before the verdict or registered after it.
@@ -44,7 +45,7 @@ impl Control {
     pub(crate) fn new(
         (node, cluster): (Node<Machine>, String),
         clock: Clock,
-        (lease, report_in, split_after, preempt_after): (Span, Span, Span, Span),
+        times: &Scheduler,
         pools: Configured,
         stop: watch::Receiver<bool>,
     ) -> Arc<Self> {
@@ -52,14 +53,15 @@ impl Control {
             node,
             cluster,
             clock,
-            lease,
-            report_in,
-            split_after,
-            preempt_after,
+            lease: times.lease,
+            report_in: times.report_in,
+            split_after: times.split_after,
+            preempt_after: times.preempt_after,
+            copy_after: times.copy_after,
             pools,
             membership: RwLock::new(()),
             wake: Notify::new(),
-            roster: Mutex::new(Roster::new(lease.ms())),
+            roster: Mutex::new(Roster::new(times.lease.ms())),
             term: watch::channel(None).0,
             stop,
         })

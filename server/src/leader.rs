@@ -219,6 +219,7 @@ fn late_tasks(control: &Control, ages: &Ages) -> (Chosen, Chosen) {
     let watch = policy::Watch {
         age_ms: &|attempt| ages.of(attempt),
         after_ms: control.split_after.ms(),
+        copy_after_ms: control.copy_after.ms(),
         offers: &offers,
         was_asked: &|attempt| asked.contains(&attempt),
     };

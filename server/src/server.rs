@@ -138,16 +138,10 @@ where
     } = environment;
     let node = Node::start_in(config.cluster(grpc_address), machine, cluster).await?;
     let (stop, stopping) = watch::channel(false);
-    let times = (
-        scheduler.lease,
-        scheduler.report_in,
-        scheduler.split_after,
-        scheduler.preempt_after,
-    );
     let pools = Configured::new(&config.pools)
         .map_err(|(pool, source)| StartError::Template { pool, source })?;
     let named = (node, scheduler.cluster.clone());
-    let control = Control::new(named, clock, times, pools, stopping);
+    let control = Control::new(named, clock, scheduler, pools, stopping);
     let registry = Registry::new();
     let rpc = RpcMetrics::new(&registry, &endpoint::DESCRIPTORS)?;
     let exposition = Arc::new(Exposition::new(Arc::clone(&control), registry)?);

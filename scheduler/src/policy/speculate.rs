@@ -6,7 +6,7 @@ use kumi_proto::ids::WorkerId;
 use kumi_proto::v1::TaskState;
 
 use crate::cohort::Cohort;
-use crate::limits::{COPIES_MAX, COPY_AGE_MS_MIN, COPY_LAST_TASKS_MAX, SPLIT_CANDIDATES_MAX};
+use crate::limits::{COPIES_MAX, COPY_LAST_TASKS_MAX, SPLIT_CANDIDATES_MAX};
 use crate::plan::need::Need;
 use crate::policy::Watch;
 use crate::policy::split::idle;
@@ -22,7 +22,7 @@ pub fn speculate(state: &State, watch: &Watch<'_>) -> Vec<(WorkerId, u64)> {
         return Vec::new();
     }
     let room = COPIES_MAX.saturating_sub(state.copies.len());
-    let after_ms = watch.after_ms.max(COPY_AGE_MS_MIN);
+    let after_ms = watch.after_ms.max(watch.copy_after_ms);
     let is_old = |attempt: &u64| (watch.age_ms)(*attempt) > after_ms;
     let old = state.leases.iter().filter(|(attempt, _)| is_old(attempt));
     let old = old.take(SPLIT_CANDIDATES_MAX);

@@ -17,6 +17,8 @@ pub struct Watch<'a> {
     pub age_ms: &'a dyn Fn(u64) -> u64,
     /// How long a task runs at least before it is split.
     pub after_ms: u64,
+    /// And before it is tried a second time: what is over soon is not worth that.
+    pub copy_after_ms: u64,
     /// What connected workers have free.
     pub offers: &'a [Offer],
     /// Whether an attempt was asked to split before.

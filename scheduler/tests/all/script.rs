@@ -263,6 +263,7 @@ impl Script {
         let watch = policy::Watch {
             age_ms: &|attempt| self.now_ms - self.granted_ms[&attempt],
             after_ms: words.number("after", 0),
+            copy_after_ms: u64::MAX,
             offers: &offers.collect::<Vec<_>>(),
             was_asked: &|attempt| asked.contains(&attempt.to_string()),
         };

@@ -116,6 +116,7 @@ impl Scene {
         let watch = Watch {
             age_ms: &|_| age_ms,
             after_ms: 1_000,
+            copy_after_ms: MINUTE_MS,
             offers,
             was_asked: &|_| false,
         };

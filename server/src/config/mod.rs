@@ -82,6 +82,9 @@ pub struct Scheduler {
     /// How long a call task runs at least before it is split because it takes far longer than was expected.
     #[serde(default = "default_split_after")]
     pub split_after: Span,
+    /// How long a task runs at least before it is tried a second time because it takes far longer than was expected.
+    #[serde(default = "default_copy_after")]
+    pub copy_after: Span,
     /// How long urgent and high tasks wait for cores before running normal and bulk tasks make room; 0: for ever.
     #[serde(default = "default_preempt_after")]
     pub preempt_after: Span,
@@ -126,6 +129,10 @@ fn default_preempt_after() -> Span {
     Span::from_ms(300_000)
 }
 
+fn default_copy_after() -> Span {
+    Span::from_ms(60_000)
+}
+
 fn default_split_after() -> Span {
     Span::from_ms(30_000)
 }
@@ -148,6 +155,7 @@ impl Config {
                 lease: default_lease(),
                 report_in: Span::from_ms(200),
                 split_after: default_split_after(),
+                copy_after: default_copy_after(),
                 join: false,
                 preempt_after: default_preempt_after(),
                 peers: BTreeMap::new(),

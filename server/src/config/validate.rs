@@ -101,6 +101,7 @@ fn times(scheduler: &Scheduler) -> Result<(), ConfigError> {
         election_ticks,
         heartbeat_ticks,
         split_after,
+        copy_after,
         preempt_after,
         ..
     } = scheduler;
@@ -132,6 +133,11 @@ fn times(scheduler: &Scheduler) -> Result<(), ConfigError> {
         let least = Span::from_ms(SPLIT_AFTER_MS_MIN);
         let problem = format!("{split_after} is not between {least} and 1d");
         return wrong("split_after", problem);
+    }
+    if copy_after.ms() < SPLIT_AFTER_MS_MIN || copy_after.ms() > SPAN_MS_MAX {
+        let least = Span::from_ms(SPLIT_AFTER_MS_MIN);
+        let problem = format!("{copy_after} is not between {least} and 1d");
+        return wrong("copy_after", problem);
     }
     if preempt_after.ms() > SPAN_MS_MAX {
         let problem = format!("{preempt_after} is longer than 1d; 0s means never");
