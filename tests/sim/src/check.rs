@@ -28,9 +28,56 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Attempts that workers began and whose end did not count: their tasks were given away meanwhile.
+/// Second attempts by the first one of the same task.
+fn copies(seen: &Seen) -> BTreeMap<u64, u64> {
+    let steps = seen.steps.values().map(|first| &first.step);
+    let pair = steps.filter_map(|step| match (&step.command.kind, &step.outcome) {
+        (Some(command::Kind::Speculate(speculate)), Outcome::Granted(starts)) => {
+            Some((speculate.attempt, starts.first()?.attempt))
+        }
+        _ => None,
+    });
+    pair.collect()
+}
+
+/// How many second attempts there were, and of how many the result was taken.
+#[must_use]
+pub fn second_attempts(seen: &Seen) -> (usize, usize) {
+    let copies = copies(seen);
+    let steps = seen.steps.values();
+    let settled = steps.filter_map(|first| match &first.step.outcome {
+        Outcome::Settled(settlements) => Some(settlements),
+        _ => None,
+    });
+    let committed = settled
+        .flatten()
+        .filter(|settlement| settlement.verdict == Verdict::Committed)
+        .filter(|settlement| copies.values().any(|copy| *copy == settlement.attempt));
+    (copies.len(), committed.count())
+}
+
+/// Both attempts at a task make the same under the same name.
+fn copies_alike(seen: &Seen) -> impl Iterator<Item = Violation> + '_ {
+    let makes = seen.begun.iter();
+    let makes: BTreeMap<u64, &String> = makes.map(|begun| (begun.attempt, &begun.makes)).collect();
+    copies(seen).into_iter().filter_map(move |(first, copy)| {
+        let (one, other) = (makes.get(&first)?, makes.get(&copy)?);
+        (one != other).then(|| {
+            let what = format!("attempt {first} makes {one}, {copy} at the same task {other}");
+            violation("copies-alike", what)
+        })
+    })
+}
+
+/// Attempts that workers began and whose end did not count: their tasks were given away meanwhile. One of two attempts at
+/// a task is not in vain.
 #[must_use]
 pub fn wasted(seen: &Seen) -> usize {
+    let copies = copies(seen);
+    let of_two: BTreeSet<u64> = copies
+        .into_iter()
+        .flat_map(|(first, copy)| [first, copy])
+        .collect();
     let counted = seen
         .steps
         .values()
@@ -42,9 +89,9 @@ pub fn wasted(seen: &Seen) -> usize {
         .flatten()
         .filter(|settlement| settlement.verdict != Verdict::Refused);
     let counted: BTreeSet<u64> = counted.map(|settlement| settlement.attempt).collect();
-    let begun = seen.begun.iter();
+    let begun = seen.begun.iter().map(|begun| begun.attempt);
     begun
-        .filter(|(attempt, _)| !counted.contains(attempt))
+        .filter(|attempt| !counted.contains(attempt) && !of_two.contains(attempt))
         .count()
 }
 
@@ -63,6 +110,7 @@ pub fn all(seen: &Seen) -> Vec<Violation> {
     violations.append(&mut leases.violations);
     violations.extend(applied_once(seen));
     violations.extend(nodes_come_back(seen));
+    violations.extend(copies_alike(seen));
     if seen.completed_ms.is_none() {
         let what = "the cohort is not complete though nothing is broken any more";
         violations.push(violation("cohort-completes", what));

@@ -60,6 +60,17 @@ pub enum CallKind {
     Read(u64),
 }
 
+/// An attempt that a worker began.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Begun {
+    /// Its number.
+    pub attempt: u64,
+    /// Of what.
+    pub task: TaskId,
+    /// What it makes, and where.
+    pub makes: String,
+}
+
 /// Everything that was seen.
 #[derive(Debug, Default)]
 pub struct Seen {
@@ -73,8 +84,8 @@ pub struct Seen {
     pub ended: Vec<End>,
     /// Nodes whose disk rotted.
     pub rotten: BTreeSet<u64>,
-    /// Attempts that a worker began: number and task.
-    pub begun: Vec<(u64, TaskId)>,
+    /// Attempts that a worker began.
+    pub begun: Vec<Begun>,
     /// Calls on the register.
     pub calls: Vec<Call>,
     /// What happened, for people.

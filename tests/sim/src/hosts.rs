@@ -20,7 +20,7 @@ use crate::check::ATTEMPT;
 use crate::cohort::BAD;
 use crate::disk::Disk;
 use crate::faults::{Size, worker};
-use crate::history::{End, History, now_ms};
+use crate::history::{Begun, End, History, now_ms};
 use crate::network::{PORT, address, dial, listen};
 use crate::plant::{Plant, Planted};
 use crate::random::Random;
@@ -118,6 +118,7 @@ impl Scheduler {
         own.lease = Span::from_ms(LEASE_MS);
         own.report_in = Span::from_ms(250);
         own.split_after = Span::from_ms(1_000);
+        own.copy_after = Span::from_ms(1_000);
         config
     }
 }
@@ -184,7 +185,12 @@ impl Run for Pretender {
         let spec = attempt.start.spec.clone().unwrap_or_default();
         let number = attempt.start.attempt;
         let task = spec.task.unwrap_or_default();
-        self.history.seen().begun.push((number, task));
+        let begun = Begun {
+            attempt: number,
+            task,
+            makes: format!("{} in {}", spec.key, spec.directory),
+        };
+        self.history.seen().begun.push(begun);
         let mut random = Random::new(self.seed, number.wrapping_add(1_000));
         let looks = random.between(1, 250);
         let fails = random.once_in(40);

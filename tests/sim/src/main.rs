@@ -42,11 +42,13 @@ fn main() -> std::io::Result<ExitCode> {
 fn one(args: &Args) -> bool {
     let report = run(args.seed, args.plant);
     println!(
-        "seed {}: {} commands, {} attempts, {} of them in vain, {} s, {}",
+        "seed {}: {} commands, {} attempts, {} of them in vain, {} second ones, {} of which won, {} s, {}",
         report.seed,
         report.commands,
         report.attempts,
         report.wasted,
+        report.second.0,
+        report.second.1,
         report.virtual_ms / 1_000,
         &report.digest[..16]
     );

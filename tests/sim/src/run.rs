@@ -35,6 +35,8 @@ pub struct Report {
     pub attempts: usize,
     /// Attempts that were in vain.
     pub wasted: usize,
+    /// Second attempts at tasks, and those whose result was taken.
+    pub second: (usize, usize),
     /// What must not be.
     pub violations: Vec<Violation>,
     /// SHA-256 of everything that was seen: equal for equal seeds.
@@ -89,6 +91,7 @@ pub fn run_plan(seed: u64, size: Size, plan: Vec<(u64, Fault)>, plant: Option<Pl
         commands: seen.steps.len(),
         attempts: seen.begun.len(),
         wasted: check::wasted(&seen),
+        second: check::second_attempts(&seen),
         violations: check::all(&seen),
         digest: seen.digest(),
         trace: seen.trace.clone(),
