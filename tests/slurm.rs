@@ -29,7 +29,11 @@ impl Deref for WithSlurm {
 impl WithSlurm {
     /// None without a Slurm. `first`: a folder in which programs are looked for before those that are installed.
     fn start<const N: usize>(nodes: usize, pool: &str, first: Option<&Path>) -> Option<Self> {
-        let slurm = Slurm::start(nodes)?;
+        Some(Self::of::<N>(Slurm::start(nodes)?, pool, first))
+    }
+
+    /// Schedulers with a pool of that Slurm.
+    fn of<const N: usize>(slurm: Slurm, pool: &str, first: Option<&Path>) -> Self {
         let logs = tempfile::tempdir().expect("a temporary directory");
         let folder = logs.path().display();
         let settings = format!(
@@ -45,11 +49,16 @@ impl WithSlurm {
             ("SLURM_CONF".to_owned(), slurm.conf().display().to_string()),
             ("PATH".to_owned(), path),
         ];
-        Some(Self {
+        Self {
             site: Site::start::<N>(settings, variables.into()),
             slurm,
             _logs: logs,
-        })
+        }
+    }
+
+    /// Ends the schedulers.
+    fn without(self) -> Slurm {
+        self.slurm
     }
 
     /// Waits until all nodes are free again.
@@ -203,4 +212,57 @@ fn a_new_leader_does_not_ask_again() {
         .say("squeue", &["-h", "-r", "-t", "all", "-o", "%i"]);
     assert_eq!(ever.lines().count(), 1, "{ever}");
     assert!(text(ever.as_bytes()).starts_with(calls.trim()), "{ever}");
+}
+
+/// What the site's accounting knows and allows: an account and a QOS that are not there, no more jobs, a worker that is
+/// cancelled, and one that cannot start. The queue forgets within seconds.
+#[test]
+fn accounting_tells_what_is_not_allowed_and_how_jobs_ended() {
+    let Some(mut slurm) = Slurm::with_accounts(1, 2) else {
+        return;
+    };
+    let hold = || {
+        let job = ["--parsable", "--hold", "--output=/dev/null", "--wrap=true"];
+        slurm.say("sbatch", &job).trim().to_owned()
+    };
+    let held = [hold(), hold()];
+    let refusals = [
+        (
+            "account = \"nobody\"\n",
+            "Invalid account",
+            "correct the pool's `account`",
+        ),
+        (
+            "qos = \"nowhere\"\n",
+            "Invalid qos",
+            "correct the pool's `qos`",
+        ),
+        ("", "job submit limit", "lower the pool's `max`"),
+    ];
+    for (more, words, advice) in refusals {
+        let pool = format!("cores = 2\nmax = 1\n{more}");
+        let site = WithSlurm::of::<1>(slurm, &pool, None);
+        site.submit();
+        let why = site.told(words);
+        assert!(why.contains(advice), "{why}");
+        slurm = site.without();
+    }
+    slurm.say("scancel", &held.each_ref().map(String::as_str));
+
+    let site = WithSlurm::of::<1>(slurm, "cores = 2\nmax = 1\n", None);
+    site.submit();
+    site.a_worker();
+    let state = |state| ["update", "partitionname=main", state];
+    site.slurm.say("scontrol", &state("state=down"));
+    site.slurm.say("scancel", &["--user=root"]);
+    site.told("was cancelled by user 0 (CANCELLED)");
+    site.slurm.say("scontrol", &state("state=up"));
+    site.completed();
+    site.given_back();
+
+    let pool = "cores = 2\nmax = 1\nprogram = \"/bin/false\"\n";
+    let site = WithSlurm::of::<1>(site.without(), pool, None);
+    site.submit();
+    let why = site.told("failed with exit code 1 (FAILED)");
+    assert!(why.contains("set the pool's `logs`"), "{why}");
 }

@@ -85,6 +85,16 @@ pub const WORKER_COMES_MS: u64 = 10 * 60_000;
 pub const WORKER_LEAVES_MS: u64 = 30_000;
 /// A job that the site was told to end and that its queue still has is ended again after this.
 pub const SITE_CANCEL_AGAIN_MS: u64 = 30_000;
+/// Pause before a site's accounting is asked again of a job of whose end it did not know yet.
+pub const SITE_ACCOUNT_PAUSE_MS: u64 = 5_000;
+/// After this it is not asked of that job any more.
+pub const SITE_ACCOUNT_TELLS_MS: u64 = 60_000;
+/// Pause before accounting is asked again that is not there or did not answer.
+pub const SITE_ACCOUNT_RETRY_MS: u64 = 10 * 60_000;
+/// Jobs of which it is asked at once.
+pub const SITE_ACCOUNT_JOBS_MAX: usize = 500;
+/// How long it is told why a worker of a site was lost.
+pub const SITE_LOSS_TOLD_MS: u64 = 60 * 60_000;
 /// Workers of a request: sites refuse larger arrays (Slurm's `MaxArraySize` is 1001 by default).
 pub const SITE_ASK_WORKERS_MAX: u32 = 1_000;
 /// What a reason of the site's may be long.

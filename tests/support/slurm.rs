@@ -1,9 +1,13 @@
-//! A Slurm of one machine: munged, slurmctld and some slurmd as root, without systemd, cgroups or accounting.
+//! A Slurm of one machine: munged, slurmctld and some slurmd as root, without systemd and cgroups, and with accounting
+//! where a test asks for it.
+
+mod accounts;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use self::accounts::Accounts;
 use super::tools::have;
 use super::{ok, text, until};
 use crate::daemon::free_ports;
@@ -15,11 +19,21 @@ const NODE: (u32, u32) = (4, 8_000);
 /// Slurm with nodes `n1`, `n2`, …; ends with the value.
 pub(crate) struct Slurm {
     dir: tempfile::TempDir,
+    accounts: Option<Accounts>,
 }
 
 impl Slurm {
     /// Starts it with `nodes` nodes and waits until they are idle; none when it is not installed or this is not root.
     pub(crate) fn start(nodes: usize) -> Option<Self> {
+        Self::start_with(nodes, None)
+    }
+
+    /// The same with accounting, which lets nobody have more jobs than that, and a queue that soon forgets what has ended.
+    pub(crate) fn with_accounts(nodes: usize, jobs: u32) -> Option<Self> {
+        Self::start_with(nodes, Some(jobs))
+    }
+
+    fn start_with(nodes: usize, jobs: Option<u32>) -> Option<Self> {
         if !have(&TOOLS) {
             return None;
         }
@@ -29,7 +43,11 @@ impl Slurm {
             return None;
         }
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let slurm = Self { dir };
+        let accounts = match jobs {
+            Some(_) => Some(Accounts::start(dir.path())?),
+            None => None,
+        };
+        let slurm = Self { dir, accounts };
         slurm.configure(nodes);
         let munge = slurm.path("munge.key");
         fs::write(&munge, [7_u8; 128]).expect("written");
@@ -43,6 +61,9 @@ impl Slurm {
             file("seed-file", "munge.seed"),
         ]);
         slurm.daemon(&mut munged);
+        if let (Some(accounts), Some(jobs)) = (&slurm.accounts, jobs) {
+            accounts.open(&slurm, jobs);
+        }
         slurm.daemon(slurm.command("slurmctld").args(["-c"]));
         for node in 1..=nodes {
             slurm.daemon(slurm.command("slurmd").args(["-N", &format!("n{node}")]));
@@ -62,14 +83,18 @@ impl Slurm {
         let [controller] = free_ports();
         let host = text(&ok(Command::new("hostname").arg("-s")).stdout);
         let (host, dir) = (host.trim(), self.dir.path().display());
+        let (accounting, age) = match &self.accounts {
+            Some(accounts) => (accounts.settings(self.dir.path()), 2),
+            None => (String::new(), 120),
+        };
         // A job that is requeued waits until its credential has expired: two minutes, if nothing is said.
         let mut conf = format!(
             "ClusterName=test\nSlurmctldHost={host}(127.0.0.1)\nSlurmUser=root\nSlurmdUser=root\n\
              SlurmctldPort={controller}\nAuthType=auth/munge\nAuthInfo=socket={dir}/munge.sock,cred_expire=5\nCredType=cred/munge\n\
              MpiDefault=none\nProctrackType=proctrack/linuxproc\nTaskPlugin=task/none\nSwitchType=switch/none\n\
-             JobAcctGatherType=jobacct_gather/none\nAccountingStorageType=accounting_storage/none\n\
+             JobAcctGatherType=jobacct_gather/none\n{accounting}\
              SelectType=select/cons_tres\nSelectTypeParameters=CR_Core_Memory\nSchedulerType=sched/backfill\n\
-             SchedulerParameters=sched_min_interval=0,batch_sched_delay=0,bf_interval=5\nMinJobAge=120\nKillWait=2\n\
+             SchedulerParameters=sched_min_interval=0,batch_sched_delay=0,bf_interval=5\nMinJobAge={age}\nKillWait=2\n\
              InactiveLimit=0\nWaittime=0\nReturnToService=2\nSlurmctldTimeout=30\nSlurmdTimeout=30\n\
              SlurmctldPidFile={dir}/slurmctld.pid\nSlurmdPidFile={dir}/slurmd.%n.pid\n\
              SlurmctldLogFile={dir}/slurmctld.log\nSlurmdLogFile={dir}/slurmd.%n.log\nStateSaveLocation={dir}/state\n\

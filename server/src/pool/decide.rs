@@ -1,5 +1,6 @@
 //! What to do about a pool. Pure: the log's view of it, what the site's queue held, and the time go in; steps come out.
 
+mod account;
 mod count;
 mod reconcile;
 #[cfg(test)]
@@ -11,6 +12,7 @@ use kumi_proto::v1::PoolSeen;
 use kumi_scheduler::pool::Pool;
 
 use crate::limits;
+pub(super) use crate::pool::decide::account::{Account, Loss, losses, told};
 pub(super) use crate::pool::decide::count::{Count, count};
 pub(super) use crate::pool::decide::reconcile::reconcile;
 use crate::pool::site::Element;
@@ -38,6 +40,8 @@ pub(super) struct Member {
     pub(super) request: u64,
     /// As what the site has it.
     pub(super) job: String,
+    /// How often the site had started the job again before.
+    pub(super) run: usize,
     pub(super) lost: bool,
     pub(super) draining: bool,
     pub(super) leaving: bool,
@@ -60,6 +64,8 @@ pub(super) struct Memory {
     pub(super) surplus_since_ms: Option<u64>,
     /// Since when jobs run without a worker that is registered.
     pub(super) silent_since_ms: BTreeMap<String, u64>,
+    /// What the site's accounting told.
+    pub(super) account: Account,
 }
 
 /// All of it.
@@ -84,6 +90,8 @@ pub(super) enum Step {
         problem: String,
         failed: bool,
     },
+    /// Ask the site's accounting how jobs ended.
+    Inquire(Vec<String>),
     /// Have idle workers leave.
     Release(Vec<u64>),
     /// Have the site end jobs.

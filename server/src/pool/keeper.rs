@@ -1,12 +1,13 @@
 //! One pool of the leader: its view of the site's queue, and the one call to the site that may be under way.
 
+mod account;
 mod answer;
 mod cancel;
 mod facts;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -36,6 +37,12 @@ pub(super) struct Keeper {
     accepted: Option<(u64, String)>,
     to_ask: Option<Ask>,
     to_cancel: Vec<String>,
+    /// Jobs of which the site's accounting is to be asked.
+    to_inquire: BTreeSet<String>,
+    /// Until when it is not asked at all, Unix milliseconds; 0: it did not fail.
+    closed_ms: u64,
+    /// Lost workers of which it was written why.
+    logged: BTreeSet<u64>,
     /// When the site was last told to end a job that its queue still has, Unix milliseconds.
     told_ms: BTreeMap<String, u64>,
     /// When the queue is to be looked at.
@@ -62,6 +69,9 @@ impl Keeper {
             accepted: None,
             to_ask: None,
             to_cancel: Vec::new(),
+            to_inquire: BTreeSet::new(),
+            closed_ms: 0,
+            logged: BTreeSet::new(),
             told_ms: BTreeMap::new(),
             look_ms: 0,
             deaf: 0,
@@ -85,6 +95,7 @@ impl Keeper {
         }
         let now_ms = control.clock.unix_ms();
         let (known, members) = control.local(|state, _| facts(state, &self.name));
+        self.know_account(now_ms, &known, &members);
         for step in decide::reconcile(&self.view(now_ms, &known, &members)) {
             self.follow(control, step).await;
         }
@@ -135,6 +146,8 @@ impl Keeper {
         } else if !self.count.reason.is_empty() {
             self.count.reason = self.in_words(&self.count.reason);
         }
+        let losses = decide::losses(&self.view(now_ms, &known, &members));
+        self.tell_losses(&losses);
         let idle = known.requests.is_empty() && self.there == 0 && self.listing.is_some();
         if idle && now_ms >= self.watch_ms {
             // Nothing of ours is there to look at.
@@ -194,6 +207,7 @@ impl Keeper {
                 tell(control, &name, What::Seen(seen)).await;
             }
             Step::Cancel(ids) => self.cancel(control.clock.unix_ms(), ids),
+            Step::Inquire(ids) => self.inquire(control.clock.unix_ms(), ids),
             Step::Ask(workers) => self.ask(control, workers).await,
         }
     }
@@ -260,7 +274,7 @@ impl Keeper {
             }
             .boxed()
         } else {
-            return None;
+            self.inquiry()?
         };
         self.busy = true;
         Some(answer)

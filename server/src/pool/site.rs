@@ -1,4 +1,4 @@
-//! What a site's engine is to the leader: three calls and how their answers read. Adapters run nothing themselves.
+//! What a site's engine is to the leader: three calls, a fourth where it keeps account, and how their answers read. Adapters run nothing themselves.
 
 use std::time::Duration;
 
@@ -80,6 +80,16 @@ pub(super) trait Site: Send + Sync {
 
     /// What [`Site::list`] wrote; lines of others' jobs are left out.
     fn elements(&self, output: &str) -> Vec<Element>;
+
+    /// Asks how jobs, or elements of them, ended; none where the site is not known to keep account of that.
+    fn account(&self, _jobs: &[String]) -> Option<Call> {
+        None
+    }
+
+    /// What [`Site::account`] wrote: an element for each run of a job, the first run of a job first.
+    fn runs(&self, _output: &str) -> Vec<Element> {
+        Vec::new()
+    }
 
     /// Ends workers, whether they run or wait.
     fn cancel(&self, ids: &[String]) -> Call;

@@ -1,4 +1,7 @@
-//! Slurm: `sbatch --array`, `squeue`, `scancel`. Written for 22.05 and what came after it.
+//! Slurm: `sbatch --array`, `squeue`, `scancel`, and `sacct` where there is accounting. Written for 22.05 and what came
+//! after it.
+
+mod account;
 
 use std::path::PathBuf;
 
@@ -99,6 +102,14 @@ impl Site for Slurm {
         output.lines().filter_map(element).collect()
     }
 
+    fn account(&self, jobs: &[String]) -> Option<Call> {
+        Some(account::call(jobs))
+    }
+
+    fn runs(&self, output: &str) -> Vec<Element> {
+        account::runs(&self.prefix, output)
+    }
+
     fn cancel(&self, ids: &[String]) -> Call {
         Call::new("scancel", ids.to_vec())
     }
@@ -113,7 +124,19 @@ impl Site for Slurm {
 }
 
 /// What Slurm says, and what can be done about it.
-const ADVICE: [(&[&str], &str); 11] = [
+const ADVICE: [(&[&str], &str); 15] = [
+    (
+        &["reached its time limit"],
+        "set the pool's `time` to what the site allows: workers that know it end before",
+    ),
+    (
+        &["ran out of memory"],
+        "raise the pool's `memory`: it must hold what a worker takes beside its tasks, too",
+    ),
+    (
+        &["ended with its node"],
+        "nodes went down (sinfo -R says why)",
+    ),
     (
         &["artition name", "invalid partition", "PartitionConfig"],
         "correct the pool's `partition` (sinfo lists them)",
@@ -131,18 +154,10 @@ const ADVICE: [(&[&str], &str); 11] = [
         "correct the pool's `qos`",
     ),
     (
-        &["TimeLimit", "time limit"],
-        "shorten the pool's `time` to what its partition allows",
+        &["MaxWall"],
+        "shorten the pool's `time` to what your account or QOS allows",
     ),
-    (
-        &[
-            "node configuration",
-            "Memory specification",
-            "BadConstraints",
-            "PartitionNodeLimit",
-        ],
-        "no node of the partition is that large: lower the pool's `cores` or `memory`",
-    ),
+    // What `sbatch` says of such a limit speaks of time limits, too.
     (
         &[
             "MaxJob",
@@ -159,6 +174,19 @@ const ADVICE: [(&[&str], &str); 11] = [
             "MaxSubmit",
         ],
         "a limit of your account or QOS is reached: lower the pool's `max` or ask for a higher limit",
+    ),
+    (
+        &["TimeLimit", "time limit"],
+        "shorten the pool's `time` to what its partition allows",
+    ),
+    (
+        &[
+            "node configuration",
+            "Memory specification",
+            "BadConstraints",
+            "PartitionNodeLimit",
+        ],
+        "no node of the partition is that large: lower the pool's `cores` or `memory`",
     ),
     (
         &[
@@ -193,8 +221,14 @@ const ADVICE: [(&[&str], &str); 11] = [
         "slurmctld does not answer: scontrol ping",
     ),
     (
-        &["NonZeroExitCode", "RaisedSignal", "JobLaunchFailure"],
-        "the worker could not start there: set the pool's `logs` and read what it said",
+        &[
+            "NonZeroExitCode",
+            "RaisedSignal",
+            "JobLaunchFailure",
+            "exit code",
+            "signal",
+        ],
+        "the worker could not start or broke off there: set the pool's `logs` and read what it said",
     ),
 ];
 

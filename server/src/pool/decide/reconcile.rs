@@ -3,6 +3,7 @@
 use kumi_scheduler::pool::Request;
 
 use crate::limits;
+use crate::pool::decide::account::{Heard, unexplained};
 use crate::pool::decide::{Listing, Step, View};
 use crate::pool::site::{Element, Phase};
 
@@ -48,6 +49,10 @@ pub(in crate::pool) fn reconcile(view: &View<'_>) -> Vec<Step> {
     if !strays.is_empty() {
         let ids = strays.iter().map(|element| element.id.clone());
         steps.push(Step::Cancel(ids.collect()));
+    }
+    let lost = unexplained(view);
+    if !lost.is_empty() {
+        steps.push(Step::Inquire(lost.into_iter().collect()));
     }
     steps
 }
@@ -99,13 +104,29 @@ fn over(
                 false,
             );
         }
-        let problem = format!("job {} is gone, and no worker came of it", request.job);
-        return step(problem, !memory.cancelled.contains(&number));
+        if request.came || memory.cancelled.contains(&number) {
+            return step(String::new(), false);
+        }
+        return match memory.account.of_job(view.now_ms, &request.job) {
+            Heard::Awaited => Some(Step::Inquire(vec![request.job.clone()])),
+            Heard::Said(run) => step(format!("job {} {}", run.id, run.reason), true),
+            Heard::Nothing => {
+                let problem = format!("job {} is gone, and no worker came of it", request.job);
+                step(problem, true)
+            }
+        };
     }
     let failed = ended.iter().find(|element| element.phase == Phase::Failed);
     let ours = memory.cancelled.contains(&number);
     match failed {
-        Some(element) if !ours => step(format!("job {} {}", element.id, element.reason), true),
+        Some(element) if !ours && !request.came => {
+            let reason = match memory.account.of_job(view.now_ms, &element.id) {
+                Heard::Awaited => return Some(Step::Inquire(vec![element.id.clone()])),
+                Heard::Said(run) => &run.reason,
+                Heard::Nothing => &element.reason,
+            };
+            step(format!("job {} {reason}", element.id), true)
+        }
         None if !ours => {
             let job = &ended[0].job;
             step(format!("job {job} ended before its worker came"), true)

@@ -3,11 +3,11 @@ use std::collections::BTreeMap;
 use kumi_scheduler::pool::{Pool, Request};
 use proptest::prelude::*;
 
-use super::{Bounds, Listing, Member, Memory, Step, View, count, decide, reconcile};
+use super::{Bounds, Listing, Member, Memory, Step, View, count, decide, losses, reconcile, told};
 use crate::limits;
 use crate::pool::site::{Element, Phase};
 
-const NOW_MS: u64 = 1_000_000;
+const NOW_MS: u64 = 10_000_000;
 
 fn request(workers: u32, job: &str) -> Request {
     Request {
@@ -33,6 +33,7 @@ fn member(id: u64, request: u64, job: &str) -> Member {
         id,
         request,
         job: job.to_owned(),
+        run: 0,
         lost: false,
         draining: false,
         leaving: false,
@@ -214,6 +215,103 @@ fn how_jobs_ended_is_told() {
     case.memory.cancelled.clear();
     case.pool.requests.get_mut(&1).expect("there").came = true;
     assert_eq!(case.reconciled(), [over("", false)], "it worked");
+}
+
+fn ended(id: &str, phase: Phase, reason: &str) -> Element {
+    Element {
+        reason: reason.to_owned(),
+        ..element(id, 1, phase)
+    }
+}
+
+/// The queue has forgotten a job: accounting is asked before it is told that it is gone.
+#[test]
+fn accounting_says_how_a_forgotten_job_ended() {
+    let mut case = Case::of(&[request(1, "7")], Vec::new());
+    let over = |problem: &str| Step::Over {
+        request: 1,
+        problem: problem.to_owned(),
+        failed: true,
+    };
+    let gone = [over("job 7 is gone, and no worker came of it")];
+    assert_eq!(case.reconciled(), gone, "there is no accounting");
+    case.memory.account.kept = true;
+    let inquire = [Step::Inquire(vec!["7".to_owned()])];
+    assert_eq!(case.reconciled(), inquire);
+    assert!(case.memory.account.ask(NOW_MS, "7"));
+    assert!(!case.memory.account.ask(NOW_MS + 1, "7"), "a moment ago");
+    case.memory
+        .account
+        .take(vec![ended("7_0", Phase::Running, "")]);
+    assert_eq!(case.reconciled(), inquire, "it does not know yet");
+    let how = "failed with exit code 3 (FAILED)";
+    case.memory
+        .account
+        .take(vec![ended("7_0", Phase::Failed, how)]);
+    assert_eq!(case.reconciled(), [over(&format!("job 7_0 {how}"))]);
+    // It never tells.
+    case.memory.account = Default::default();
+    case.memory.account.kept = true;
+    let begun_ms = NOW_MS - limits::SITE_ACCOUNT_TELLS_MS;
+    assert!(case.memory.account.ask(begun_ms, "7"));
+    assert_eq!(case.reconciled(), gone);
+}
+
+#[test]
+fn why_workers_were_lost_is_asked_once_their_jobs_are_over() {
+    let mut case = Case::of(&[request(3, "7")], Vec::new());
+    case.pool.requests.get_mut(&1).expect("there").came = true;
+    case.elements.push(element("7_0", 1, Phase::Running));
+    case.elements.push(element("7_1", 1, Phase::Running));
+    case.elements.push(element("7_2", 1, Phase::Pending));
+    case.memory.account.kept = true;
+    for at in 0..3 {
+        case.members.push(Member {
+            lost: true,
+            since_ms: NOW_MS - 100,
+            ..member(at, 1, &format!("7_{at}"))
+        });
+    }
+    // Whose node died: the site does not know so. Who was started again, and who will be.
+    case.members[1].run = 1;
+    case.members.push(Member {
+        run: 2,
+        ..member(9, 1, "7_1")
+    });
+    let asked = ["7_1", "7_2"].map(str::to_owned).to_vec();
+    assert_eq!(case.reconciled(), [Step::Inquire(asked)]);
+    let lost = |case: &Case| told(&case.look(NOW_MS - 10, losses));
+    assert_eq!(lost(&case), "");
+    case.memory.account.take(vec![
+        ended("7_1", Phase::Failed, "was requeued (REQUEUED)"),
+        ended("7_1", Phase::Failed, "was preempted (PREEMPTED)"),
+        ended("7_1", Phase::Running, ""),
+        ended("7_2", Phase::Failed, "was preempted (PREEMPTED)"),
+        ended("7_2", Phase::Pending, ""),
+    ]);
+    assert_eq!(case.reconciled(), []);
+    assert_eq!(
+        lost(&case),
+        "job 7_1 was preempted (PREEMPTED), and 1 more"
+    );
+    case.members[2].leaving = true;
+    assert_eq!(lost(&case), "job 7_1 was preempted (PREEMPTED)");
+    case.members[1].since_ms = NOW_MS - limits::SITE_LOSS_TOLD_MS;
+    assert_eq!(lost(&case), "", "long ago");
+}
+
+/// Without accounting there is what the queue shows for a while.
+#[test]
+fn the_queue_says_why_a_worker_was_lost() {
+    let how = "failed (NonZeroExitCode)";
+    let queue = vec![ended("7_0", Phase::Failed, how)];
+    let mut case = Case::of(&[request(1, "7")], queue);
+    case.members.push(Member {
+        lost: true,
+        ..member(1, 1, "7_0")
+    });
+    let said = told(&case.look(NOW_MS - 10, losses));
+    assert_eq!(said, format!("job 7_0 {how}"));
 }
 
 #[test]

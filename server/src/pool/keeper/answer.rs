@@ -18,6 +18,8 @@ pub(in crate::pool) enum Answer {
         output: Result<String, String>,
     },
     Cancelled(Result<String, String>),
+    /// What accounting said.
+    Accounted(Result<String, String>),
     /// It never ran.
     None,
 }
@@ -63,6 +65,7 @@ impl Keeper {
                 }
                 self.look_ms = self.look_ms.min(now_ms + limits::POOL_LOOK_MS);
             }
+            Answer::Accounted(output) => self.accounted(now_ms, output),
             Answer::None => self.memory.asking = None,
         }
     }

@@ -36,6 +36,7 @@ async fn answer(keeper: &mut Keeper, now_ms: u64) -> &'static str {
         Answer::Asked { .. } => "asked",
         Answer::Listed { .. } => "listed",
         Answer::Cancelled(_) => "cancelled",
+        Answer::Accounted(_) => "accounted",
         Answer::None => "none",
     };
     keeper.take(now_ms, answer);
