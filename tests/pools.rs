@@ -124,8 +124,30 @@ fn what_an_engine_says_is_told() {
         common(dir.path())
     );
     let site = Site::start::<1>(pool, Vec::new());
+    let pool = |site: &Site| {
+        let status = site.ask(&["cluster", "status"]).expect("a status");
+        let status = status
+            .as_array()
+            .map_or(status.clone(), |all| all[0].clone());
+        status["pools"][0].clone()
+    };
+    let before = pool(&site);
+    assert_eq!(
+        (&before["kind"], &before["max"]),
+        (&"exec".into(), &2.into()),
+        "{before}"
+    );
+    assert_eq!(before["reason"], "", "{before}");
     site.submit();
     site.told("no such project: genomics");
+    let told = pool(&site);
+    let reason = told["reason"].as_str().expect("a reason");
+    assert!(reason.contains("no such project: genomics"), "{told}");
+    assert_eq!(
+        (&told["pool"], &told["up"]),
+        (&"own".into(), &0.into()),
+        "{told}"
+    );
 }
 
 #[test]

@@ -49,6 +49,11 @@ impl Caller {
         (identity.role() == Role::Submitter).then(|| centre.unwrap_or_default())
     }
 
+    /// Whether this caller may see what a site says, which may name accounts.
+    pub(crate) fn is_operator(&self) -> bool {
+        self.role() == Role::Operator
+    }
+
     /// The number of the node that a scheduler is.
     pub(crate) fn node(&self) -> Option<u64> {
         self.0.as_ref().and_then(|identity| identity.node())

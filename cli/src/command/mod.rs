@@ -8,6 +8,7 @@ pub mod completions;
 pub mod doctor;
 pub mod kernel;
 mod opened;
+mod pools;
 pub mod queue;
 pub mod reference;
 pub mod release;

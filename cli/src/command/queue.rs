@@ -5,6 +5,7 @@ use kumi_proto::v1::queue_service_client::QueueServiceClient;
 use serde_json::{Value, json};
 
 use crate::args::{PolicyCommand, QueueCommand, Remote};
+use crate::command::pools;
 use crate::exit::{Code, Exit};
 use crate::policy_file::PolicyFile;
 use crate::print;
@@ -94,7 +95,7 @@ async fn show(cohort: String, explain: bool, remote: &Remote) -> anyhow::Result<
         } else {
             String::new()
         };
-        let pools = pools(&answer.pools);
+        let pools = pools::table(&answer.pools);
         format!(
             "{rule}{accounts}\n{}{pools}",
             cohorts(&answer.cohorts, explain)
@@ -127,45 +128,9 @@ fn value(answer: &v1::ShowQueueResponse) -> Value {
     };
     json!({
         "fair": answer.fair, "half_life_ms": answer.half_life_ms, "accounts": accounts.collect::<Vec<_>>(),
-        "pools": answer.pools.iter().map(pool_value).collect::<Vec<_>>(),
+        "pools": answer.pools.iter().map(pools::value).collect::<Vec<_>>(),
         "cohorts": answer.cohorts.iter().map(cohort).collect::<Vec<_>>(),
     })
-}
-
-fn pool_value(pool: &v1::PoolStatus) -> Value {
-    json!({
-        "pool": pool.pool, "wanted": pool.wanted, "pending": pool.pending, "running": pool.running, "up": pool.up,
-        "reason": pool.reason, "requests": pool.requests, "workers_asked": pool.workers_asked,
-        "requests_failed": pool.requests_failed, "retry": pool_retry(pool),
-    })
-}
-
-fn pool_retry(pool: &v1::PoolStatus) -> Option<String> {
-    (pool.retry_ms > 0).then(|| timestamp(pool.retry_ms))
-}
-
-/// The pools, where there are any.
-fn pools(pools: &[v1::PoolStatus]) -> String {
-    if pools.is_empty() {
-        return String::new();
-    }
-    let mut table = Table::new(&["pool", "wanted", "pending", "running", "up", "why"]);
-    for pool in pools {
-        let retry =
-            pool_retry(pool).map_or_else(String::new, |at| format!(" (asked again after {at})"));
-        table.row(vec![
-            pool.pool.clone(),
-            pool.wanted.to_string(),
-            pool.pending.to_string(),
-            pool.running.to_string(),
-            pool.up.to_string(),
-            match pool.reason.as_str() {
-                "" => "-".to_owned(),
-                reason => format!("{reason}{retry}"),
-            },
-        ]);
-    }
-    format!("\n{}", table.render())
 }
 
 fn cohorts(cohorts: &[v1::QueuedCohort], explain: bool) -> String {

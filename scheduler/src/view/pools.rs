@@ -28,6 +28,7 @@ impl State {
             workers_asked: pool.workers_asked,
             requests_failed: pool.requests_failed,
             retry_ms: pool.retry_ms(),
+            ..v1::PoolStatus::default()
         };
         self.pools.iter().map(status).collect()
     }

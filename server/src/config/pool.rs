@@ -27,6 +27,18 @@ pub enum Engine {
     Kubernetes,
 }
 
+impl Engine {
+    /// As it is written in a configuration.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Slurm => "slurm",
+            Self::Exec => "exec",
+            Self::Kubernetes => "kubernetes",
+        }
+    }
+}
+
 /// A pool of workers.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -24,7 +24,7 @@ use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::pool_event::What;
-use kumi_proto::v1::{PoolEvent, PoolForget};
+use kumi_proto::v1::{PoolEvent, PoolForget, PoolStatus};
 use kumi_scheduler::pool::Shape;
 use kumi_scheduler::version;
 use tokio::time::Instant;
@@ -61,6 +61,19 @@ impl Configured {
             pools,
             program: std::env::current_exe().unwrap_or_else(|_| "kumi".into()),
         })
+    }
+
+    /// How pools stand, with what is configured of them; those that were never asked for anything, too.
+    pub(crate) fn described(&self, statuses: Vec<PoolStatus>) -> Vec<PoolStatus> {
+        let named = |status: PoolStatus| (status.pool.clone(), status);
+        let mut all: BTreeMap<String, PoolStatus> = statuses.into_iter().map(named).collect();
+        for (name, pool, _) in &self.pools {
+            let status = all.entry(name.clone()).or_default();
+            status.pool.clone_from(name);
+            pool.kind.name().clone_into(&mut status.kind);
+            status.max = pool.max;
+        }
+        all.into_values().collect()
     }
 
     fn site(&self, cluster: &str, (name, pool, text): &(String, Pool, String)) -> Box<dyn Site> {

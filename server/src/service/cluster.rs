@@ -31,10 +31,16 @@ impl ClusterService for Cluster {
         &self,
         request: Request<ClusterStatusRequest>,
     ) -> Result<Response<ClusterStatusResponse>, Status> {
+        let caller = Caller::of(&request)?;
         if request.into_inner().leader {
             self.control.require_leader()?;
         }
-        Ok(Response::new(self.view()))
+        let mut status = self.view();
+        if caller.is_operator() {
+            let known = self.control.local(|state, _| state.pool_statuses());
+            status.pools = self.control.pools.described(known);
+        }
+        Ok(Response::new(status))
     }
 
     async fn change(
@@ -161,6 +167,7 @@ impl Cluster {
             retired: status.retired.iter().copied().collect(),
             machine_version: status.machine_version,
             machine_version_known: status.machine_version_known,
+            pools: Vec::new(),
         }
     }
 }

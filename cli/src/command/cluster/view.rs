@@ -8,6 +8,7 @@ use tonic::Status;
 use crate::args::Remote;
 use crate::client::Client;
 use crate::command::cluster::members;
+use crate::command::pools;
 use crate::exit::{Code, Exit};
 use crate::print;
 use crate::table::Table;
@@ -71,7 +72,9 @@ fn tables(answers: &[Answer]) -> String {
                 .to_vec(),
         });
     }
-    format!("{}\n{}", table.render(), member_table(answers))
+    let told = told(answers);
+    let pools = told.map_or_else(String::new, |status| pools::table(&status.pools));
+    format!("{}\n{}{pools}", table.render(), member_table(answers))
 }
 
 fn row(endpoint: &str, status: &v1::ClusterStatusResponse) -> Vec<String> {
@@ -92,17 +95,22 @@ fn row(endpoint: &str, status: &v1::ClusterStatusResponse) -> Vec<String> {
     ]
 }
 
-/// The members as the leader sees them, or as any other does if the leader was not asked.
-fn member_table(answers: &[Answer]) -> String {
+/// What the leader says, or any other if the leader was not asked.
+fn told(answers: &[Answer]) -> Option<&v1::ClusterStatusResponse> {
     let answered = || {
         answers
             .iter()
             .filter_map(|(_, answer)| answer.as_ref().ok())
     };
     let leader = answered().find(|status| status.id == status.leader);
-    let Some(status) = leader.or_else(|| answered().next()) else {
+    leader.or_else(|| answered().next())
+}
+
+fn member_table(answers: &[Answer]) -> String {
+    let Some(status) = told(answers) else {
         return String::new();
     };
+    let leads = status.id == status.leader;
     let mut table = Table::new(&["member", "address", "role", "behind"]);
     for member in &status.members {
         let behind = status.commit_index.saturating_sub(member.match_index);
@@ -110,9 +118,9 @@ fn member_table(answers: &[Answer]) -> String {
             member.id.to_string(),
             member.address.clone(),
             member.role.clone(),
-            match leader {
-                Some(_) => behind.to_string(),
-                None => "-".to_owned(),
+            match leads {
+                true => behind.to_string(),
+                false => "-".to_owned(),
             },
         ]);
     }
@@ -158,5 +166,6 @@ fn value((endpoint, answer): &Answer) -> Value {
         "changing": status.changing, "retired": status.retired,
         "machine_version": status.machine_version,
         "machine_version_known": status.machine_version_known,
+        "pools": status.pools.iter().map(pools::value).collect::<Vec<_>>(),
     })
 }
