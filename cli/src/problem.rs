@@ -60,6 +60,11 @@ impl Problems {
         self.0.push(problem);
     }
 
+    /// Adds all of those.
+    pub fn append(&mut self, mut others: Self) {
+        self.0.append(&mut others.0);
+    }
+
     /// Number of findings so far.
     #[must_use]
     pub fn len(&self) -> usize {

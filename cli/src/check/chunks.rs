@@ -7,7 +7,8 @@ use kumi_proto::v1;
 use kumi_proto::v1::read_group::Source;
 
 use crate::check::files::Files;
-use crate::cohort_file::{CohortFile, ModeSetting, PrioritySetting};
+use crate::check::{abreast, input};
+use crate::cohort_file::{CohortFile, Loaded, ModeSetting, PrioritySetting};
 use crate::sheet::SheetSample;
 
 /// Bytes of FASTQ that make a chunk.
@@ -17,9 +18,30 @@ const CHUNKS: u64 = 64;
 /// The same of gzip files, of which each chunk inflates all that lies before it.
 const GZIP_CHUNKS: u64 = 8;
 
+/// Decides it for all samples, which are those of the sheet in its order; what there is to know of them.
+pub(super) fn choose_all(
+    loaded: &Loaded,
+    samples: &mut [v1::Sample],
+    files: &Files,
+) -> Vec<String> {
+    let many = input::are_remote(&loaded.samples);
+    let pairs: Vec<_> = loaded.samples.iter().zip(&*samples).collect();
+    let chosen = abreast::each(&pairs, many, |(sheet, sample)| {
+        let mut sample = (*sample).clone();
+        let note = choose(&loaded.file, sheet, &mut sample, files);
+        (sample, note)
+    });
+    let mut notes = Vec::new();
+    for (sample, (chosen, note)) in samples.iter_mut().zip(chosen) {
+        *sample = chosen;
+        notes.extend(note);
+    }
+    notes
+}
+
 /// Decides in how many chunks a sample is aligned, and in how many regions they are merged; what there is to know of
 /// it, if anything.
-pub(super) fn choose(
+fn choose(
     file: &CohortFile,
     sheet: &SheetSample,
     sample: &mut v1::Sample,

@@ -18,6 +18,8 @@ use crate::remote;
 
 /// How much is read of the beginning of an object, and of one that cannot be understood from that, and so on.
 const HEADS: [u64; 3] = [256 << 10, 4 << 20, 64 << 20];
+/// How much is read at a time of one whose MD5 is to be known: many may be, side by side.
+const WHOLE_PART: u64 = 4 << 20;
 /// How much is read of its end.
 const TAIL: u64 = 64 << 10;
 
@@ -131,8 +133,8 @@ impl Files {
             }
             Place::Object(at) => {
                 let head = self.head(&at).map_err(|error| error.to_string())?;
-                for start in (0..head.size).step_by(PART_BYTES as usize) {
-                    let range = start..head.size.min(start + PART_BYTES);
+                for start in (0..head.size).step_by(WHOLE_PART as usize) {
+                    let range = start..head.size.min(start + WHOLE_PART);
                     let bytes = remote::objects().read(&at, &head, range);
                     hash.update(&bytes.map_err(|error| error.to_string())?);
                 }

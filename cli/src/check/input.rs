@@ -8,7 +8,9 @@ use kumi_formats::reads::{ReadsError, probe_alignment, probe_fastq};
 use kumi_formats::reference::ReferenceSource;
 use kumi_formats::vcf;
 use kumi_proto::v1;
+use kumi_worker::objects::Place as Site;
 
+use crate::check::abreast;
 use crate::check::files::{Files, Looked};
 use crate::problem::{Place, Problems};
 use crate::sheet::{Input, ReadInput, SheetSample};
@@ -21,12 +23,28 @@ pub(super) fn samples(
     problems: &mut Problems,
 ) -> Vec<v1::Sample> {
     no_file_twice(samples, problems);
-    let mut check = Check {
-        files,
-        reference,
-        problems,
-    };
-    samples.iter().map(|sample| check.sample(sample)).collect()
+    let checked = abreast::each(samples, are_remote(samples), |sample| {
+        let mut problems = Problems::default();
+        let mut check = Check {
+            files,
+            reference,
+            problems: &mut problems,
+        };
+        (check.sample(sample), problems)
+    });
+    let mut found = Vec::new();
+    for (sample, more) in checked {
+        problems.append(more);
+        found.push(sample);
+    }
+    found
+}
+
+/// Whether files of samples lie in an object store.
+pub(super) fn are_remote(samples: &[SheetSample]) -> bool {
+    let inputs = samples.iter().flat_map(|sample| &sample.inputs);
+    let mut paths = inputs.flat_map(|input| paths(&input.input));
+    paths.any(|(path, _)| matches!(Site::of(path), Ok(Site::Object(_))))
 }
 
 fn paths(input: &Input) -> Vec<(&Path, &'static str)> {

@@ -1,6 +1,7 @@
 //! Everything about a cohort that can be known before work starts: is it there, is it whole, does it fit
 //! the reference. What is wrong is reported all at once.
 
+mod abreast;
 mod chunks;
 mod files;
 mod input;
@@ -97,10 +98,7 @@ pub fn cohort(
         .as_ref()
         .map_or_else(Contigs::default, |source| source.contigs().clone());
     let mut samples = input::samples(&loaded.samples, &files, source.as_deref(), &mut problems);
-    let mut notes = Vec::new();
-    for (sheet, sample) in loaded.samples.iter().zip(&mut samples) {
-        notes.extend(chunks::choose(&loaded.file, sheet, sample, &files));
-    }
+    let notes = chunks::choose_all(&loaded, &mut samples, &files);
     drop(source);
     let params = params(&loaded, &whole, &contigs, on_bad_sample, &mut problems);
     let deadline_ms = deadline_ms(

@@ -44,10 +44,13 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// For a person who waits: a store that does not answer is told of within seconds.
+    /// For a person who waits: a store that does not answer is told of within seconds, and no other process of the
+    /// cluster asks as much.
     #[must_use]
     pub fn interactive() -> Self {
         Self {
+            requests_per_second: 1_000,
+            concurrency: 64,
             retry_for: Duration::from_secs(10),
             ..Self::default()
         }
