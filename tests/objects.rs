@@ -1,19 +1,28 @@
 //! Cohorts whose inputs, reference and results lie in object storage.
 
+mod check;
+mod cluster;
+mod denied;
+mod inputs;
+mod large;
+mod releases;
+mod shared;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
 use crate::daemon::{Process, free_ports};
-use crate::support::s3::{Faults, S3};
+use crate::support::proxy::Proxy;
+use crate::support::s3::S3;
 use crate::support::small::World;
 use crate::support::{files, json, kumi, ok, run, sha256, text, until};
 
 const CONTIGS: [(&str, usize); 2] = [("1", 9_000), ("2", 6_000)];
-const SAMPLES: [&str; 3] = ["A", "B", "C"];
+const SAMPLES: [&str; 3] = ["ALPHA", "BRAVO", "CHARLIE"];
 
 /// Reads of three samples, and what is made of them from files.
 struct Site {
@@ -24,7 +33,11 @@ struct Site {
 impl Site {
     /// None where there is no S3 server.
     fn new() -> Option<Self> {
-        let world = World::new(811, &CONTIGS);
+        Self::of(World::new(811, &CONTIGS))
+    }
+
+    /// The same of another genome.
+    fn of(world: World) -> Option<Self> {
         let s3 = S3::start(world.path("").as_path())?;
         for (at, sample) in SAMPLES.into_iter().enumerate() {
             let mut pairs = Vec::new();
@@ -51,16 +64,16 @@ impl Site {
     }
 
     /// A cohort file that has its inputs at `base`.
-    fn cohort(&self, name: &str, base: &str) -> std::path::PathBuf {
-        let rows: String = SAMPLES
-            .iter()
-            .map(|s| format!("{s},{base}{s}_1.fq.gz,{base}{s}_2.fq.gz\n"))
-            .collect();
-        let sheet = format!("{name}.csv");
-        self.world
-            .write(&sheet, format!("sample,fastq_1,fastq_2\n{rows}"));
+    fn cohort(&self, name: &str, base: &str) -> PathBuf {
+        self.cohort_of(name, base, (&rows(base), "call_shards = 2"))
+    }
+
+    /// A cohort file with the reference at `base`, a sheet and parameters.
+    fn cohort_of(&self, name: &str, base: &str, (sheet, params): (&str, &str)) -> PathBuf {
+        let file = format!("{name}.csv");
+        self.world.write(&file, sheet);
         let text = format!(
-            "[cohort]\nname = \"c\"\nsheet = \"{sheet}\"\n[reference]\nfasta = \"{base}r.fa\"\n[params]\ncall_shards = 2\n"
+            "[cohort]\nname = \"c\"\nsheet = \"{file}\"\n[reference]\nfasta = \"{base}r.fa\"\n[params]\n{params}\n"
         );
         let file = format!("{name}.toml");
         self.world.write(&file, text);
@@ -69,8 +82,13 @@ impl Site {
 
     /// Names and digests of what was made from files.
     fn made_from_files(&self) -> BTreeSet<(String, String)> {
-        let root = self.world.path("local");
-        ok(&mut run(&self.cohort("local", ""), &root));
+        self.made_of(&self.cohort("local", ""), "local")
+    }
+
+    /// The same of another cohort, whose results are put into a folder.
+    fn made_of(&self, cohort: &Path, folder: &str) -> BTreeSet<(String, String)> {
+        let root = self.world.path(folder);
+        ok(&mut run(cohort, &root));
         let found = files(&root, &|name| is_result(name));
         let digests = found
             .iter()
@@ -86,11 +104,7 @@ impl Site {
             .iter()
             .filter(|key| key.starts_with(&below) && is_result(key));
         results
-            .map(|key| {
-                let digest = Sha256::digest(self.s3.get(&format!("made/{key}")));
-                let digest = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-                (base_name(key), digest)
-            })
+            .map(|key| (base_name(key), digest(&self.s3.get(&format!("made/{key}")))))
             .collect()
     }
 
@@ -109,6 +123,12 @@ impl Site {
     }
 }
 
+/// A sheet of the FASTQ files at `base`.
+fn rows(base: &str) -> String {
+    let rows = SAMPLES.map(|s| format!("{s},{base}{s}_1.fq.gz,{base}{s}_2.fq.gz\n"));
+    format!("sample,fastq_1,fastq_2\n{}", rows.concat())
+}
+
 /// Where the store is and who asks.
 fn store(command: &mut Command, port: u16) {
     for (name, _) in std::env::vars_os() {
@@ -121,6 +141,11 @@ fn store(command: &mut Command, port: u16) {
     command.env("AWS_REGION", "us-east-1");
     command.env("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST");
     command.env("AWS_SECRET_ACCESS_KEY", "not-a-secret-at-all");
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn base_name(path: &str) -> String {
@@ -159,7 +184,7 @@ fn a_cohort_in_a_bucket_has_the_digests_of_one_in_files() {
     let keys = site.s3.keys("made");
     let lost = keys
         .iter()
-        .find(|key| key.ends_with("B.g.vcf.gz"))
+        .find(|key| key.ends_with("BRAVO.g.vcf.gz"))
         .expect("a gVCF");
     site.s3.call("DELETE", &format!("/made/{lost}"), &[]);
     let mended = json(&ok(&mut command));
@@ -176,7 +201,7 @@ fn throttling_cuts_and_truncated_bodies_change_no_byte() {
     let Some(site) = Site::new() else { return };
     let expected = site.made_from_files();
     let seed = 3;
-    let faults = Faults::start(site.s3.port, seed);
+    let faults = Proxy::seeded(site.s3.port, seed);
     let cohort = site.cohort("remote", "s3://given/run-1/");
     ok(&mut site.run(&cohort, "root", faults.port));
     assert_eq!(site.in_bucket("root"), expected);
@@ -283,8 +308,8 @@ fn what_is_wrong_with_objects_is_told_before_work_starts() {
     };
     let said = check("nokey", "s3://given/run-2/", site.s3.port);
     for says in [
-        "sample B",
-        "s3://given/run-2/B_2.fq.gz: there is no such object (NoSuchKey)",
+        "sample BRAVO",
+        "s3://given/run-2/BRAVO_2.fq.gz: there is no such object (NoSuchKey)",
         "s3://given/run-2/r.fa",
     ] {
         assert!(said.contains(says), "{said}");
@@ -294,12 +319,12 @@ fn what_is_wrong_with_objects_is_told_before_work_starts() {
     let [dead] = free_ports();
     let said = check("dead", "s3://given/run-1/", dead);
     assert!(said.contains("cannot be reached"), "{said}");
-    site.s3.put("given/run-1/B_1.fq.gz", b"@r\nACGT\n+\n");
+    site.s3.put("given/run-1/BRAVO_1.fq.gz", b"@r\nACGT\n+\n");
     let mut command = kumi();
     command
         .args(["cohort", "check"])
         .arg(site.cohort("bad", "s3://given/run-1/"));
     let said = fails(&mut site.with_store(command, site.s3.port), 65);
-    assert!(said.contains("s3://given/run-1/B_1.fq.gz"), "{said}");
-    assert!(said.contains("sample B"), "{said}");
+    assert!(said.contains("s3://given/run-1/BRAVO_1.fq.gz"), "{said}");
+    assert!(said.contains("sample BRAVO"), "{said}");
 }

@@ -322,7 +322,7 @@ fn check_purge(house: &House) {
 }
 
 /// The files whose name or content, packed or not, has a name in it.
-fn traces(root: &Path, name: &str) -> Vec<PathBuf> {
+pub(crate) fn traces(root: &Path, name: &str) -> Vec<PathBuf> {
     let all = crate::support::files(root, &|_| true);
     let paths = all.iter().map(|path| root.join(path));
     let has = |bytes: &[u8]| {

@@ -3,6 +3,7 @@
 pub(crate) mod gvcfs;
 pub(crate) mod lab;
 pub(crate) mod mixed;
+pub(crate) mod proxy;
 pub(crate) mod random;
 pub(crate) mod s3;
 pub(crate) mod site;
