@@ -290,10 +290,7 @@ fn why_workers_were_lost_is_asked_once_their_jobs_are_over() {
         ended("7_2", Phase::Pending, ""),
     ]);
     assert_eq!(case.reconciled(), []);
-    assert_eq!(
-        lost(&case),
-        "job 7_1 was preempted (PREEMPTED), and 1 more"
-    );
+    assert_eq!(lost(&case), "job 7_1 was preempted (PREEMPTED), and 1 more");
     case.members[2].leaving = true;
     assert_eq!(lost(&case), "job 7_1 was preempted (PREEMPTED)");
     case.members[1].since_ms = NOW_MS - limits::SITE_LOSS_TOLD_MS;
