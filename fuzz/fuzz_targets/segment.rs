@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use kumi_fuzz::REFERENCE;
-use kumi_joint::{Params, Segment};
+use kumi_joint::{CensusPart, Params, Segment, add_up};
 
 libfuzzer_sys::fuzz_target!(init: kumi_fuzz::good::seed("segment"), |data: &[u8]| {
     let Ok(segment) = Segment::open("x", Bytes::copy_from_slice(data)) else {
@@ -13,9 +13,8 @@ libfuzzer_sys::fuzz_target!(init: kumi_fuzz::good::seed("segment"), |data: &[u8]
     };
     let params = Params::default();
     let _ = segment.verify();
-    if let Ok(census) = kumi_joint::census(&segment, &params, |_| true) {
-        let _ = census.sites().map(|site| site.frequency()).sum::<f64>();
-    }
+    let part = CensusPart::segment(&segment, |_| true, &params);
+    let _ = add_up(vec![part], std::io::sink());
     let first: BTreeSet<String> = segment.header().samples.iter().take(1).cloned().collect();
     let _ = kumi_joint::purge(&segment, &first, std::io::sink());
     let regions = [kumi_fuzz::store::REGION];

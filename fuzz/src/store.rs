@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use kumi_formats::reference::ReferenceSource as _;
-use kumi_joint::{IngestParams, Params, Segment};
+use kumi_joint::{CensusPart, IngestParams, Params, Segment, add_up};
 use kumi_seq::contig::ContigId;
 use kumi_seq::interval::Interval;
 
@@ -74,6 +74,7 @@ pub fn segment() -> Vec<u8> {
 /// Its census.
 pub fn census() -> Vec<u8> {
     let segment = Segment::open("good", Bytes::from(segment())).expect("good");
-    let census = kumi_joint::census(&segment, &Params::default(), |_| true).expect("good");
-    census.write(Vec::new()).expect("written")
+    let part = CensusPart::segment(&segment, |_| true, &Params::default());
+    let counted = add_up(vec![part], Vec::new()).expect("good");
+    counted.expect("a part").output
 }

@@ -34,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Ways to run
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Way::KumiVcf, Way::KumiLocal, Way::KumiSites, Way::Ingest, Way::Census, Way::StoreVcf, Way::StoreLocal, Way::StoreSites, Way::BcftoolsMerge])]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Way::KumiVcf, Way::KumiLocal, Way::KumiSites, Way::Ingest, Way::Census, Way::CensusSites, Way::StoreVcf, Way::StoreLocal, Way::StoreSites, Way::BcftoolsMerge])]
     ways: Vec<Way>,
     /// The largest cohort that bcftools merges: at 500 samples it takes minutes a megabase
     #[arg(long, default_value_t = 100)]

@@ -24,6 +24,8 @@ pub(super) enum Way {
     Ingest,
     /// `kumi kernel census` of the segments.
     Census,
+    /// `kumi kernel joint --census` of their census.
+    CensusSites,
     /// `kumi kernel joint` from segments to VCF.
     StoreVcf,
     /// `kumi kernel joint` from segments to BCF with local alleles.
@@ -114,6 +116,7 @@ impl Way {
             Self::KumiSites => "gVCFs to sites",
             Self::Ingest => "ingest: gVCFs to segments",
             Self::Census => "census of segments",
+            Self::CensusSites => "census to sites",
             Self::StoreVcf => "segments to VCF",
             Self::StoreLocal => "segments to BCF with local alleles",
             Self::StoreSites => "segments to sites",
@@ -143,6 +146,7 @@ impl Way {
             Self::KumiSites => "sites.vcf.gz",
             Self::Ingest => return data.store(samples),
             Self::Census => "census.arrow",
+            Self::CensusSites => "census-sites.vcf.gz",
             Self::StoreVcf => "store.vcf.gz",
             Self::StoreLocal => "store-local.bcf",
             Self::StoreSites => "store-sites.vcf.gz",
@@ -170,6 +174,9 @@ impl Way {
             Self::KumiSites => from_gvcfs("sites"),
             Self::Ingest => return data.ingest_anew(kumi, samples),
             Self::Census => "\"$2\" kernel census --output \"$1\" \"${@:6}\"".to_owned(),
+            Self::CensusSites => {
+                "\"$2\" kernel joint --threads 1 --format sites --reference \"$3\" --output \"$1\" --census \"$6\"".to_owned()
+            }
             Self::StoreVcf => from_segments("vcf"),
             Self::StoreLocal => from_segments("bcf-local"),
             Self::StoreSites => from_segments("sites"),
@@ -178,13 +185,13 @@ impl Way {
             }
         };
         let list = data.list(0..samples)?;
-        let segments = if self.needs_store() {
-            data.segments(kumi, samples)?
-        } else {
-            Vec::new()
+        let stored = match self {
+            Self::CensusSites => vec![Self::Census.output(data, samples)],
+            _ if self.needs_store() => data.segments(kumi, samples)?,
+            _ => Vec::new(),
         };
         let mut arguments = vec![kumi, &data.index, &list, &data.fasta];
-        arguments.extend(segments.iter().map(PathBuf::as_path));
+        arguments.extend(stored.iter().map(PathBuf::as_path));
         let output = self.output(data, samples);
         let mut cost = measure(&script, &data.work, &output, &arguments)
             .with_context(|| format!("{self:?} failed"))?;
