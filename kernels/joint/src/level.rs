@@ -5,7 +5,9 @@
 //! others again. In levels most carriers of an allele say the same: so what they say can be counted once
 //! ([`crate::census`]), added up and taken away.
 
-use crate::evidence::{Block, Call, Local, Numbers};
+use std::sync::Arc;
+
+use crate::evidence::{Alleles, Block, Call, Local, Numbers};
 use crate::kind::Class;
 use crate::project::NoCall;
 
@@ -76,8 +78,13 @@ fn levelled(call: &Call, alone: bool, quality_min: u32) -> Call {
     let sure = call.calibrated.is_none_or(|quality| quality >= quality_min);
     let depths = call.depths.iter().map(|reads| (*reads).min(READS_MAX));
     Call {
+        position: call.position,
+        start: call.start,
+        end: call.end,
+        alleles: Arc::clone(&call.alleles),
+        ploidy: call.ploidy,
         genotype: if alone {
-            Default::default()
+            Alleles::new()
         } else {
             call.genotype.clone()
         },
@@ -97,7 +104,6 @@ fn levelled(call: &Call, alone: bool, quality_min: u32) -> Call {
             .map(|depth| depth.min(2 * READS_MAX)),
         passes: call.passes && sure,
         calibrated: None,
-        ..call.clone()
     }
 }
 
