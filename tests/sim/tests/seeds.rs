@@ -9,7 +9,7 @@ use kumi_sim::{Plant, run_plan, size};
 /// Seeds of a run of the tests, unless `KUMI_SIM_SEEDS` says how many.
 const SEEDS: u64 = 100;
 /// Seeds in which a planted fault must show.
-const PLANTED_SEEDS: u64 = 30;
+const PLANTED_SEEDS: u64 = 100;
 
 fn seeds() -> u64 {
     let asked = std::env::var("KUMI_SIM_SEEDS").ok();
