@@ -16,8 +16,8 @@ const EXACT: u32 = 99;
 /// From there on, steps; and the highest level.
 const STEP: u32 = 10;
 const LEVEL_MAX: u32 = 250;
-/// Phred of one copy from which blocks count as sure: an allele that nearly all others carry must have a share of
-/// 0.9999 before such a sample could be thought to carry it.
+/// Phred of one copy from which blocks count as sure: odds of 10^4 are turned round by an allele whose share is 5,000
+/// times that of REF, 0.9998 of all; only then could such a sample be thought to carry it.
 const SURE: u32 = 40;
 /// Reads from which more do not matter where a likelihood is made of them: 3 phred each are beyond the highest level.
 pub(crate) const READS_MAX: u32 = 100;

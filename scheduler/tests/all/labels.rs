@@ -15,12 +15,7 @@ fn register(checked: &mut Checked, name: &str, labels: &[&str]) -> WorkerId {
         labels,
         ..hello(name, "1", 8, 64)
     };
-    let hello = Some(hello);
-    let Outcome::Registered(worker) = checked.apply(1, Kind::Register(v1::Register { hello }))
-    else {
-        panic!("it is sound");
-    };
-    worker
+    checked.register(1, hello)
 }
 
 fn shape(require: &[&str]) -> Shape {

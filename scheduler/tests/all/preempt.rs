@@ -6,7 +6,6 @@ use kumi_proto::ids::WorkerId;
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::finished_task::Result as Finished;
-use kumi_scheduler::Outcome;
 use kumi_scheduler::policy::{self, Offer, Room, Siege};
 
 use crate::support::{Checked, Shape, finished, hello, manifest};
@@ -16,11 +15,7 @@ const MINUTE_MS: u64 = 60_000;
 /// A worker of four cores, all of which a cohort's call tasks hold; its attempts.
 fn besieged(priority: v1::Priority) -> (Checked, WorkerId, Vec<u64>) {
     let mut checked = Checked::default();
-    let hello = Some(hello("w", "1", 4, 64));
-    let Outcome::Registered(worker) = checked.apply(1, Kind::Register(v1::Register { hello }))
-    else {
-        panic!("it is sound");
-    };
+    let worker = checked.register(1, hello("w", "1", 4, 64));
     let shape = Shape {
         samples: vec!["A".to_owned()],
         call_shards: 4,
@@ -56,15 +51,7 @@ fn grant(checked: &mut Checked, worker: WorkerId) -> Vec<v1::Start> {
         free_memory_bytes: 64 << 30,
     };
     let tasks = policy::pick(&checked.state, &offer, 10);
-    let grant = v1::Grant {
-        worker: worker.0,
-        tasks,
-        lease_ms: 1_000,
-    };
-    let Outcome::Granted(starts) = checked.apply(4, Kind::Grant(grant)) else {
-        panic!("the worker is known");
-    };
-    checked.state.starts(&starts)
+    checked.grant(4, worker, tasks)
 }
 
 fn urgent(checked: &mut Checked, cores: u32, priority: v1::Priority) {

@@ -7,7 +7,7 @@ use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::finished_task::Result as Finished;
 use kumi_scheduler::policy::{self, Offer};
-use kumi_scheduler::{Outcome, State, version};
+use kumi_scheduler::{State, version};
 use proptest::prelude::*;
 
 use crate::support::{Checked, Shape, finished, hello, manifest, pick, stamped};
@@ -22,12 +22,7 @@ fn register(checked: &mut Checked, name: &str, scratch_bytes: u64) -> WorkerId {
         scratch_bytes,
         ..hello(name, "1", 8, 64)
     };
-    let hello = Some(hello);
-    let Outcome::Registered(worker) = checked.apply(1, Kind::Register(v1::Register { hello }))
-    else {
-        panic!("it is sound");
-    };
-    worker
+    checked.register(1, hello)
 }
 
 /// Eight samples of two files each, aligned by one core.
@@ -54,18 +49,6 @@ fn why(checked: &Checked, cohort: u64, row: u32) -> v1::TaskExplanation {
     why[0].clone()
 }
 
-fn grant(checked: &mut Checked, worker: WorkerId, tasks: Vec<v1::TaskId>) -> Vec<v1::Start> {
-    let grant = v1::Grant {
-        worker: worker.0,
-        tasks,
-        lease_ms: 1_000,
-    };
-    let Outcome::Granted(granted) = checked.apply(3, Kind::Grant(grant)) else {
-        panic!("the worker is known");
-    };
-    checked.state.starts(&granted)
-}
-
 #[test]
 fn as_many_genomes_are_aligned_as_there_is_scratch_for() {
     let mut checked = Checked::default();
@@ -75,7 +58,7 @@ fn as_many_genomes_are_aligned_as_there_is_scratch_for() {
     let both = pick(&checked, narrow);
     assert_eq!(both.len(), 2);
     assert_eq!(pick(&checked, silent).len(), 8, "it is not limited");
-    let starts = grant(&mut checked, narrow, both);
+    let starts = checked.grant(3, narrow, both);
     assert_eq!(pick(&checked, narrow), []);
     checked.restart();
     assert_eq!(pick(&checked, narrow), [], "a restart forgets nothing");
@@ -181,7 +164,7 @@ proptest! {
         let dealt = policy::deal(&checked.state, &offers, 64, &mut policy::Promised::default());
         let mut given = BTreeMap::new();
         for (worker, tasks) in dealt {
-            given.insert(worker, grant(&mut checked, worker, tasks));
+            given.insert(worker, checked.grant(3, worker, tasks));
         }
         let left = |cohort: &u64| (0..8).filter(|row| why(&checked, *cohort, *row).state() == v1::TaskState::Ready).count();
         for (worker, limit) in workers {

@@ -283,6 +283,34 @@ impl Checked {
         outcome
     }
 
+    /// Registers a worker that says this of itself.
+    pub(crate) fn register(&mut self, at_ms: u64, hello: v1::WorkerHello) -> WorkerId {
+        let hello = Some(hello);
+        let register = Kind::Register(v1::Register { hello });
+        let Outcome::Registered(worker) = self.apply(at_ms, register) else {
+            panic!("it is sound");
+        };
+        worker
+    }
+
+    /// Grants tasks to a worker for a second; what it is told to start.
+    pub(crate) fn grant(
+        &mut self,
+        at_ms: u64,
+        worker: WorkerId,
+        tasks: Vec<v1::TaskId>,
+    ) -> Vec<v1::Start> {
+        let grant = v1::Grant {
+            worker: worker.0,
+            tasks,
+            lease_ms: 1_000,
+        };
+        let Outcome::Granted(starts) = self.apply(at_ms, Kind::Grant(grant)) else {
+            panic!("the worker is known");
+        };
+        self.state.starts(&starts)
+    }
+
     /// Replaces the state by what its snapshot gives.
     pub(crate) fn restart(&mut self) {
         let bytes = self.state.snapshot();

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use kumi_formats::reference::ReferenceSource;
-use kumi_seq::contig::{Contig, ContigId};
+use kumi_seq::contig::ContigId;
 use kumi_seq::interval::Interval;
 
 use crate::census::window::Window;
 use crate::census::{CensusError, arrow};
 use crate::store::error::Damage;
 use crate::store::file::Input;
+use crate::store::locate::contig_of;
 
 /// What a census is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,21 +106,13 @@ impl Census {
         &self,
         reference: &dyn ReferenceSource,
     ) -> Result<ContigId, CensusError> {
-        let wrong = |what: String| CensusError::Reference {
+        let CensusHeader {
+            contig, contig_m5, ..
+        } = &self.header;
+        contig_of(reference, contig, contig_m5).map_err(|what| CensusError::Reference {
             name: self.name.clone(),
             what,
-        };
-        let contigs = reference.contigs();
-        let id = contigs.id(&self.header.contig);
-        let Some((id, contig)) = id.and_then(|id| Some((id, contigs.get(id)?))) else {
-            return Err(wrong(format!("there is no contig {}", self.header.contig)));
-        };
-        let (told, found) = (&self.header.contig_m5, contig.m5());
-        if Contig::parse_m5(told) != Some(contig.md5) {
-            let name = &self.header.contig;
-            return Err(wrong(format!("the MD5 of {name} is {told}, not {found}")));
-        }
-        Ok(id)
+        })
     }
 
     /// A window.

@@ -9,6 +9,7 @@ mod count;
 mod error;
 mod file;
 mod sites;
+mod standing;
 mod sum;
 mod window;
 

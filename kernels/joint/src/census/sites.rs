@@ -1,28 +1,22 @@
 //! The sites of a cohort from its censuses.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use kumi_formats::reference::ReferenceSource;
 use kumi_formats::vcf::Record;
-use kumi_seq::contig::ContigId;
 use kumi_seq::interval::{Interval, merge};
 use rayon::prelude::*;
 
 use crate::census::file::Census;
+use crate::census::standing::Standing;
 use crate::census::window::Window;
 use crate::census::{CensusError, WINDOW};
 use crate::error::JointError;
-use crate::evidence::Call;
-use crate::kind::Class;
-use crate::level::Statement;
 use crate::output::{Contig, vcf};
 use crate::params::Params;
 use crate::pipeline::Stats;
-use crate::project::{Relation, project_records, relation};
-use crate::site::{Site, entered, is_spanned_by, unify};
-use crate::site_call::{Common, Heard, call_site};
+use crate::site::{Site, entered, unify};
+use crate::site_call::Common;
+use crate::store::locate::place;
 use crate::store::tiles;
-use crate::voice::{Voice, gathered};
 
 /// Windows a thread takes at a time.
 const WINDOWS: usize = 4;
@@ -43,16 +37,11 @@ pub fn joint_censuses<E: Send>(
 ) -> Result<Stats, JointError<E>> {
     let samples = same_samples(censuses)?;
     let common = Common::new(*params, samples as usize);
-    let held = |census| {
-        Ok((
-            census,
-            Census::header(census).interval(census.contig_of(reference)?),
-        ))
-    };
-    let held: Vec<(&Census, Interval)> = censuses
-        .iter()
-        .map(held)
-        .collect::<Result<_, CensusError>>()?;
+    let held = censuses.iter().map(|census| {
+        let contig = census.contig_of(reference)?;
+        Ok((census, census.header().interval(contig)))
+    });
+    let held: Vec<(&Census, Interval)> = held.collect::<Result<_, CensusError>>()?;
     let mut stats = Stats::default();
     for region in merge(regions.to_vec()) {
         let tiles = tiles_of(&held, reference, region)?;
@@ -137,12 +126,6 @@ fn tiles_of<'a>(
     Ok(tiles)
 }
 
-fn place(reference: &dyn ReferenceSource, contig: ContigId, position: u32) -> String {
-    let contig = reference.contigs().get(contig);
-    let name = contig.map_or("", |contig| contig.name.as_str());
-    format!("{name}:{}", position + 1)
-}
-
 /// The sites of a window that start in `bases`, `*` not yet looked for.
 pub(super) fn nominated(window: &Window, bases: Interval, quality: u32) -> Vec<Site> {
     let calls = window.statements.iter().flat_map(|said| &said.calls);
@@ -164,84 +147,4 @@ fn records(window: &Window, bases: Interval, contig: Contig<'_>, common: &Common
         records.push(vcf::site_record(&decided, contig, params));
     }
     records
-}
-
-/// How many samples say what of a base that was gone to.
-struct Standing<'a> {
-    window: &'a Window,
-    classes: Vec<Option<Class>>,
-    steps: std::iter::Peekable<std::slice::Iter<'a, crate::census::window::Step>>,
-    counts: Vec<i64>,
-    /// The statements that anybody makes.
-    made: BTreeSet<u32>,
-}
-
-impl<'a> Standing<'a> {
-    fn new(window: &'a Window) -> Self {
-        let statements = window.statements.iter();
-        let class = |said: &Statement| said.block.as_ref().map(Class::of);
-        Self {
-            classes: statements.map(class).collect(),
-            steps: window.steps.iter().peekable(),
-            counts: vec![0; window.statements.len()],
-            made: BTreeSet::new(),
-            window,
-        }
-    }
-
-    /// Goes on to a base.
-    fn go(&mut self, position: u32) {
-        while let Some(step) = self.steps.next_if(|step| step.position <= position) {
-            let count = &mut self.counts[step.statement as usize];
-            let before = *count;
-            *count += step.more;
-            if before == 0 {
-                self.made.insert(step.statement);
-            } else if *count == 0 {
-                self.made.remove(&step.statement);
-            }
-        }
-    }
-
-    /// Decides the site of the base.
-    fn decide(&self, mut site: Site, common: &Common) -> Option<crate::site_call::Decided> {
-        let (start, quality) = (site.start, common.params.allele_quality_min);
-        let mut classes: BTreeMap<u64, (Class, u32)> = BTreeMap::new();
-        let mut own: Vec<(&Statement, u32)> = Vec::new();
-        for &number in &self.made {
-            let samples = self.counts[number as usize] as u32;
-            let said = &self.window.statements[number as usize];
-            let mut asked = said.block.is_none();
-            for call in covering(said, start) {
-                asked = asked || relation(call, start) != Relation::Passes;
-                site.spanning = site.spanning || is_spanned_by(call, start, quality);
-            }
-            match self.classes[number as usize] {
-                Some(class) if !asked => {
-                    let sum = classes.entry(class.key()).or_insert((class, 0));
-                    sum.1 += samples;
-                }
-                _ => own.push((said, samples)),
-            }
-        }
-        let classes: Vec<(Class, u32)> = classes.into_values().collect();
-        let hear = |site: &Site| {
-            let voices = own.iter().map(|(said, samples)| {
-                let calls = covering(said, start);
-                let projected = project_records(calls, said.block.as_ref(), site);
-                (Voice::from(&projected), *samples)
-            });
-            Heard {
-                voices: gathered(voices).0,
-                aside: (),
-            }
-        };
-        call_site(site, &classes, hear, common).map(|call| call.decided)
-    }
-}
-
-/// The calls of a statement that speak of a base, the one that starts last first.
-fn covering(said: &Statement, position: u32) -> impl Iterator<Item = &Call> {
-    let calls = said.calls.iter().rev();
-    calls.filter(move |call| call.start <= position && position < call.end)
 }

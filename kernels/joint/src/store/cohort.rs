@@ -8,6 +8,7 @@ use kumi_seq::interval::Interval;
 use rayon::prelude::*;
 
 use crate::store::error::SegmentError;
+use crate::store::locate::place;
 use crate::store::segment::Segment;
 use crate::store::unpack::Unpacker;
 use crate::track::Track;
@@ -127,13 +128,7 @@ impl<'a> Store<'a> {
         position: u32,
         reference: &dyn ReferenceSource,
     ) -> Result<(), SegmentError> {
-        let place = || {
-            let name = reference
-                .contigs()
-                .get(contig)
-                .map_or("", |c| c.name.as_str());
-            format!("{name}:{}", position + 1)
-        };
+        let place = || place(reference, contig, position);
         let mut found: Vec<Option<(usize, usize)>> = vec![None; self.samples.len()];
         for (at, shelf) in self.shelves.iter().enumerate() {
             if !shelf.region().contains(contig, position) {

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use arrow_schema::Metadata;
 use kumi_formats::reference::ReferenceSource;
-use kumi_seq::contig::{Contig, ContigId};
+use kumi_seq::contig::ContigId;
 use kumi_seq::interval::Interval;
 
 use crate::store::error::{Damage, SegmentError};
+use crate::store::locate::contig_of;
 
 /// The version of the format, raised with every change of what is written.
 pub(crate) const VERSION: &str = "1";
@@ -59,23 +60,11 @@ impl SegmentHeader {
         name: &str,
         reference: &dyn ReferenceSource,
     ) -> Result<ContigId, SegmentError> {
-        let wrong = |what: String| SegmentError::Reference {
+        let contig = contig_of(reference, &self.contig, &self.contig_m5);
+        contig.map_err(|what| SegmentError::Reference {
             name: name.to_owned(),
             what,
-        };
-        let contigs = reference.contigs();
-        let id = contigs.id(&self.contig);
-        let Some((id, contig)) = id.and_then(|id| Some((id, contigs.get(id)?))) else {
-            return Err(wrong(format!("there is no contig {}", self.contig)));
-        };
-        if Contig::parse_m5(&self.contig_m5) != Some(contig.md5) {
-            let (told, found) = (&self.contig_m5, contig.m5());
-            return Err(wrong(format!(
-                "the MD5 of {} is {told}, not {found}",
-                self.contig
-            )));
-        }
-        Ok(id)
+        })
     }
 
     fn pairs(&self) -> [(&'static str, String); 9] {

@@ -14,6 +14,7 @@ pub(crate) mod header;
 mod hostile;
 mod ingest;
 pub(crate) mod intern;
+pub(crate) mod locate;
 mod message;
 mod pack;
 mod purge;
