@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::daemon::{Process, Schedulers, free_ports, worker};
+use crate::support::tools::have;
 use crate::support::trio::Copy;
 use crate::support::{json, kumi, ok, run, sha256, text, unzip};
 
@@ -174,7 +175,7 @@ fn a_cohort_grows_shrinks_and_is_released_from_what_was_ingested() {
     }
 
     check_commands(&house, &first, &shrunk);
-    check_purge(&house);
+    check_purge(&house, 2);
 }
 
 /// The release of a cohort that has never had anybody but two of the samples.
@@ -240,7 +241,114 @@ fn a_release_holds_the_sites_alone_where_genotypes_stay_in_the_store() {
         assert_eq!(shrunk, alone, "{name}");
     }
     check_stored(&house, &first, &shrunk);
-    check_purge(&house);
+    check_purge(&house, 2);
+}
+
+/// Each shard is a file of the release; together they are what a release with one cohort VCF has.
+#[test]
+fn a_release_in_chunks_is_the_cohort_vcf_in_parts() {
+    let house = House::new();
+    for (samples, form) in [
+        (&ALL[..], ""),
+        (&ALL[..], "chunks = 2"),
+        (&ALL[..], "genotypes = \"bcf\"\nchunks = 2"),
+        (&ALL[..], LOCAL),
+    ] {
+        done(&house.submit_with(samples, form));
+    }
+    let [whole, vcf, bcf, local] = ["1", "2", "3", "4"].map(|number| house.release(number));
+    for folder in [&vcf, &bcf, &local] {
+        for name in &SITES[..2] {
+            assert_eq!(sha256(&folder.join(name)), sha256(&whole.join(name)));
+        }
+        let folder = folder.to_string_lossy();
+        let said = text(&ok(&mut house.command(&["release", "verify", &folder])).stdout);
+        assert!(said.contains("10 files"), "{said}");
+    }
+    assert_eq!(names(&vcf), chunks("vcf.gz", "tbi"));
+    assert_eq!(names(&bcf), chunks("bcf", "csi"));
+    assert_eq!(names(&local), chunks("bcf", "csi"));
+    check_chunks(&house, &whole, &vcf);
+    check_bcf(&vcf, &bcf);
+
+    // Without one of them: what those who are left would have had ever.
+    let withdraw = ["cohort", "withdraw", "ceu-trio", "NA12891"];
+    ok(&mut house.command(&withdraw));
+    ok(&mut house.command(&["release", "build", "4", "--wait"]));
+    let shrunk = house.release("5");
+    let alone = alone(&house, LOCAL);
+    assert_eq!(names(&alone), names(&shrunk));
+    for name in names(&shrunk) {
+        let [shrunk, alone] = [&shrunk, &alone].map(|folder| sha256(&folder.join(&name)));
+        assert_eq!(shrunk, alone, "{name}");
+    }
+    // Two batches in two shards, and of the store of one shard the batch without it.
+    check_purge(&house, 5);
+}
+
+const LOCAL: &str = "genotypes = \"bcf-local\"\nchunks = 2";
+
+/// The files of a release in two chunks.
+fn chunks(ending: &str, index: &str) -> Vec<String> {
+    let mut names: Vec<String> = SITES.map(str::to_owned).to_vec();
+    for stem in ["ceu-trio.0001", "ceu-trio.0002"] {
+        for ending in [ending, "sites.vcf.gz"] {
+            let index = if ending == "sites.vcf.gz" {
+                "tbi"
+            } else {
+                index
+            };
+            names.push(format!("{stem}.{ending}"));
+            names.push(format!("{stem}.{ending}.{index}"));
+        }
+    }
+    names.sort();
+    names
+}
+
+fn check_chunks(house: &House, whole: &Path, chunks: &Path) {
+    let parts = |ending: &str| -> Vec<String> {
+        let of = |number| records(&chunks.join(format!("ceu-trio.{number}.{ending}")));
+        let (mut first, second) = (of("0001"), of("0002"));
+        assert!(first.len() > 20 && second.len() > 20);
+        first.extend(second.into_iter().skip(1));
+        first
+    };
+    assert_eq!(parts("vcf.gz"), records(&whole.join("ceu-trio.vcf.gz")));
+    assert_eq!(parts("sites.vcf.gz"), records(&whole.join(SITES[0])));
+    let manifest = fs::read(chunks.join("manifest.json")).expect("a manifest");
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).expect("JSON");
+    assert_eq!(manifest["genotypes"], "vcf");
+    let places: Vec<_> = (0..2)
+        .map(|at| manifest["chunks"][at]["regions"].to_string())
+        .collect();
+    assert!(places.iter().all(|place| place.contains(":")), "{places:?}");
+    assert_ne!(places[0], places[1]);
+    let [whole, chunks] = [whole, chunks].map(|folder| folder.to_string_lossy());
+    let diff = house.ask(&["release", "diff", &whole, &chunks]);
+    assert!(diff["genotypes"]["compared"].as_u64() > Some(60), "{diff}");
+    assert_eq!(diff["genotypes"]["changed"], 0);
+    assert_eq!(diff["sites"]["gone"], 0);
+    let shown = house.ask(&["release", "show", "4"]);
+    assert_eq!(shown["genotypes"], "bcf-local");
+}
+
+/// The same genotypes in both, as bcftools reads them.
+fn check_bcf(vcf: &Path, bcf: &Path) {
+    if !have(&["bcftools"]) {
+        return;
+    }
+    let read = |path: PathBuf| {
+        let mut query = Command::new("bcftools");
+        query.args(["query", "-f", "%CHROM %POS %REF %ALT[ %GT %DP]\n"]);
+        text(&ok(query.arg(path)).stdout)
+    };
+    for number in ["0001", "0002"] {
+        let file = |ending: &str| format!("ceu-trio.{number}.{ending}");
+        let found = read(bcf.join(file("bcf")));
+        assert!(found.lines().count() > 20);
+        assert_eq!(found, read(vcf.join(file("vcf.gz"))));
+    }
 }
 
 /// What is exported is what a release with a cohort VCF has.
@@ -284,8 +392,9 @@ fn check_stored(house: &House, first: &Path, shrunk: &Path) {
     assert!(diff["sites"]["same"].as_u64() > Some(10), "{diff}");
 }
 
-/// Nothing of a sample is left but the certificate that nothing is, and the others are released as before.
-fn check_purge(house: &House) {
+/// Nothing of a sample is left but the certificate that nothing is, and the others are released as before, from so many
+/// folders of the store.
+fn check_purge(house: &House, folders: usize) {
     let purge = ["cohort", "purge", "ceu-trio", "--wait"];
     let output = house.command(&purge).output().expect("kumi runs");
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
@@ -302,7 +411,7 @@ fn check_purge(house: &House) {
     );
     assert_eq!(
         house.store().len(),
-        2,
+        folders,
         "its own batch is written again, the other stays"
     );
     let listed = house.ask(&["release", "list"]);

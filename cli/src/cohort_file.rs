@@ -129,30 +129,60 @@ pub struct ParamsSection {
     pub merge_regions: Option<u32>,
     /// Which filters variants carry: off, standard (default) or strict.
     pub filters: FiltersArg,
-    /// Where the genotypes of a release are: vcf (default) or store.
+    /// Where the genotypes of a release are: vcf (default), bcf, bcf-local or store.
     pub genotypes: GenotypesSetting,
+    /// A release has so many files of genotypes, which are the joint shards.
+    pub chunks: Option<u32>,
     /// What becomes of the cohort when a sample's data are bad: fail (default) or quarantine.
     pub on_bad_sample: OnBadSampleSetting,
 }
 
 /// Where the genotypes of a release are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum GenotypesSetting {
-    /// In it: a cohort VCF.
+    /// In it: a cohort VCF, or several in chunks.
     #[default]
     Vcf,
+    /// In it, as BCF in chunks.
+    Bcf,
+    /// In it, as BCF with local alleles in chunks.
+    BcfLocal,
     /// In the cohort store alone: it holds the sites.
     Store,
 }
 
-impl GenotypesSetting {
-    /// The wire value. What is not chosen is not said: so it was asked before there was a choice.
+impl ParamsSection {
+    /// Where genotypes are, as it is told a scheduler. What is not chosen is not said: so it was asked before there was
+    /// a choice.
     #[must_use]
-    pub fn to_proto(self) -> v1::Genotypes {
-        match self {
-            Self::Vcf => v1::Genotypes::Unspecified,
-            Self::Store => v1::Genotypes::Store,
+    pub fn released(&self) -> v1::Genotypes {
+        match (self.genotypes, self.chunks) {
+            (GenotypesSetting::Vcf, None) => v1::Genotypes::Unspecified,
+            (GenotypesSetting::Vcf, Some(_)) => v1::Genotypes::VcfChunks,
+            (GenotypesSetting::Bcf, _) => v1::Genotypes::BcfChunks,
+            (GenotypesSetting::BcfLocal, _) => v1::Genotypes::BcfLocalChunks,
+            (GenotypesSetting::Store, _) => v1::Genotypes::Store,
+        }
+    }
+
+    /// In how many parts the genome is ingested and genotyped, if that is asked for.
+    #[must_use]
+    pub fn parts(&self) -> Option<u32> {
+        self.chunks.or(self.joint_shards)
+    }
+
+    /// What is wrong with `chunks`.
+    fn wrong_chunks(&self) -> Option<&'static str> {
+        match (self.chunks?, self.genotypes, self.joint_shards) {
+            (0, ..) => Some("is 0; a release has at least one file, or leave it out"),
+            (_, GenotypesSetting::Store, _) => Some(
+                "is given with genotypes = \"store\": such a release has no genotypes; leave one of them out",
+            ),
+            (chunks, _, Some(shards)) if shards != chunks => {
+                Some("is not params.joint_shards: each shard is a chunk; give one of them")
+            }
+            _ => None,
         }
     }
 }
@@ -303,6 +333,9 @@ pub fn load(path: &Path, problems: &mut Problems) -> Option<Loaded> {
         .is_some_and(|ploidy| !(1..=2).contains(&ploidy))
     {
         problems.push(whole.wrong("params.ploidy", "only 1 and 2 are supported"));
+    }
+    if let Some(what) = file.params.wrong_chunks() {
+        problems.push(whole.wrong("params.chunks", what));
     }
     let base = path.parent().unwrap_or(Path::new("")).to_owned();
     let samples = samples(&whole, &base, &file, problems);
@@ -483,13 +516,30 @@ mod tests {
         for (text, wire) in [
             ("", v1::Genotypes::Unspecified),
             ("genotypes='vcf'", v1::Genotypes::Unspecified),
+            ("chunks=3", v1::Genotypes::VcfChunks),
+            ("genotypes='bcf'", v1::Genotypes::BcfChunks),
+            (
+                "genotypes='bcf-local'\nchunks=3",
+                v1::Genotypes::BcfLocalChunks,
+            ),
             ("genotypes='store'", v1::Genotypes::Store),
         ] {
             let read: CohortFile = toml::from_str(&file(text)).expect("a cohort file");
-            assert_eq!(read.params.genotypes.to_proto(), wire, "{text}");
+            assert_eq!(read.params.released(), wire, "{text}");
+            assert_eq!(findings(&file(text)), Vec::<String>::new(), "{text}");
         }
-        let wrong = findings(&file("genotypes='bcf'"));
-        assert!(wrong[0].contains("`vcf` or `store`"), "{wrong:?}");
+        for (text, told) in [
+            (
+                "genotypes='cram'",
+                "expected one of `vcf`, `bcf`, `bcf-local`, `store`",
+            ),
+            ("chunks=0", "params.chunks is 0"),
+            ("genotypes='store'\nchunks=2", "has no genotypes"),
+            ("chunks=2\njoint_shards=3", "give one of them"),
+        ] {
+            let wrong = findings(&file(text));
+            assert!(wrong.len() == 1 && wrong[0].contains(told), "{wrong:?}");
+        }
     }
 
     #[test]

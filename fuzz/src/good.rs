@@ -114,11 +114,22 @@ pub fn gvcf_text() -> String {
 
 /// A gVCF in blocks, and its index.
 pub fn gvcf() -> (Vec<u8>, Vec<u8>) {
+    variants(vcf::Form::Vcf)
+}
+
+/// The same as BCF, and its index.
+pub fn bcf() -> (Vec<u8>, Vec<u8>) {
+    variants(vcf::Form::Bcf)
+}
+
+fn variants(form: vcf::Form) -> (Vec<u8>, Vec<u8>) {
     let text = gvcf_text();
     let (head, lines): (Vec<&str>, Vec<&str>) =
         text.lines().partition(|line| line.starts_with('#'));
     let head = head.join("\n") + "\n";
-    let mut writer = vcf::Writer::new(Vec::new(), &head, REFERENCE.contigs()).expect("a header");
+    let contigs = REFERENCE.contigs();
+    let writer = vcf::FormWriter::new(form, Vec::new(), &head, contigs);
+    let mut writer = writer.expect("a header");
     for line in lines {
         let at: u32 = line
             .split('\t')
@@ -161,6 +172,7 @@ pub fn seed(target: &str) {
 fn all() -> Vec<(&'static str, Vec<u8>)> {
     let (bam, cram) = (bam(), cram());
     let (_, tbi) = gvcf();
+    let (bcf, csi) = bcf();
     let bai = kumi_formats::bam::index(&file("good.bam", &bam)).expect("indexed");
     let crai = kumi_formats::cram::index(&file("good.cram", &cram)).expect("indexed");
     let path = file("good.kidx", b"");
@@ -209,6 +221,8 @@ fn all() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("vcf", gvcf_text().into_bytes()),
         ("tbi", unpacked(&tbi)),
+        ("bcf", unpacked(&bcf)),
+        ("csi", unpacked(&csi)),
         ("kidx", std::fs::read(&path).expect("read")),
         ("segment", crate::store::segment()),
         ("census", crate::store::census()),

@@ -74,6 +74,28 @@ pub fn query(path: &Path) {
     }
 }
 
+/// Walks through a BCF file, and goes to places through the index beside it.
+pub fn bcf(path: &Path) {
+    let Ok(mut reader) = vcf::BcfReader::open(path) else {
+        return;
+    };
+    while let Ok(Some(_)) = reader.read() {}
+    if reader.load_index().is_ok_and(|loaded| loaded) {
+        for contig in 0..3 {
+            for start in (0..4000).step_by(500) {
+                let interval = Interval {
+                    contig: ContigId(contig),
+                    start,
+                    end: start + 500,
+                };
+                if reader.seek(interval).is_ok_and(|found| found) {
+                    let _ = reader.read();
+                }
+            }
+        }
+    }
+}
+
 /// Reads a VCF file, asks every record for everything, and goes to places through the index beside it.
 pub fn vcf(path: &Path) {
     let Ok(mut reader) = vcf::Reader::open(path) else {

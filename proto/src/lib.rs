@@ -56,6 +56,28 @@ impl v1::Stage {
     }
 }
 
+impl v1::Genotypes {
+    /// The name used in cohort files, in `manifest.json` and on the command line.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Unspecified | Self::Vcf | Self::VcfChunks => "vcf",
+            Self::BcfChunks => "bcf",
+            Self::BcfLocalChunks => "bcf-local",
+            Self::Store => "store",
+        }
+    }
+
+    /// Whether a release has a file of them for each joint shard.
+    #[must_use]
+    pub fn in_chunks(self) -> bool {
+        match self {
+            Self::Unspecified | Self::Vcf | Self::Store => false,
+            Self::VcfChunks | Self::BcfChunks | Self::BcfLocalChunks => true,
+        }
+    }
+}
+
 impl v1::Priority {
     /// The name used on the command line and in metrics labels.
     #[must_use]

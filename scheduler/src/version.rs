@@ -26,10 +26,12 @@ pub const OBJECT_STORES: u32 = 7;
 pub const SCRATCH: u32 = 8;
 /// Releases whose genotypes stay in the cohort store.
 pub const STORED_GENOTYPES: u32 = 9;
+/// Releases with a file of genotypes for each joint shard.
+pub const RELEASE_CHUNKS: u32 = 10;
 /// Notes for the audit log.
 pub const NOTES: u32 = 2;
 /// The newest that this build knows.
-pub const NEWEST: u32 = STORED_GENOTYPES;
+pub const NEWEST: u32 = RELEASE_CHUNKS;
 
 /// The version that brought a kind of command: before it is in force, the command is refused.
 pub(crate) fn brought(kind: &Kind) -> u32 {

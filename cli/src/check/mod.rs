@@ -281,7 +281,7 @@ fn params(
     v1::CohortParams {
         genome_ploidy: section.ploidy.unwrap_or(2).into(),
         call_shards: section.call_shards.unwrap_or(0),
-        joint_shards: section.joint_shards.unwrap_or(0),
+        joint_shards: section.parts().unwrap_or(0),
         cores_per_align: section.cores_per_align.unwrap_or(0),
         on_bad_sample: on_bad_sample
             .unwrap_or(section.on_bad_sample)
@@ -291,6 +291,6 @@ fn params(
         targets: targets.into_iter().map(region).collect(),
         filters: section.filters.to_proto().into(),
         batch_samples: section.batch_samples.unwrap_or(0),
-        genotypes: section.genotypes.to_proto().into(),
+        genotypes: section.released().into(),
     }
 }

@@ -131,7 +131,7 @@ fn value(release: &v1::Release) -> Value {
         "release": release.release, "cohort": release.cohort, "name": release.name, "programme": release.programme,
         "samples": release.samples, "withdrawn": release.withdrawn, "created": timestamp(release.created_ms),
         "directory": Path::new(&release.root).join(&manifest.directory), "counts": manifest.counts, "files": files,
-        "genotypes": if are_stored(release) { "store" } else { "vcf" },
+        "genotypes": release.genotypes().label(),
     })
 }
 

@@ -17,6 +17,8 @@ use crate::table::{self, count, duration, timestamp};
 const SAMPLES_SHOWN: usize = 50;
 /// Sample folders shown one by one.
 const FOLDERS_SHOWN: usize = 8;
+/// Variant files of a release, shown by name.
+const FILES_SHOWN: usize = 6;
 /// Files that had gone, shown by name.
 const GONE_SHOWN: usize = 5;
 
@@ -211,9 +213,15 @@ impl Outcome {
         let label = |text: &str| paint.dim(&format!("{text:<6}"));
         let _ = writeln!(text, "  {}  {}", label("files"), paint.bold(&near(root)));
         if let Some(release) = &self.detail.release {
-            for file in release.files.iter().filter(|file| is_variants(&file.name)) {
+            let files = release.files.iter();
+            let files: Vec<_> = files.filter(|file| is_variants(&file.name)).collect();
+            for file in files.iter().take(FILES_SHOWN) {
                 let path = Path::new(&release.directory).join(&file.name);
                 let _ = writeln!(text, "  {}    {}", label(""), path.display());
+            }
+            if files.len() > FILES_SHOWN {
+                let more = count((files.len() - FILES_SHOWN) as u64);
+                let _ = writeln!(text, "  {}    … and {more} more", label(""));
             }
         }
         let mut folders: Vec<&str> = Vec::new();

@@ -27,11 +27,7 @@ pub(crate) fn beside_bam(path: &Path) -> io::Result<bam::Index> {
             Ok(bam::Index::Bai(index))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let bytes = bytes(&with_ending(path, ".csi"))?;
-            check(&bytes)?;
-            let packed = pack(&bytes)?;
-            let index = csi::io::Reader::new(&packed[..]).read_index()?;
-            Ok(bam::Index::Csi(index))
+            csi_beside(path).map(bam::Index::Csi)
         }
         Err(error) => Err(error),
     }
@@ -46,6 +42,17 @@ pub(crate) fn beside_vcf(path: &Path) -> io::Result<tabix::Index> {
     check(&bytes)?;
     let packed = pack(&bytes)?;
     tabix::io::Reader::new(&packed[..]).read_index()
+}
+
+/// The `.csi` beside a file.
+///
+/// # Errors
+/// As [`beside_bam`].
+pub(crate) fn csi_beside(path: &Path) -> io::Result<csi::Index> {
+    let bytes = bytes(&with_ending(path, ".csi"))?;
+    check(&bytes)?;
+    let packed = pack(&bytes)?;
+    csi::io::Reader::new(&packed[..]).read_index()
 }
 
 fn with_ending(path: &Path, ending: &str) -> PathBuf {

@@ -400,9 +400,14 @@ const VCF_HEADER: &str = "##fileformat=VCFv4.3\n##contig=<ID=c1,length=4000>\n##
 
 /// A gVCF, its index and its text.
 fn gvcf(seed: u64, reference: &InMemory) -> (Vec<u8>, Vec<u8>, String) {
+    variants(seed, reference, vcf::Form::Vcf)
+}
+
+/// A file of a form, its index and its text.
+fn variants(seed: u64, reference: &InMemory, form: vcf::Form) -> (Vec<u8>, Vec<u8>, String) {
     let mut numbers = Numbers(seed);
-    let mut writer =
-        vcf::Writer::new(Vec::new(), VCF_HEADER, reference.contigs()).expect("a header");
+    let writer = vcf::FormWriter::new(form, Vec::new(), VCF_HEADER, reference.contigs());
+    let mut writer = writer.expect("a header");
     let mut text = VCF_HEADER.to_owned();
     let (mut at, mut contig) = (0u32, 0);
     for _ in 0..300 {
@@ -432,6 +437,28 @@ fn gvcf(seed: u64, reference: &InMemory) -> (Vec<u8>, Vec<u8>, String) {
     }
     let (bytes, index) = writer.finish().expect("finished");
     (bytes, index, text)
+}
+
+/// Walks through a BCF and goes to places through its index; where its records lie.
+fn walk_bcf(path: &Path) -> Result<Vec<vcf::BcfSite>, vcf::VcfError> {
+    let mut reader = vcf::BcfReader::open(path)?;
+    let mut sites = Vec::new();
+    while let Some(site) = reader.read()? {
+        sites.push(site);
+    }
+    if reader.load_index()? {
+        for site in &sites {
+            let interval = Interval {
+                contig: ContigId(site.contig),
+                start: site.start,
+                end: site.start.saturating_add(1),
+            };
+            if reader.seek(interval)? {
+                let _ = reader.read()?;
+            }
+        }
+    }
+    Ok(sites)
 }
 
 /// Reads all of a VCF, asks every record for everything, and goes to places through its index.
@@ -491,6 +518,35 @@ proptest! {
         let path = folder.write("x.vcf.gz", &bytes);
         let _ = read_vcf(&path);
         let _ = vcf::concatenate(&[path], reference.contigs(), Vec::new());
+    }
+
+    #[test]
+    fn bcf_files(seed in any::<u64>(), damages in damages()) {
+        let (folder, reference) = (Folder::new(), reference(7));
+        let (bytes, index, text) = variants(seed, &reference, vcf::Form::Bcf);
+        folder.write("good.bcf.csi", &index);
+        let good = walk_bcf(&folder.write("good.bcf", &bytes)).expect("good");
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        prop_assert_eq!(good.len(), lines.count());
+        prop_assert!(good.iter().all(|site| site.samples == 1));
+        folder.write("x.bcf.csi", &index);
+        match walk_bcf(&folder.write("x.bcf", &spoil(bytes, &damages))) {
+            Err(error) => prop_assert!(error.to_string().contains("x.bcf"), "{}", error),
+            Ok(found) => prop_assert_eq!(found, good),
+        }
+    }
+
+    #[test]
+    fn bcf_content_and_index(seed in any::<u64>(), damages in damages(), of_index in any::<bool>()) {
+        let (folder, reference) = (Folder::new(), reference(7));
+        let (bytes, index, _) = variants(seed, &reference, vcf::Form::Bcf);
+        let spoilt = |bytes: &[u8], really: bool| {
+            let mut content = Vec::new();
+            bgzf::io::Reader::new(bytes).read_to_end(&mut content).expect("whole");
+            bgzip(&spoil(content, if really { &damages } else { &[] }))
+        };
+        folder.write("x.bcf.csi", &spoilt(&index, of_index));
+        let _ = walk_bcf(&folder.write("x.bcf", &spoilt(&bytes, !of_index)));
     }
 
     #[test]

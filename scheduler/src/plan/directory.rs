@@ -23,14 +23,22 @@ pub(crate) fn directory_of(cohort: &Cohort, cell: Cell, key: &Key) -> String {
             let sample = &cohort.samples[cell.row as usize].name;
             cohort.layout.sample_directory(programme, sample, cell.row)
         }
+        // What a shard is in the release lies there at once.
+        Stage::Joint if keys::in_chunks(header) => release_directory(cohort),
         Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge | Stage::Call | Stage::Joint => {
             format!("{programme}/work/{}", hex(key, 16))
         }
         Stage::Ingest => store_directory(header, key),
         Stage::Census => of_cohort(header, "census", &hex(key, 16)),
-        Stage::Release => of_cohort(header, "releases", &hex(key, 12)),
+        Stage::Release => release_directory(cohort),
         Stage::Purge => of_cohort(header, "purges", &hex(key, 12)),
     }
+}
+
+/// Where a cohort is released.
+fn release_directory(cohort: &Cohort) -> String {
+    let release = hex(&cohort.release_keys().release, 12);
+    of_cohort(&cohort.header, "releases", &release)
 }
 
 /// Where what is ingested of a batch in a shard is published, by its key, below the cohort's root.

@@ -28,10 +28,23 @@ pub(super) fn filters(params: &v1::CohortParams) -> u64 {
     }
 }
 
+/// Where the genotypes of a cohort's releases are.
+pub(crate) fn genotypes(header: &v1::CohortHeader) -> v1::Genotypes {
+    let params = header.params.as_ref();
+    match params.map_or(v1::Genotypes::Vcf, v1::CohortParams::genotypes) {
+        v1::Genotypes::Unspecified => v1::Genotypes::Vcf,
+        given => given,
+    }
+}
+
 /// Whether the genotypes of a cohort's releases stay in its store.
 pub(crate) fn genotypes_stay(header: &v1::CohortHeader) -> bool {
-    let params = header.params.as_ref();
-    params.is_some_and(|params| params.genotypes() == v1::Genotypes::Store)
+    genotypes(header) == v1::Genotypes::Store
+}
+
+/// Whether a cohort's releases have a file of genotypes for each joint shard.
+pub(crate) fn in_chunks(header: &v1::CohortHeader) -> bool {
+    genotypes(header).in_chunks()
 }
 
 pub(super) fn reference_key(version: &str, facts: &v1::ReferenceFacts) -> Key {

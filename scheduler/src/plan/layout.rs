@@ -12,7 +12,7 @@ use crate::plan::batch::Batch;
 use crate::plan::contig;
 use crate::plan::key::{Address, Chain, CohortPlace, Key, hex};
 use crate::plan::keys::{
-    STANDARD, SampleKeys, Sex, filters, genotypes_stay, ploidy, reference_key,
+    STANDARD, SampleKeys, Sex, filters, genotypes, genotypes_stay, in_chunks, ploidy, reference_key,
 };
 use crate::plan::need::{self, Need};
 use crate::plan::region::{self, Even, Starts};
@@ -171,6 +171,9 @@ impl Layout {
         let need = |stage| Need {
             scratch_bytes: match stage {
                 Stage::Index => scratch::of_index(header),
+                Stage::Release if genotypes_stay(header) || in_chunks(header) => {
+                    scratch::of_sites(gvcfs, remote)
+                }
                 stage => scratch::of_cohort(stage, gvcfs, shards, remote),
             },
             ..need::of(stage, header, samples.len())
@@ -423,16 +426,26 @@ impl Layout {
             chain = chain.text(name).key(&self.gvcf[row as usize]);
         }
         let base = chain.finish();
-        let form = if genotypes_stay(header) {
-            Chain::new("sites").key(&base).finish()
-        } else {
-            base
+        let form = match genotypes(header) {
+            v1::Genotypes::Unspecified | v1::Genotypes::Vcf => base,
+            v1::Genotypes::Store => Chain::new("sites").key(&base).finish(),
+            v1::Genotypes::VcfChunks => self.chunked_form("vcf-chunks", &base),
+            v1::Genotypes::BcfChunks => self.chunked_form("bcf-chunks", &base),
+            v1::Genotypes::BcfLocalChunks => self.chunked_form("bcf-local-chunks", &base),
         };
         ReleaseKeys {
             base,
             form,
             release: Chain::new("release").key(&form).finish(),
         }
+    }
+
+    /// A form in which each joint shard is a file of the release.
+    fn chunked_form(&self, form: &str, base: &Key) -> Key {
+        let chain = Chain::new(form).key(base);
+        let shards = self.joint_digests.iter();
+        let chain = chain.number(shards.len() as u64);
+        shards.fold(chain, Chain::key).finish()
     }
 
     /// The key of a shard of a release: its census, which is the same in every form, or its records.

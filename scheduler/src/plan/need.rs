@@ -5,7 +5,7 @@ use kumi_proto::v1;
 use kumi_proto::v1::Stage;
 
 use crate::plan::batch::BATCH_SAMPLES_MAX;
-use crate::plan::keys::genotypes_stay;
+use crate::plan::keys::{genotypes_stay, in_chunks};
 
 const MIB: u64 = 1 << 20;
 
@@ -89,7 +89,7 @@ pub(super) fn of(stage: Stage, header: &v1::CohortHeader, samples: usize) -> Nee
         // A window of every batch, or what different things the cohort says in a few.
         Stage::Joint => (1, 1_024 * MIB),
         Stage::Purge => (1, 256 * MIB),
-        Stage::Release if genotypes_stay(header) => (1, 256 * MIB),
+        Stage::Release if genotypes_stay(header) || in_chunks(header) => (1, 256 * MIB),
         Stage::Release => (1, 256 * MIB + samples as u64 * MIB / 16),
     };
     Need {

@@ -25,6 +25,8 @@ const GVCF_PART: u64 = 64;
 const SEGMENTS_PART: u64 = 32;
 /// What stands of them in its VCF.
 const RELEASE_PART: u64 = 8;
+/// What the sites are of a cohort VCF: less, but of few samples.
+const SITES_PART: u64 = 8;
 
 /// What the files of a sample come to, bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -114,6 +116,11 @@ pub(super) fn of_cohort(stage: Stage, gvcfs: u64, shards: u64, remote: bool) -> 
         Stage::Release => gvcfs / RELEASE_PART * 2,
         _ => 0,
     }
+}
+
+/// What a release has there of which only the sites are put together.
+pub(super) fn of_sites(gvcfs: u64, remote: bool) -> u64 {
+    of_cohort(Stage::Release, gvcfs, 1, remote) / SITES_PART
 }
 
 /// What the task has there that makes the index, which takes as much as it asks for memory.

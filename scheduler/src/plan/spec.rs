@@ -9,6 +9,7 @@ use crate::ledger::Ledger;
 use crate::plan::contig;
 use crate::plan::directory::{directory, directory_of};
 use crate::plan::key::{Address, Key, hex};
+use crate::plan::keys;
 use crate::plan::need::Need;
 
 const READ: &str = "what a ready task reads is in the ledger";
@@ -284,6 +285,10 @@ impl Writer<'_> {
             regions: self.cohort.layout.joint[column as usize].clone(),
             batches,
             census: census.map(|census| self.manifest_of(census)),
+            chunk: keys::in_chunks(&self.cohort.header).then(|| v1::Chunk {
+                number: column + 1,
+                genotypes: keys::genotypes(&self.cohort.header).into(),
+            }),
         }
     }
 
@@ -299,14 +304,18 @@ impl Writer<'_> {
     fn release(&self) -> v1::ReleaseSpec {
         let columns = self.cohort.grid(Stage::Joint).columns();
         let shards = (0..columns).map(|column| self.manifest(Stage::Joint, 0, column));
-        let params = self.cohort.header.params.as_ref();
+        let header = &self.cohort.header;
+        let params = header.params.as_ref();
+        let chunks = self.cohort.layout.joint.iter().cloned();
+        let chunks = chunks.map(|regions| v1::Regions { regions });
         v1::ReleaseSpec {
             reference: Some(self.reference()),
-            cohort: self.cohort.header.name.clone(),
+            cohort: header.name.clone(),
             release: hex(&self.cohort.release_keys().release, 12),
             samples: self.included_samples(),
             shards: shards.collect(),
             genotypes: params.map_or(0, |params| params.genotypes),
+            chunks: chunks.filter(|_| keys::in_chunks(header)).collect(),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::limits::{
 };
 use crate::plan::batch::BATCH_SAMPLES_MAX;
 use crate::plan::layout::{self, Shards};
-use crate::version::{NEWEST, OBJECT_STORES};
+use crate::version::{NEWEST, OBJECT_STORES, RELEASE_CHUNKS};
 
 /// One fault of a submission.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +40,7 @@ pub(crate) fn validate_in(
     let mut found = Findings {
         found: Vec::new(),
         objects: version >= OBJECT_STORES,
+        chunks: version >= RELEASE_CHUNKS,
     };
     header_fields(header, &mut found);
     let lengths = reference(header.reference.as_ref(), &mut found);
@@ -60,6 +61,8 @@ struct Findings {
     found: Vec<Violation>,
     /// Whether a path may be the URL of an object.
     objects: bool,
+    /// Whether a release may be in chunks.
+    chunks: bool,
 }
 
 impl Findings {
@@ -245,7 +248,8 @@ fn params(params: Option<&v1::CohortParams>, lengths: &BTreeMap<&str, u64>, foun
     if v1::Filters::try_from(params.filters).is_err() {
         found.add("header.params.filters", "is not a known preset");
     }
-    if v1::Genotypes::try_from(params.genotypes).is_err() {
+    let known = v1::Genotypes::try_from(params.genotypes);
+    if !known.is_ok_and(|genotypes| found.chunks || !genotypes.in_chunks()) {
         found.add("header.params.genotypes", "is not a known place");
     }
     for (at, target) in params.targets.iter().enumerate() {

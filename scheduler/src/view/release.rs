@@ -9,7 +9,7 @@ use kumi_proto::v1::{Stage, TaskState};
 use crate::cohort::Cohort;
 use crate::grid::Cell;
 use crate::plan::key::hex;
-use crate::plan::keys::genotypes_stay;
+use crate::plan::keys::genotypes;
 use crate::plan::spec;
 use crate::state::State;
 
@@ -100,14 +100,6 @@ const RELEASE: Cell = Cell {
     row: 0,
     column: 0,
 };
-
-fn genotypes(header: &v1::CohortHeader) -> v1::Genotypes {
-    if genotypes_stay(header) {
-        v1::Genotypes::Store
-    } else {
-        v1::Genotypes::Vcf
-    }
-}
 
 fn place(cohort: &Cohort) -> crate::plan::key::CohortPlace {
     cohort.layout.cohort_place(&cohort.header)

@@ -76,11 +76,11 @@ fn shape(bits: u8) -> Shape {
         call_shards: u32::from(bits & 2) + 1,
         joint_shards: u32::from(bits & 4) / 2 + 1,
         batch_samples: u32::from(bits & 3),
-        // Both forms of the same samples.
-        genotypes: if (bits & 16 == 0) == (bits & 32 == 0) {
-            v1::Genotypes::Unspecified
-        } else {
-            v1::Genotypes::Store
+        // Several forms of the same samples.
+        genotypes: match (bits & 16 == 0, bits & 32 == 0) {
+            (true, true) => v1::Genotypes::Unspecified,
+            (false, false) => v1::Genotypes::BcfLocalChunks,
+            _ => v1::Genotypes::Store,
         },
         chunks: u32::from(bits & 5),
         regions: u32::from(bits & 3),

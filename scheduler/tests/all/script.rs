@@ -186,6 +186,7 @@ impl Script {
             batch_samples: small("batch", 0),
             genotypes: match words.text("genotypes").as_str() {
                 "store" => v1::Genotypes::Store,
+                "bcf" => v1::Genotypes::BcfChunks,
                 _ => v1::Genotypes::Unspecified,
             },
             call_shards: small("call", otherwise.call_shards),
@@ -702,6 +703,16 @@ fn batches(start: &v1::Start) -> String {
             let census = joint.census.as_ref();
             let directory = census.map_or("", |census| &census.directory);
             return format!("  the sites of {directory}\n");
+        }
+        Some(Kind::Joint(v1::JointSpec {
+            chunk: Some(chunk), ..
+        })) => {
+            let (number, form, directory) = (
+                chunk.number,
+                chunk.genotypes().label(),
+                &spec(start).directory,
+            );
+            return format!("  chunk {number} of {directory} as {form}\n");
         }
         Some(Kind::Joint(joint)) => &joint.batches,
         _ => return "no batches\n".to_owned(),

@@ -58,7 +58,10 @@ fn may_ask(control: &Control, header: &CohortHeader) -> Result<(), Status> {
 /// The version that brought the last of what a cohort asks for.
 fn needed(header: &CohortHeader) -> u32 {
     let params = header.params.as_ref();
-    if params.is_some_and(|params| params.genotypes() == Genotypes::Store) {
+    let genotypes = params.map(kumi_proto::v1::CohortParams::genotypes);
+    if genotypes.is_some_and(Genotypes::in_chunks) {
+        version::RELEASE_CHUNKS
+    } else if genotypes == Some(Genotypes::Store) {
         version::STORED_GENOTYPES
     } else if !header.require.is_empty() {
         version::LABELS
@@ -140,10 +143,15 @@ mod tests {
         assert_eq!(needed(&header), version::FIRST);
         header.require = vec!["avx512".to_owned()];
         assert_eq!(needed(&header), version::LABELS);
-        header.params = Some(CohortParams {
-            genotypes: Genotypes::Store.into(),
-            ..CohortParams::default()
-        });
-        assert_eq!(needed(&header), version::STORED_GENOTYPES);
+        for (genotypes, needs) in [
+            (Genotypes::Store, version::STORED_GENOTYPES),
+            (Genotypes::BcfChunks, version::RELEASE_CHUNKS),
+        ] {
+            header.params = Some(CohortParams {
+                genotypes: genotypes.into(),
+                ..CohortParams::default()
+            });
+            assert_eq!(needed(&header), needs);
+        }
     }
 }

@@ -74,10 +74,27 @@ pub(super) fn release(
         "files": files(outputs),
         "counts": counts,
     });
-    if spec.genotypes() == v1::Genotypes::Store {
-        value["genotypes"] = json!("store");
+    // A cohort VCF, which there was alone at first, goes without saying.
+    if !matches!(
+        spec.genotypes(),
+        v1::Genotypes::Unspecified | v1::Genotypes::Vcf
+    ) {
+        value["genotypes"] = json!(spec.genotypes().label());
+    }
+    if spec.genotypes().in_chunks() {
+        value["chunks"] = (1..).zip(&spec.chunks).map(chunk).collect();
     }
     text(context, &value)
+}
+
+/// A chunk by its number, and where in the genome it is: 1-based, both ends in it.
+fn chunk((number, regions): (u32, &v1::Regions)) -> Value {
+    let place = |region: &v1::Region| {
+        let (contig, first, last) = (&region.contig, region.start + 1, region.end);
+        format!("{contig}:{first}-{last}")
+    };
+    let regions: Vec<String> = regions.regions.iter().map(place).collect();
+    json!({ "number": number, "regions": regions })
 }
 
 /// The lines that `sha256sum -c` checks in the sample's directory: these files and those of the alignment,

@@ -1,5 +1,5 @@
-//! Stage `release`: the shards of a cohort VCF to one, with its sites alone and a manifest; or the shards of the sites,
-//! where genotypes stay in the store.
+//! Stage `release`: the shards of a cohort VCF to one, with its sites alone and a manifest. Where genotypes stay in the
+//! store, or lie in chunks of the release already, the shards of the sites.
 
 use std::path::Path;
 
@@ -22,8 +22,10 @@ const SITES_BEGUN: f32 = 0.8;
 pub(super) fn run(context: &Context<'_>, spec: &v1::ReleaseSpec) -> Result<v1::Manifest, Fault> {
     let reference = context.reference(spec.reference.as_ref())?;
     let contigs = reference.contigs();
-    let stored = spec.genotypes() == v1::Genotypes::Store;
-    let ending = if stored { SITES } else { VCF };
+    let genotypes = spec.genotypes();
+    let sites_alone = genotypes == v1::Genotypes::Store || genotypes.in_chunks();
+    let ending = if sites_alone { SITES } else { VCF };
+    let chunks = chunks(context, spec)?;
     let shards = spec
         .shards
         .iter()
@@ -39,28 +41,47 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::ReleaseSpec) -> Result<v1::M
     context.control.advance(0.0, WRITTEN, 1, 1);
     let mut expected = Expected {
         contigs,
-        samples: if stored { &[] } else { &samples },
+        samples: if sites_alone { &[] } else { &samples },
         records,
     };
     let mut counts = whole.validate(context, &expected)?.counts();
     counts.insert("samples".to_owned(), samples.len() as u64);
     context.control.advance(0.0, SITES_BEGUN, 1, 1);
-    if !stored {
+    if !sites_alone {
         let sites = Staged::new(&mut publication, &format!("{}{SITES}", spec.cohort))?;
         write_sites(context, whole.path(), &sites, contigs)?;
         expected.samples = &[];
         sites.validate(context, &expected)?;
     }
     let sealed = publication.seal()?;
-    let told = provenance::release(context, spec, &reference, &sealed, &counts)?;
+    let mut listed = [sealed.clone(), chunks.clone()].concat();
+    listed.sort_by(|a, b| a.name.cmp(&b.name));
+    let told = provenance::release(context, spec, &reference, &listed, &counts)?;
     publication.stage_bytes(provenance::MANIFEST, &told)?;
     context.control.check()?;
+    let mut files = publication.publish_sealed(sealed)?;
+    files.extend(chunks);
+    files.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(v1::Manifest {
         directory: context.spec.directory.clone(),
-        files: publication.publish_sealed(sealed)?,
+        files,
         counts,
         ..Default::default()
     })
+}
+
+/// The files that shards are in the release, which must be there.
+fn chunks(context: &Context<'_>, spec: &v1::ReleaseSpec) -> Result<Vec<v1::File>, Fault> {
+    let mut files = Vec::new();
+    for shard in spec.shards.iter().filter(|_| spec.genotypes().in_chunks()) {
+        if shard.directory != context.spec.directory {
+            let directory = &shard.directory;
+            return Err(context.internal(format_args!("a chunk lies in {directory}")));
+        }
+        context.is_there(shard)?;
+        files.extend(shard.files.iter().cloned());
+    }
+    Ok(files)
 }
 
 /// The same records without their genotypes.

@@ -1,12 +1,13 @@
-//! VCF files of this worker: written record by record, read back whole before they become visible.
+//! VCF and BCF files of this worker: written record by record, read back whole before they become visible.
 
+mod bcf;
 mod tally;
 
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
-use kumi_formats::vcf::{self, ConcatenateError, Reader, Record, VcfError};
+use kumi_formats::vcf::{self, ConcatenateError, Form, FormWriter, Reader, Record, VcfError};
 use kumi_proto::v1;
 use kumi_seq::contig::{ContigId, Contigs};
 use kumi_seq::interval::Interval;
@@ -20,13 +21,14 @@ const BUFFER_BYTES: usize = 1 << 20;
 /// Records read back between two looks at the stop flag.
 const CHECK_EVERY: u64 = 1 << 14;
 
-/// A VCF and its index, staged under their names.
+/// A VCF or BCF and its index, staged under their names.
 pub(super) struct Staged {
     path: PathBuf,
-    tbi: PathBuf,
+    index: PathBuf,
+    form: Form,
 }
 
-/// What must be in a VCF that was written.
+/// What must be in a file that was written.
 pub(super) struct Expected<'a> {
     pub(super) contigs: &'a Contigs,
     pub(super) samples: &'a [String],
@@ -34,10 +36,25 @@ pub(super) struct Expected<'a> {
 }
 
 impl Staged {
+    /// A VCF of that name.
     pub(super) fn new(publication: &mut Publication, name: &str) -> Result<Self, Fault> {
+        Self::named(publication, name, Form::Vcf)
+    }
+
+    /// A file whose name ends as its form wants.
+    pub(super) fn in_form(
+        publication: &mut Publication,
+        stem: &str,
+        form: Form,
+    ) -> Result<Self, Fault> {
+        Self::named(publication, &format!("{stem}{}", form.ending()), form)
+    }
+
+    fn named(publication: &mut Publication, name: &str, form: Form) -> Result<Self, Fault> {
         Ok(Self {
             path: publication.stage(name)?,
-            tbi: publication.stage_beside(name, "tbi")?,
+            index: publication.stage_beside(name, form.index_extension())?,
+            form,
         })
     }
 
@@ -53,7 +70,7 @@ impl Staged {
     ) -> Result<Writer<'_>, Fault> {
         let inner = self
             .buffer()
-            .and_then(|file| vcf::Writer::new(file, header, contigs))
+            .and_then(|file| FormWriter::new(self.form, file, header, contigs))
             .map_err(|error| self.writing(context, error))?;
         Ok(Writer {
             staged: self,
@@ -62,7 +79,7 @@ impl Staged {
         })
     }
 
-    /// Puts shards together; gives the number of records.
+    /// Puts shards of a VCF together; gives the number of records.
     pub(super) fn concatenate(
         &self,
         context: &Context<'_>,
@@ -82,7 +99,7 @@ impl Staged {
         Ok(records)
     }
 
-    /// Reads the file back from its beginning to its end and through its index, and counts what is in it.
+    /// Reads a VCF back from its beginning to its end and through its index, and counts what is in it.
     pub(super) fn validate(
         &self,
         context: &Context<'_>,
@@ -148,11 +165,11 @@ impl Staged {
         &self,
         context: &Context<'_>,
         file: BufWriter<File>,
-        tbi: &[u8],
+        index: &[u8],
     ) -> Result<(), Fault> {
         file.into_inner()
             .map_err(|error| self.writing(context, error.into_error()))?;
-        std::fs::write(&self.tbi, tbi).map_err(|error| self.writing(context, error))
+        std::fs::write(&self.index, index).map_err(|error| self.writing(context, error))
     }
 
     /// The disk decides the class; a record that cannot be written is our fault.
@@ -166,10 +183,10 @@ impl Staged {
     }
 }
 
-/// Writes a staged VCF.
+/// Writes a staged file.
 pub(super) struct Writer<'a> {
     staged: &'a Staged,
-    inner: vcf::Writer<BufWriter<File>>,
+    inner: FormWriter<BufWriter<File>>,
     records: u64,
 }
 
@@ -203,11 +220,11 @@ impl Writer<'_> {
 
     /// Completes the file and writes its index; gives the number of records.
     pub(super) fn finish(self, context: &Context<'_>) -> Result<u64, Fault> {
-        let (file, tbi) = self
+        let (file, index) = self
             .inner
             .finish()
             .map_err(|error| self.staged.writing(context, error))?;
-        self.staged.complete(context, file, &tbi)?;
+        self.staged.complete(context, file, &index)?;
         Ok(self.records)
     }
 }

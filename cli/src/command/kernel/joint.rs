@@ -3,11 +3,10 @@
 mod censuses;
 mod several;
 
-use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io;
 use std::sync::Arc;
 
-use kumi_formats::vcf::{self, Record};
+use kumi_formats::vcf::{Form, FormWriter};
 use kumi_index::Index;
 use kumi_joint::output::{Called, bcf, vcf as text};
 use kumi_joint::{JointError, Keys, Params, Stats, joint_segments_with, joint_with};
@@ -115,10 +114,15 @@ impl Cohort<'_> {
         };
         let failed = |error| self.failed(&error);
         let (partial, file) = Partial::create(&self.args.output)?;
-        let mut writer = Writer::new(format, file, &header, contigs).map_err(failed)?;
+        let form = match format {
+            JointFormat::Bcf => Form::Bcf,
+            JointFormat::BcfLocal => Form::Encoded,
+            _ => Form::Vcf,
+        };
+        let mut writer = FormWriter::new(form, file, &header, contigs).map_err(failed)?;
         let stats = self.joint(make, |record| writer.write(&record))?;
-        let (file, ending, index) = writer.finish().map_err(failed)?;
-        partial.publish(file, Some((ending, index)))?;
+        let (file, index) = writer.finish().map_err(failed)?;
+        partial.publish(file, Some((form.index_extension(), index)))?;
         Ok(stats)
     }
 
@@ -178,45 +182,5 @@ fn format(args: &JointArgs) -> Result<JointFormat, Exit> {
         (Some(_), _) => Err(usage(format!(
             "--format: a file of that kind does not end in {ending}"
         ))),
-    }
-}
-
-enum Writer {
-    Vcf(Box<vcf::Writer<BufWriter<File>>>),
-    Bcf(Box<vcf::BcfWriter<BufWriter<File>>>),
-    Encoded(Box<vcf::EncodedWriter<BufWriter<File>>>),
-}
-
-impl Writer {
-    fn new(
-        format: JointFormat,
-        file: BufWriter<File>,
-        header: &str,
-        contigs: &Contigs,
-    ) -> io::Result<Self> {
-        Ok(match format {
-            JointFormat::Bcf => Self::Bcf(Box::new(vcf::BcfWriter::new(file, header, contigs)?)),
-            JointFormat::BcfLocal => {
-                Self::Encoded(Box::new(vcf::EncodedWriter::new(file, header, contigs)?))
-            }
-            _ => Self::Vcf(Box::new(vcf::Writer::new(file, header, contigs)?)),
-        })
-    }
-
-    fn write(&mut self, record: &Record) -> io::Result<()> {
-        match self {
-            Self::Vcf(writer) => writer.write(record),
-            Self::Bcf(writer) => writer.write(record),
-            Self::Encoded(writer) => writer.write(record),
-        }
-    }
-
-    /// The file, the ending of its index and the index.
-    fn finish(self) -> io::Result<(BufWriter<File>, &'static str, Vec<u8>)> {
-        match self {
-            Self::Vcf(writer) => writer.finish().map(|(file, index)| (file, "tbi", index)),
-            Self::Bcf(writer) => writer.finish().map(|(file, index)| (file, "csi", index)),
-            Self::Encoded(writer) => writer.finish().map(|(file, index)| (file, "csi", index)),
-        }
     }
 }

@@ -1,23 +1,21 @@
 //! What differs between two releases: samples, sites, genotypes.
 
+mod side;
+
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use kumi_formats::vcf::{Reader, RecordView, VcfError};
 use serde_json::json;
 
 use crate::args::DiffArgs;
-use crate::command::release::{folder, verify};
+use crate::command::release::diff::side::{Position, Side, Site};
+use crate::command::release::folder;
 use crate::exit::{Code, Exit};
 use crate::print;
 use crate::publish::Partial;
 use crate::table::{Table, count};
-
-/// How the name of a cohort VCF ends, and that of its sites.
-const VCF: &str = ".vcf.gz";
-const SITES: &str = ".sites.vcf.gz";
 
 pub(super) async fn run(args: DiffArgs) -> anyhow::Result<()> {
     let before = folder(args.before.clone(), &args.remote).await?;
@@ -26,7 +24,7 @@ pub(super) async fn run(args: DiffArgs) -> anyhow::Result<()> {
     let summary = tokio::task::spawn_blocking(move || compare(&before, &after, list)).await??;
     for folder in &summary.stored {
         eprintln!(
-            "{}: the genotypes are in the cohort store and were not compared; write them out with: kumi release export",
+            "{}: no VCF with genotypes is there: they were not compared; write them out with: kumi release export",
             folder.display()
         );
     }
@@ -47,7 +45,7 @@ struct Summary {
     /// Of samples in both, at sites that are the same, where both releases have genotypes.
     genotypes: u64,
     genotypes_changed: u64,
-    /// The folders of releases whose genotypes stay in the store.
+    /// The folders of releases without a VCF that has genotypes.
     stored: Vec<PathBuf>,
 }
 
@@ -78,98 +76,6 @@ impl Summary {
     }
 }
 
-/// A cohort VCF or its sites, read a position at a time.
-struct Side {
-    reader: Reader,
-    /// Of a release that has no cohort VCF: whose genotypes stay in the store.
-    stored: Option<Vec<String>>,
-    /// Columns of the samples that both sides have, in the order of their names.
-    common: Vec<usize>,
-    place: BTreeMap<String, usize>,
-    next: Option<(Position, Site)>,
-}
-
-/// Number of the contig, 1-based position.
-type Position = (usize, u32);
-
-/// A record: REF, ALT, the line's contig, and the genotypes that are compared.
-struct Site {
-    contig: String,
-    reference: Vec<u8>,
-    alternatives: Vec<u8>,
-    genotypes: Vec<Vec<u8>>,
-}
-
-impl Side {
-    fn open(folder: &Path) -> Result<Self, Exit> {
-        let cohort = vcf(folder, |name| !name.ends_with(SITES))?;
-        let (path, stored) = match cohort {
-            Some(path) => (path, None),
-            None => {
-                let sites = vcf(folder, |name| name.ends_with(SITES))?;
-                let sites = sites.ok_or_else(|| missing(folder, "no VCF of a cohort is there"))?;
-                (sites, Some(verify::samples(folder)?))
-            }
-        };
-        let reader = Reader::open(&path).map_err(|error| wrong(&error))?;
-        let contigs = reader
-            .header()
-            .contigs()
-            .iter()
-            .map(|(name, _)| name.clone());
-        Ok(Self {
-            place: contigs.zip(0..).collect(),
-            reader,
-            stored,
-            common: Vec::new(),
-            next: None,
-        })
-    }
-
-    /// Names and columns.
-    fn samples(&self) -> BTreeMap<String, usize> {
-        let columns = self.reader.header().samples();
-        let samples = self.stored.as_deref().unwrap_or(columns).iter();
-        samples.cloned().zip(0..).collect()
-    }
-
-    fn advance(&mut self) -> Result<(), Exit> {
-        let record = self.reader.read().map_err(|error| wrong(&error))?;
-        let Some(record) = record else {
-            self.next = None;
-            return Ok(());
-        };
-        let site = Site::of(&record, &self.common);
-        let contig = self.place.get(&site.contig).copied();
-        let position = record.position();
-        let contig = contig.unwrap_or(usize::MAX);
-        self.next = Some(((contig, position), site));
-        Ok(())
-    }
-
-    /// The records of a position, if it comes next, by REF.
-    fn take(&mut self, position: Position) -> Result<BTreeMap<Vec<u8>, Site>, Exit> {
-        let mut sites = BTreeMap::new();
-        while let Some((_, site)) = self.next.take_if(|(next, _)| *next == position) {
-            sites.insert(site.reference.clone(), site);
-            self.advance()?;
-        }
-        Ok(sites)
-    }
-}
-
-impl Site {
-    fn of(record: &RecordView<'_>, columns: &[usize]) -> Self {
-        let genotype = |column: &usize| record.value(*column, b"GT").unwrap_or(b".").to_vec();
-        Self {
-            contig: String::from_utf8_lossy(record.contig()).into_owned(),
-            reference: record.reference().to_vec(),
-            alternatives: record.alternative_text().to_vec(),
-            genotypes: columns.iter().map(genotype).collect(),
-        }
-    }
-}
-
 /// Compares two folders; `list` is where every difference is written.
 fn compare(
     before_folder: &Path,
@@ -177,13 +83,13 @@ fn compare(
     list: Option<PathBuf>,
 ) -> anyhow::Result<Summary> {
     let (mut before, mut after) = (Side::open(before_folder)?, Side::open(after_folder)?);
-    if before.reader.header().contigs() != after.reader.header().contigs() {
+    if before.contigs() != after.contigs() {
         let message = "the releases were made with other references: their contigs differ";
         return Err(Exit::new(Code::BadInput, message.to_owned()).into());
     }
     let (old, new) = (before.samples(), after.samples());
     let sides = [(&before, before_folder), (&after, after_folder)];
-    let stored = sides.into_iter().filter(|(side, _)| side.stored.is_some());
+    let stored = sides.into_iter().filter(|(side, _)| !side.has_genotypes());
     let stored: Vec<PathBuf> = stored.map(|(_, folder)| folder.to_owned()).collect();
     if stored.is_empty() {
         let common = old
@@ -294,26 +200,6 @@ fn write(
     Ok(())
 }
 
-/// The VCF of a release's folder with such a name.
-fn vcf(folder: &Path, named: impl Fn(&str) -> bool) -> Result<Option<PathBuf>, Exit> {
-    let entries = folder.read_dir();
-    let entries = entries.map_err(|error| missing(folder, &error.to_string()))?;
-    let paths = entries.flatten().map(|entry| entry.path());
-    let is_named = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.ends_with(VCF) && !name.starts_with('.') && named(&name)
-    };
-    Ok(paths.filter(is_named).min())
-}
-
-fn missing(folder: &Path, what: &str) -> Exit {
-    Exit::new(Code::MissingInput, format!("{}: {what}", folder.display()))
-}
-
-fn wrong(error: &VcfError) -> Exit {
-    Exit::new(Code::BadInput, kumi_worker::fault::chain(error))
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -377,6 +263,31 @@ mod tests {
         assert_eq!(list.lines().collect::<Vec<_>>(), expected);
         let itself = compare(&before, &before, None).expect("compared");
         assert_eq!((itself.sites, itself.genotypes_changed), (4, 0));
+    }
+
+    /// Chunks are read one after another, in the order of their numbers.
+    #[test]
+    fn a_release_in_chunks_is_compared_as_a_whole() {
+        let root = tempfile::tempdir().expect("a temporary directory");
+        let [whole, chunks] = ["a", "b"].map(|name| root.path().join(name));
+        let lines = ["2 5 . A C . . . GT 0/1 0/0", "10 1 . G T . . . GT 0/0 0/1"];
+        release(&whole, "A B", &lines);
+        for (name, lines) in [
+            ("c.0001", &lines[..1]),
+            ("c.0002", &[]),
+            ("c.0003", &lines[1..]),
+        ] {
+            release(&chunks, "A B", lines);
+            let [from, to] = ["c", name].map(|stem| chunks.join(format!("{stem}.vcf.gz")));
+            std::fs::rename(from, to).expect("renamed");
+        }
+        let found = compare(&whole, &chunks, None).expect("compared");
+        let expected = Summary {
+            sites: 2,
+            genotypes: 4,
+            ..Summary::default()
+        };
+        assert_eq!(found, expected);
     }
 
     /// A release without a cohort VCF is compared by its sites, and by the samples that its manifest lists.

@@ -6,13 +6,15 @@ use std::path::PathBuf;
 
 use crate::vcf::header::HeaderError;
 
-/// Where in a file: by line, or by position when it was reached through its index.
+/// Where in a file: by line, or by position when it was reached through its index; of BCF by number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The line, from 1.
     Line(u64),
     /// Columns CHROM and POS as they are written.
     Near(String),
+    /// The number of the record, from 1.
+    Number(u64),
 }
 
 impl fmt::Display for Place {
@@ -20,6 +22,7 @@ impl fmt::Display for Place {
         match self {
             Self::Line(line) => write!(f, "{line}"),
             Self::Near(position) => write!(f, "record at {position}"),
+            Self::Number(number) => write!(f, "record {number}"),
         }
     }
 }

@@ -5,10 +5,12 @@
 //! records give the same bytes. Nothing here interprets a genotype.
 
 mod bcf;
+mod bcf_reader;
 mod blocks;
 mod concatenate;
 mod encoded;
 mod error;
+mod form;
 mod header;
 mod reader;
 mod record;
@@ -19,9 +21,11 @@ mod writer;
 mod tests;
 
 pub use bcf::BcfWriter;
+pub use bcf_reader::{BcfReader, BcfSite};
 pub use concatenate::{ConcatenateError, concatenate};
 pub use encoded::EncodedWriter;
 pub use error::{Place, VcfError};
+pub use form::{Form, FormWriter};
 pub use header::{Header, HeaderError};
 pub use reader::Reader;
 pub use record::Record;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use kumi_formats::vcf::Reader;
+use kumi_formats::vcf::{BcfReader, Form, Reader, VcfError};
 use kumi_index::mapped;
 use kumi_joint::Segment;
 use kumi_proto::v1;
@@ -14,6 +14,7 @@ use crate::fault::{Fault, chain};
 use crate::store::{self, StoreError};
 use crate::task::Context;
 use crate::task::ingest::SEGMENT;
+use crate::task::joint::{SITES, VCF};
 use crate::task::provenance;
 
 /// Directories below the root, of the cohort and of work of its programme, with a file that holds one of the samples.
@@ -53,7 +54,6 @@ pub(super) fn directories(
 /// Whether a file of a directory holds one of the samples: by its name, or by the samples it lists.
 fn holds(context: &Context<'_>, spec: &v1::PurgeSpec, directory: &str) -> Result<bool, Fault> {
     context.control.check()?;
-    let cohort = format!("{}.vcf.gz", spec.cohort);
     for name in context.names(directory)? {
         let path = || context.file_below(&format!("{directory}/{name}"));
         let held = if name.ends_with(SEGMENT) {
@@ -63,11 +63,11 @@ fn holds(context: &Context<'_>, spec: &v1::PurgeSpec, directory: &str) -> Result
             let segment = Segment::open(&path.to_string_lossy(), bytes);
             let segment = segment.map_err(|error| unknown(context, chain(&error)))?;
             any_of(spec, &segment.header().samples)
-        } else if name == cohort {
+        } else if has_genotypes(&name, &spec.cohort) {
             let path = path()?;
             let _looked_at = GiveBack(context, &path);
-            let reader = Reader::open(&path).map_err(|error| unknown(context, chain(&error)))?;
-            any_of(spec, reader.header().samples())
+            let samples = samples(&path).map_err(|error| unknown(context, chain(&error)))?;
+            any_of(spec, &samples)
         } else if name == provenance::MANIFEST {
             let path = path()?;
             let _looked_at = GiveBack(context, &path);
@@ -82,6 +82,27 @@ fn holds(context: &Context<'_>, spec: &v1::PurgeSpec, directory: &str) -> Result
         }
     }
     Ok(false)
+}
+
+/// Whether a file is of genotypes of a cohort: its VCF, or a chunk of a release.
+fn has_genotypes(file: &str, cohort: &str) -> bool {
+    let rest = file.strip_prefix(cohort);
+    rest.is_some_and(|rest| {
+        rest.starts_with('.')
+            && (rest.ends_with(Form::Bcf.ending()) || rest.ends_with(VCF))
+            && !rest.ends_with(SITES)
+    })
+}
+
+/// The samples that a VCF or a BCF lists.
+fn samples(path: &Path) -> Result<Vec<String>, VcfError> {
+    match Reader::open(path) {
+        Ok(reader) => Ok(reader.header().samples().to_vec()),
+        Err(VcfError::Bcf { .. }) => {
+            BcfReader::open(path).map(|reader| reader.header().samples().to_vec())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// What a release tells of itself; beside sites nothing else names the samples.

@@ -1,8 +1,12 @@
 //! What there is of samples is removed, however often the task is interrupted.
 
+use std::path::Path;
+
+use kumi_formats::vcf::{Form, FormWriter};
 use kumi_proto::v1;
 use kumi_proto::v1::FailureClass;
 use kumi_proto::v1::spec::Kind;
+use kumi_seq::contig::Contigs;
 
 use super::house::House;
 use crate::agent::TaskResult;
@@ -14,9 +18,10 @@ const DIRECTORIES: [&str; 4] = [
     "p/cohorts/c/store/bb",
     "p/cohorts/c/releases/cc",
 ];
-/// What is listed, and three that nobody knows of: a staged part, one that only its name tells of, and sites whose
-/// manifest lists the sample.
-const FILES: [&str; 10] = [
+/// What is listed, and four that nobody knows of: a staged part, one that only its name tells of, sites whose manifest
+/// lists the sample, and a chunk of a release that was never completed.
+const FILES: [&str; 11] = [
+    HALTED,
     "p/cohorts/c/releases/unknown/c.sites.vcf.gz",
     "p/cohorts/c/releases/unknown/manifest.json",
     "p/work/unknown/.S1.g.vcf.gz.a7",
@@ -29,6 +34,8 @@ const FILES: [&str; 10] = [
     "p/cohorts/c/releases/cc/c.vcf.gz.tbi",
 ];
 
+/// Genotypes of it.
+const HALTED: &str = "p/cohorts/c/releases/halted/c.0002.bcf";
 /// The manifest of a release without it.
 const OTHERS: &str = "p/cohorts/c/releases/others/manifest.json";
 
@@ -52,8 +59,22 @@ fn furnish(house: &House) {
         };
         let path = house.root.path().join(path);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("created");
-        std::fs::write(path, text).expect("written");
+        if path.ends_with(HALTED) {
+            chunk(&path);
+        } else {
+            std::fs::write(path, text).expect("written");
+        }
     }
+}
+
+/// A BCF that lists the sample and holds no record.
+fn chunk(path: &Path) {
+    let contigs = Contigs::new(Vec::new()).expect("contigs");
+    let samples = ["S1", "S2"].map(str::to_owned);
+    let header = kumi_joint::local_header(&contigs, "r", &samples, "1");
+    let file = std::fs::File::create(path).expect("created");
+    let writer = FormWriter::new(Form::Encoded, file, &header, &contigs);
+    writer.and_then(FormWriter::finish).expect("written");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kumi_formats::vcf::Reader;
+use kumi_formats::vcf::{BcfReader, Reader};
 use kumi_index::Index;
 use kumi_proto::v1;
 use kumi_proto::v1::spec::Kind;
@@ -116,6 +116,7 @@ fn who_is_excluded_leaves_no_trace() {
             regions: regions(&house),
             batches: vec![batch],
             census: None,
+            chunk: None,
         };
         let sites = house.sites(&joint, &format!("{number:?}"));
         let census = house.spec(&format!("p/work/census{number:?}"), Kind::Census(census));
@@ -153,6 +154,74 @@ fn check_sites(house: &House, joint: &v1::Manifest, sites: &v1::Manifest) {
     assert_eq!(found, lines(joint, "trio.vcf.gz"));
     assert_eq!(found.len(), 1, "the samples that are left carry the allele");
     assert_eq!(sites.counts, joint.counts);
+}
+
+/// In every form: the genotypes of the shard, and the sites.
+#[test]
+fn a_chunk_of_a_release_is_the_shard_and_its_sites() {
+    let (house, reference) = House::with_index(1);
+    let members = gvcfs(&house, &reference);
+    let segments = ingest(&house, &reference, &members, ("p/work/all", None));
+    let whole = v1::JointSpec {
+        reference: Some(reference.clone()),
+        cohort: "trio".to_owned(),
+        samples: members.iter().map(|(name, _)| name.clone()).collect(),
+        gvcfs: Vec::new(),
+        regions: regions(&house),
+        batches: vec![v1::Batch {
+            segments: Some(segments),
+            excluded: Vec::new(),
+        }],
+        census: None,
+        chunk: None,
+    };
+    let sites = house.sites(&whole, "sites");
+    let in_form = |genotypes: v1::Genotypes| {
+        let joint = v1::JointSpec {
+            chunk: Some(v1::Chunk {
+                number: 3,
+                genotypes: genotypes.into(),
+            }),
+            ..whole.clone()
+        };
+        let directory = format!("p/cohorts/trio/releases/{genotypes:?}");
+        house.spec(&directory, Kind::Joint(joint))
+    };
+    let vcf = house.done(house.spec("p/work/vcf", Kind::Joint(whole.clone())));
+    let digest = |manifest: &v1::Manifest, name: &str| {
+        let mut files = manifest.files.iter();
+        let file = files.find(|file| file.name == name);
+        file.map(|file| file.sha256.clone()).expect("published")
+    };
+    for (genotypes, name, beside) in [
+        (v1::Genotypes::VcfChunks, "trio.0003.vcf.gz", "tbi"),
+        (v1::Genotypes::BcfChunks, "trio.0003.bcf", "csi"),
+        (v1::Genotypes::BcfLocalChunks, "trio.0003.bcf", "csi"),
+    ] {
+        let chunk = house.done(in_form(genotypes));
+        let names: Vec<_> = chunk.files.iter().map(|file| file.name.as_str()).collect();
+        let [index, site, site_index] = [
+            format!("{name}.{beside}"),
+            "trio.0003.sites.vcf.gz".to_owned(),
+            "trio.0003.sites.vcf.gz.tbi".to_owned(),
+        ];
+        let mut expected = [name, &index, &site, &site_index];
+        expected.sort_unstable();
+        assert_eq!(names, expected);
+        assert_eq!(digest(&chunk, &site), digest(&sites, "trio.sites.vcf.gz"));
+        assert_eq!(chunk.counts, vcf.counts);
+        if genotypes == v1::Genotypes::VcfChunks {
+            assert_eq!(digest(&chunk, name), digest(&vcf, "trio.vcf.gz"));
+            continue;
+        }
+        let path = house.folder(&chunk.directory).join(name);
+        let mut reader = BcfReader::open(&path).expect("a BCF");
+        assert_eq!(reader.header().samples(), whole.samples);
+        let site = reader.read().expect("sound").expect("a record");
+        assert_eq!((site.start, site.samples), (199, 3));
+    }
+    let failure = house.fails(in_form(v1::Genotypes::Store));
+    assert!(failure.message.contains("a chunk cannot be"), "{failure:?}");
 }
 
 /// A census that is damaged, or of others than the release has, makes no sites.
@@ -218,6 +287,7 @@ fn a_damaged_segment_is_named_with_what_to_do() {
             excluded: Vec::new(),
         }],
         census: None,
+        chunk: None,
     };
     let failure = house.fails(house.spec("p/work/joint", Kind::Joint(joint)));
     assert_eq!(failure.class(), v1::FailureClass::Transient, "{failure:?}");

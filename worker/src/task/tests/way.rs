@@ -101,6 +101,7 @@ fn whole(cores: u32, call_shards: u64, joint_shards: u64, batch_samples: usize) 
             regions,
             batches,
             census: None,
+            chunk: None,
         };
         if batch_samples > 0 {
             sites.push(house.sites(&joint, &number.to_string()));
@@ -115,6 +116,7 @@ fn whole(cores: u32, call_shards: u64, joint_shards: u64, batch_samples: usize) 
             shards,
             samples: samples.clone(),
             genotypes: genotypes.into(),
+            chunks: Vec::new(),
         };
         let directory = match genotypes {
             v1::Genotypes::Store => "p/cohorts/trio/releases/ba9876543210",

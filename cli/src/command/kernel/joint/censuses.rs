@@ -3,13 +3,13 @@
 use std::io;
 use std::sync::Arc;
 
-use kumi_formats::vcf::Record;
+use kumi_formats::vcf::{Form, FormWriter, Record};
 use kumi_joint::{Census, JointError, Params, joint_censuses};
 use kumi_seq::interval::Interval;
 use kumi_worker::indexed::Indexed;
 
 use crate::args::{JointArgs, JointFormat};
-use crate::command::kernel::joint::{VERSION, Writer, failed, format, opened, told};
+use crate::command::kernel::joint::{VERSION, failed, format, opened, told};
 use crate::command::kernel::{census, regions, wrong_input};
 use crate::exit::{Code, Exit};
 use crate::publish::Partial;
@@ -42,7 +42,7 @@ pub(super) fn sites(args: &JointArgs) -> anyhow::Result<()> {
     let header = kumi_joint::sites_header(contigs, index.name(), VERSION);
     let wrong = |error: io::Error| failed(args, &error);
     let (partial, file) = Partial::create(&args.output)?;
-    let mut writer = Writer::new(JointFormat::Sites, file, &header, contigs).map_err(wrong)?;
+    let mut writer = FormWriter::new(Form::Vcf, file, &header, contigs).map_err(wrong)?;
     let sink = |records: Vec<Record>| records.iter().try_for_each(|record| writer.write(record));
     let (source, params) = (Indexed(Arc::clone(&index)), Params::default());
     let pool = threads::pool(args.threads)?;
@@ -51,8 +51,8 @@ pub(super) fn sites(args: &JointArgs) -> anyhow::Result<()> {
         JointError::Sink(error) => failed(args, &error),
         error => wrong_input(&error),
     })?;
-    let (file, ending, index) = writer.finish().map_err(wrong)?;
-    partial.publish(file, Some((ending, index)))?;
+    let (file, index) = writer.finish().map_err(wrong)?;
+    partial.publish(file, Some((Form::Vcf.index_extension(), index)))?;
     let samples = censuses.first().map_or(0, Census::samples);
     told(samples.into(), &stats);
     Ok(())
