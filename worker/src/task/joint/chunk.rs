@@ -40,7 +40,7 @@ impl Shard<'_> {
         };
         beside.finish(context)?;
         match form {
-            Form::Vcf => drop(staged.validate(context, &expected)?),
+            Form::Vcf => staged.validate(context, &expected).map(|_| ())?,
             Form::Bcf | Form::Encoded => staged.validate_bcf(context, &expected)?,
         }
         expected.samples = &[];
