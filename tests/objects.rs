@@ -2,11 +2,14 @@
 
 mod check;
 mod cluster;
+mod counted;
 mod denied;
+mod gone;
 mod inputs;
 mod large;
 mod releases;
 mod shared;
+mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

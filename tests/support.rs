@@ -9,6 +9,7 @@ pub(crate) mod s3;
 pub(crate) mod site;
 pub(crate) mod slurm;
 pub(crate) mod small;
+pub(crate) mod tls;
 pub(crate) mod tools;
 pub(crate) mod trio;
 

@@ -72,6 +72,7 @@ async fn hire(cluster: &Cluster, number: usize, runner: &Arc<Waiter>) -> Daemon 
         incarnation: config.name.clone(),
         dial: kumi_proto::dial::Dial::default(),
         runner: Arc::clone(runner) as Arc<dyn Run>,
+        supply: None,
         credentials: None,
     };
     let started = daemon::start_in(config, environment).await;

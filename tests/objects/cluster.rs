@@ -55,11 +55,16 @@ impl<'a> Cluster<'a> {
 
     /// A worker that reaches the store at a port. Workers share a scratch.
     pub(super) fn worker(&self, name: &str, port: u16) -> Process {
+        self.worker_with(name, port, &[])
+    }
+
+    /// The same with more arguments.
+    pub(super) fn worker_with(&self, name: &str, port: u16, more: &[&str]) -> Process {
         let dir = self.site.world.path("");
         let mut worker = kumi();
         worker.args(["worker", "start", "--cores", "1", "--name", name]);
         worker.args(["--report-interval", "100ms", "--endpoint", &self.endpoint]);
-        worker.arg("--scratch").arg(dir.join("scratch"));
+        worker.arg("--scratch").arg(dir.join("scratch")).args(more);
         let mut worker = self.site.with_store(worker, port);
         Process::start(&mut worker, &dir.join(format!("{name}.log")))
     }

@@ -24,8 +24,10 @@ pub(crate) enum Fault {
     Truncated,
     /// The body of the answer comes in drops.
     Slow,
-    /// 403 AccessDenied; the server does not hear of it.
-    Denied,
+    /// 403 and this code; the server does not hear of it.
+    Denied(&'static str),
+    /// 404 NoSuchBucket; the server does not hear of it.
+    NoBucket,
     /// The server hears of it a while later.
     Late,
 }
@@ -139,8 +141,9 @@ fn pass(
     match fault {
         Some(Fault::Cut) => return client.shutdown(Shutdown::Both),
         Some(Fault::Throttled) => return refuse(&mut client, "503 Slow Down", "SlowDown", is_head),
-        Some(Fault::Denied) => {
-            return refuse(&mut client, "403 Forbidden", "AccessDenied", is_head);
+        Some(Fault::Denied(code)) => return refuse(&mut client, "403 Forbidden", code, is_head),
+        Some(Fault::NoBucket) => {
+            return refuse(&mut client, "404 Not Found", "NoSuchBucket", is_head);
         }
         Some(Fault::Late) => std::thread::sleep(LATE),
         _ => {}
@@ -176,7 +179,7 @@ fn refuse(client: &mut TcpStream, status: &str, code: &str, is_head: bool) -> io
 }
 
 /// A request, its head changed so that the server closes the connection.
-fn request(client: &mut TcpStream) -> io::Result<(Vec<u8>, Vec<u8>)> {
+pub(super) fn request(client: &mut impl Read) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 1 << 16];
     let end = loop {

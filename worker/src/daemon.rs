@@ -83,7 +83,8 @@ pub async fn start(mut config: Config) -> Result<Daemon, StartError> {
         dial: credentials
             .as_ref()
             .map_or_else(Dial::default, Credentials::dial),
-        runner: Arc::new(Threads::new(scratch, supply)),
+        runner: Arc::new(Threads::new(scratch, supply.clone())),
+        supply: Some(supply),
         credentials,
     };
     start_in(config, environment).await
@@ -97,6 +98,8 @@ pub struct Environment {
     pub dial: Dial,
     /// What runs attempts.
     pub runner: Arc<dyn Run>,
+    /// What the runner has remote files from, for the metrics; none: they tell nothing of it.
+    pub supply: Option<Supply>,
     /// What its metrics are served with, which is what `dial` shows; none: no TLS.
     pub credentials: Option<Credentials>,
 }
@@ -119,6 +122,7 @@ pub async fn start_in(config: Config, environment: Environment) -> Result<Daemon
         incarnation,
         dial,
         runner,
+        supply,
         credentials,
     } = environment;
     let mut hello = capabilities(
@@ -138,7 +142,7 @@ pub async fn start_in(config: Config, environment: Environment) -> Result<Daemon
         hello.job.clone_from(&pool.job);
         hello.ends_ms = pool.ends_ms();
     }
-    let metrics = Metrics::new(&hello, credentials.clone())?;
+    let metrics = Metrics::new(&hello, credentials.clone(), supply)?;
     let (metrics_address, server) = match config.metrics {
         Some(address) => {
             let (address, server) = serve::start(address, metrics.clone(), credentials)

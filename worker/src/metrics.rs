@@ -16,6 +16,7 @@ use prometheus::{
 use crate::agent::TaskResult;
 use crate::certificate::Certificate;
 use crate::measure;
+use crate::supply::Supply;
 
 /// All metrics of a worker.
 #[derive(Clone, Debug)]
@@ -33,6 +34,7 @@ pub(crate) struct Metrics {
     connected: Gauge,
     sessions_broken: IntCounter,
     certificate: Option<Certificate>,
+    supply: Option<Supply>,
 }
 
 /// What a kernel counts while it works.
@@ -124,6 +126,7 @@ impl Metrics {
     pub(crate) fn new(
         hello: &v1::WorkerHello,
         credentials: Option<Credentials>,
+        supply: Option<Supply>,
     ) -> prometheus::Result<Self> {
         let all = Registry::new();
         let opts = Opts::new;
@@ -137,6 +140,9 @@ impl Metrics {
         )?;
         build.with_label_values(&[&hello.version]).set(1);
         let certificate = credentials.map(|credentials| Certificate::new(&all, credentials));
+        for collector in supply.iter().flat_map(Supply::collectors) {
+            all.register(collector)?;
+        }
         let metrics = Self {
             info: Arc::new(Info::new(&all, hello)?),
             reads: registered(
@@ -228,6 +234,7 @@ impl Metrics {
                 ),
             )?,
             certificate: certificate.transpose()?,
+            supply,
             registry: all,
         };
         for stage in STAGES.map(Stage::label) {
@@ -296,6 +303,9 @@ impl Metrics {
         if let Some(certificate) = &self.certificate {
             certificate.refresh();
         }
+        if let Some(supply) = &self.supply {
+            supply.cache.measure();
+        }
         self.peak_rss.set(signed(measure::peak_rss_bytes()));
         self.memory
             .with_label_values(&["resident"])
@@ -327,7 +337,8 @@ mod tests {
 
     #[test]
     fn one_series_tells_the_reference_that_was_opened_last() {
-        let metrics = Metrics::new(&v1::WorkerHello::default(), None).expect("names that fit");
+        let metrics =
+            Metrics::new(&v1::WorkerHello::default(), None, None).expect("names that fit");
         let info = || -> Vec<String> {
             let text = metrics.to_text().expect("text");
             let lines = text

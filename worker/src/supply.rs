@@ -6,6 +6,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use prometheus::core::Collector;
+
 use crate::cache::{Asking, Cache, CacheError, Held, Item};
 use crate::control::Control;
 use crate::fault::{Fault, chain};
@@ -28,6 +30,13 @@ impl Supply {
             objects: Arc::new(Objects::new(settings)),
             cache: Arc::new(Cache::new(scratch.to_owned(), limit_bytes)),
         }
+    }
+
+    /// What is to be registered of both.
+    pub(crate) fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        let mut all = self.objects.counts().collectors();
+        all.extend(self.cache.collectors());
+        all
     }
 }
 
@@ -161,6 +170,6 @@ impl<'a> Needs<'a> {
 fn fault(error: &CacheError) -> Fault {
     match error {
         CacheError::Stopped => Fault::stopped(),
-        error => Fault::transient(chain(error)),
+        error => Fault::new(error.class(), chain(error)),
     }
 }

@@ -12,6 +12,7 @@ use kumi_worker::objects::Place as Site;
 
 use crate::check::abreast;
 use crate::check::files::{Files, Looked};
+use crate::check::stores::Unseen;
 use crate::problem::{Place, Problems};
 use crate::sheet::{Input, ReadInput, SheetSample};
 
@@ -126,8 +127,8 @@ impl Check<'_> {
     ) -> Option<v1::ReadFile> {
         let described = match self.files.describe(path) {
             Ok(described) => described,
-            Err(what) => {
-                self.problems.push(place.missing(column, what));
+            Err(unseen) => {
+                self.unseen(place, column, &unseen);
                 return None;
             }
         };
@@ -141,10 +142,17 @@ impl Check<'_> {
                     );
                     self.problems.push(place.wrong(column, what));
                 }
-                Err(what) => self.problems.push(place.missing(column, what)),
+                Err(unseen) => self.unseen(place, column, &unseen),
             }
         }
         Some(described)
+    }
+
+    /// What is told here of a file that is not seen; of a store that shows nothing, nothing.
+    fn unseen(&mut self, place: &Place, column: &str, unseen: &Unseen) {
+        if let Unseen::Why(what) = unseen {
+            self.problems.push(place.missing(column, what));
+        }
     }
 
     fn read_group(&mut self, input: &ReadInput) -> Option<v1::ReadGroup> {
@@ -191,10 +199,13 @@ impl Check<'_> {
     }
 
     fn reads_error(&mut self, place: &Place, column: &str, error: &Looked<ReadsError>) {
-        self.problems.push(match error {
-            Looked::Wrong { error, what } if !error.is_io() => place.damaged(column, what),
-            Looked::Wrong { what, .. } | Looked::Unseen(what) => place.missing(column, what),
-        });
+        match error {
+            Looked::Wrong { error, what } if !error.is_io() => {
+                self.problems.push(place.damaged(column, what));
+            }
+            Looked::Wrong { what, .. } => self.problems.push(place.missing(column, what)),
+            Looked::Unseen(unseen) => self.unseen(place, column, unseen),
+        }
     }
 
     fn fastq(&mut self, first: &Path, second: Option<&Path>, place: &Place) {
@@ -249,7 +260,7 @@ impl Check<'_> {
             (Err(Looked::Wrong { what, .. }), _) => {
                 self.problems.push(place.damaged("gvcf", what));
             }
-            (Err(Looked::Unseen(what)), _) => self.problems.push(place.missing("gvcf", what)),
+            (Err(Looked::Unseen(unseen)), _) => self.unseen(place, "gvcf", &unseen),
         }
         Some(described)
     }

@@ -5,6 +5,7 @@ mod abreast;
 mod chunks;
 mod files;
 mod input;
+mod stores;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::check::files::Files;
+use crate::check::stores::Unseen;
 use crate::cohort_file::{self, Loaded, OnBadSampleSetting};
 use crate::exit::{Code, Exit};
 use crate::problem::{Place, Problem, Problems};
@@ -100,6 +102,10 @@ pub fn cohort(
     let mut samples = input::samples(&loaded.samples, &files, source.as_deref(), &mut problems);
     let notes = chunks::choose_all(&loaded, &mut samples, &files);
     drop(source);
+    for what in files.silent_stores() {
+        let what = format!("{what}; nothing that lies there was looked at");
+        problems.push(whole.missing("", what));
+    }
     let params = params(&loaded, &whole, &contigs, on_bad_sample, &mut problems);
     let deadline_ms = deadline_ms(
         loaded.file.cohort.deadline.as_deref(),
@@ -183,7 +189,8 @@ fn reference(
     };
     let file = match files.describe(&path) {
         Ok(file) => file,
-        Err(what) => {
+        Err(Unseen::Store) => return None,
+        Err(Unseen::Why(what)) => {
             problems.push(whole.missing(column, what));
             return None;
         }

@@ -163,6 +163,7 @@ impl Worker {
             incarnation: format!("{name}-{life}"),
             dial: dial(),
             runner: Arc::new(runner),
+            supply: None,
             credentials: None,
         };
         let daemon = kumi_worker::daemon::start_in(config, environment).await?;

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use kumi_proto::v1::FailureClass;
+
 use crate::objects::ObjectError;
 
 /// Why there is no file.
@@ -37,6 +39,17 @@ pub enum CacheError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl CacheError {
+    /// What a failure for this reason is to the scheduler.
+    pub(crate) fn class(&self) -> FailureClass {
+        match self {
+            Self::Object(error) => error.class(),
+            Self::Stopped => FailureClass::Stopped,
+            Self::TooLarge { .. } | Self::Later | Self::Io { .. } => FailureClass::Transient,
+        }
+    }
 }
 
 /// Whether there is no room on the disk.

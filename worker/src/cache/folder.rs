@@ -141,17 +141,18 @@ impl Locked {
         self.discard(&self.entry(name))
     }
 
-    /// Removes what is longest unused, of so many bytes if there is as much.
-    pub(super) fn free(&self, bytes: u64) -> io::Result<()> {
+    /// Removes what is longest unused, of so many bytes if there is as much; how many entries that were.
+    pub(super) fn free(&self, bytes: u64) -> io::Result<usize> {
         let (entries, _) = self.entries()?;
         let unused: Vec<Entry> = entries.into_iter().filter(|e| !e.pinned).collect();
         let total: u64 = unused.iter().map(|entry| entry.bytes).sum();
-        if let Room::After(names) = find(&unused, 0, 0, total.saturating_sub(bytes)) {
-            for name in names {
-                self.evict(&name)?;
-            }
+        let Room::After(names) = find(&unused, 0, 0, total.saturating_sub(bytes)) else {
+            return Ok(0);
+        };
+        for name in &names {
+            self.evict(name)?;
         }
-        Ok(())
+        Ok(names.len())
     }
 
     /// Takes a folder out of sight, then removes it: a process that is killed meanwhile leaves nothing half there.
@@ -242,6 +243,15 @@ pub(super) fn is_sound(folder: &Path, every_byte: bool) -> bool {
         let right = || sha256_file(&path).is_ok_and(|(_, sha256)| sha256 == file.sha256);
         right_size && (!every_byte || right())
     })
+}
+
+/// Bytes of the entries of a cache, by their names: nothing of them is opened.
+pub(super) fn held(folder: &Path) -> u64 {
+    let names = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
+    let entries = names(folder.join(ENTRIES)).flat_map(|two| names(two.path()));
+    entries
+        .map(|entry| bytes_of(&entry.file_name().to_string_lossy()))
+        .sum()
 }
 
 /// Bytes of what workers spill beside the cache.

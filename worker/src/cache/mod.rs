@@ -9,6 +9,7 @@
 //! ```
 //! Locks are those of open files: a killed process holds none, and what it left is removed by the next that looks.
 
+mod counts;
 mod error;
 mod folder;
 mod held;
@@ -24,6 +25,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use prometheus::core::Collector;
+
+use crate::cache::counts::{Counts, Gone};
 pub use crate::cache::error::CacheError;
 use crate::cache::error::is_full;
 use crate::cache::folder::{Incoming, Locked};
@@ -46,6 +50,7 @@ const SAY_EVERY: u32 = 30;
 pub struct Cache {
     scratch: PathBuf,
     limit_bytes: u64,
+    counts: Counts,
     /// Folders whose files this process has held against their digests.
     verified: Mutex<BTreeSet<String>>,
 }
@@ -78,8 +83,19 @@ impl Cache {
         Self {
             scratch,
             limit_bytes,
+            counts: Counts::new(limit_bytes),
             verified: Mutex::default(),
         }
+    }
+
+    /// What is to be registered of it.
+    pub(crate) fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        self.counts.collectors()
+    }
+
+    /// Brings up to date how full it is, for whoever reads the metrics now.
+    pub(crate) fn measure(&self) {
+        self.counts.holds(folder::held(&self.folder()));
     }
 
     /// Has all of these as files, at the same time.
@@ -103,6 +119,7 @@ impl Cache {
         // What was there or came stays until the next look, so that others do not take it away meanwhile. Who waits
         // holds nothing.
         let mut kept: (Vec<Held>, Vec<File>) = Default::default();
+        let mut fetched = 0;
         for looked in 0u32.. {
             if (asking.stopped)() {
                 return Err(CacheError::Stopped);
@@ -112,12 +129,14 @@ impl Cache {
             match look {
                 Look::Here(held) => {
                     if self.are_sound(&held).map_err(failed)? {
+                        self.counts.had(items.len(), fetched);
                         return Ok(held);
                     }
                     continue;
                 }
                 Look::Fetch(held, missing) => {
                     if let Some(came) = self.fetch(missing, asking)? {
+                        fetched += came.len();
                         kept = (held, came);
                         continue;
                     }
@@ -190,6 +209,7 @@ impl Cache {
                 for name in names {
                     tracing::debug!(name, "goes from the cache");
                     locked.evict(&name)?;
+                    self.counts.gone(Gone::Room);
                 }
                 let mut reserved = Vec::new();
                 for item in missing {
@@ -227,10 +247,11 @@ impl Cache {
                         path: self.folder(),
                         source,
                     })?;
-                    locked.free(item.bytes()).map_err(|source| CacheError::Io {
+                    let freed = locked.free(item.bytes()).map_err(|source| CacheError::Io {
                         path: self.folder(),
                         source,
                     })?;
+                    (0..freed).for_each(|_| self.counts.gone(Gone::Room));
                     return Ok(None);
                 }
                 Err(FetchError::Io(source)) => return Err(failed(source)),
@@ -266,6 +287,7 @@ impl Cache {
                     "is damaged in the cache and is fetched again"
                 );
                 Locked::lock(&self.folder())?.evict(&name)?;
+                self.counts.gone(Gone::Damaged);
                 sound = false;
             }
         }
@@ -281,6 +303,7 @@ impl Cache {
                 "was damaged in the cache while it was used"
             );
             Locked::lock(&self.folder())?.evict(&one.item().folder())?;
+            self.counts.gone(Gone::Damaged);
             any = true;
         }
         Ok(any)

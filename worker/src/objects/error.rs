@@ -7,6 +7,7 @@ use kumi_proto::v1::FailureClass;
 
 use crate::fault::Fault;
 use crate::objects::location::{Location, LocationError};
+use crate::objects::trust;
 
 /// Why something could not be read from, or written to, an object store.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +28,8 @@ pub enum ObjectError {
     },
     /// The credentials do not allow it.
     #[error(
-        "{at}: access is denied ({code}); the credentials of this process (AWS_ACCESS_KEY_ID, or the role of the machine) must be allowed to {action} it"
+        "{at}: access is denied ({code}); this process must be allowed to {action} it: {}",
+        mend(code, action, at)
     )]
     Denied {
         /// What was asked for.
@@ -38,13 +40,23 @@ pub enum ObjectError {
         action: &'static str,
     },
     /// The store does not answer.
-    #[error("{at}: {endpoint} cannot be reached: {why}; check AWS_ENDPOINT_URL and the network")]
+    #[error("{at}: {}", unreachable(endpoint, why))]
     Unreachable {
         /// What was asked for.
         at: Location,
         /// Who was asked.
         endpoint: String,
         /// What the connection said.
+        why: String,
+    },
+    /// Who answers shows a certificate that is not trusted.
+    #[error("{at}: {}", untrusted(endpoint, why))]
+    Untrusted {
+        /// What was asked for.
+        at: Location,
+        /// Who was asked.
+        endpoint: String,
+        /// What is wrong with the certificate, and what to do.
         why: String,
     },
     /// The object was replaced while it was read.
@@ -91,6 +103,13 @@ impl ObjectError {
     ) -> Self {
         let at = at.clone();
         let code = code(error);
+        if let Some(found) = trust::refused(error) {
+            return Self::Untrusted {
+                at,
+                endpoint: endpoint.to_owned(),
+                why: trust::told(found),
+            };
+        }
         match (error, code.as_deref()) {
             (_, Some("NoSuchBucket")) => Self::NoSuchBucket {
                 at,
@@ -107,6 +126,11 @@ impl ObjectError {
             ) => Self::Denied {
                 at,
                 code: code.unwrap_or("AccessDenied").to_owned(),
+                action,
+            },
+            (_, Some(code)) if OF_CREDENTIALS.contains(&code) => Self::Denied {
+                at,
+                code: code.to_owned(),
                 action,
             },
             (_, Some(code)) => Self::Other {
@@ -130,14 +154,79 @@ impl ObjectError {
     }
 }
 
+impl ObjectError {
+    /// What a failure for this reason is to the scheduler: what may not be done now may not be done at the next attempt
+    /// either, until somebody has mended it.
+    pub(crate) fn class(&self) -> FailureClass {
+        match self {
+            Self::Location(_) => FailureClass::Internal,
+            Self::Denied { .. } | Self::NoSuchBucket { .. } => FailureClass::BadInput,
+            _ => FailureClass::Transient,
+        }
+    }
+
+    /// What is said of a store that shows nothing at all to this process, whatever it is asked for; none when another
+    /// object may fare better.
+    #[must_use]
+    pub fn of_store(&self) -> Option<String> {
+        match self {
+            Self::Unreachable { endpoint, why, .. } => Some(unreachable(endpoint, why)),
+            Self::Untrusted { endpoint, why, .. } => Some(untrusted(endpoint, why)),
+            Self::Configuration { .. } => Some(self.to_string()),
+            _ => None,
+        }
+    }
+}
+
 impl From<ObjectError> for Fault {
     fn from(error: ObjectError) -> Self {
-        let class = match &error {
-            ObjectError::Location(_) => FailureClass::Internal,
-            _ => FailureClass::Transient,
-        };
-        Self::new(class, error.to_string())
+        Self::new(error.class(), error.to_string())
     }
+}
+
+/// Codes that speak of the credentials although the answer's status does not.
+const OF_CREDENTIALS: [&str; 4] = [
+    "ExpiredToken",
+    "InvalidAccessKeyId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+];
+
+fn unreachable(endpoint: &str, why: &str) -> String {
+    format!("{endpoint} cannot be reached: {why}; check AWS_ENDPOINT_URL and the network")
+}
+
+fn untrusted(endpoint: &str, why: &str) -> String {
+    format!("the certificate of {endpoint} is not trusted: {why}")
+}
+
+/// What is to be mended, by the store's word for what is wrong.
+fn mend(code: &str, action: &str, at: &Location) -> String {
+    let credentials = match code {
+        "InvalidAccessKeyId" => "the store does not know the key; mend AWS_ACCESS_KEY_ID",
+        "SignatureDoesNotMatch" => {
+            "AWS_SECRET_ACCESS_KEY is not the secret of AWS_ACCESS_KEY_ID; mend it"
+        }
+        "ExpiredToken" | "InvalidToken" => {
+            "the session is over; mend AWS_SESSION_TOKEN and its keys, or the role of the machine"
+        }
+        "RequestTimeTooSkewed" => "the clock of this machine is wrong (timedatectl)",
+        "InvalidObjectState" => "it is archived; restore it first",
+        _ => "",
+    };
+    if !credentials.is_empty() {
+        return credentials.to_owned();
+    }
+    let permission = match action {
+        "read" => "s3:GetObject",
+        "write" => "s3:PutObject",
+        "list" => "s3:ListBucket",
+        _ => "s3:DeleteObject",
+    };
+    format!(
+        "let the policy of its credentials (AWS_ACCESS_KEY_ID, or the role of the machine) and that of bucket {} allow {permission}",
+        at.bucket()
+    )
 }
 
 /// The code in what a store answered: `<Code>NoSuchKey</Code>`.
@@ -177,30 +266,4 @@ fn innermost(error: &object_store::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::ObjectError;
-    use crate::objects::location::Place;
-
-    #[test]
-    fn the_code_is_told_and_the_body_is_not() {
-        let Ok(Place::Object(at)) = Place::parse("s3://reads/a.fq") else {
-            panic!("an object");
-        };
-        let body = "<Error><Code>SignatureDoesNotMatch</Code><AWSAccessKeyId>AKIDX</AWSAccessKeyId></Error>";
-        let source = || Box::new(std::io::Error::other(body));
-        let denied = object_store::Error::PermissionDenied {
-            path: "a.fq".to_owned(),
-            source: source(),
-        };
-        let shown = ObjectError::of(&at, "read", "http://e", &denied).to_string();
-        assert!(shown.contains("s3://reads/a.fq: access is denied (SignatureDoesNotMatch)"));
-        let other = object_store::Error::Generic {
-            store: "S3",
-            source: source(),
-        };
-        let told = ObjectError::of(&at, "read", "http://e", &other).to_string();
-        for shown in [shown, told] {
-            assert!(!shown.contains("AKIDX"), "{shown}");
-        }
-    }
-}
+mod tests;

@@ -105,7 +105,10 @@ impl Objects {
             let answer = bucket.plain.get_opts(&path, asked).await;
             let answer = answer.map_err(|error| self.error(at, "read", &error))?;
             let what = match answer.bytes().await {
-                Ok(bytes) if bytes.len() as u64 == wanted => return Ok(bytes),
+                Ok(bytes) if bytes.len() as u64 == wanted => {
+                    self.counts().received(wanted);
+                    return Ok(bytes);
+                }
                 Ok(bytes) => ObjectError::Damaged {
                     at: at.clone(),
                     what: format!("{} bytes came where {wanted} were asked for", bytes.len()),
@@ -116,6 +119,7 @@ impl Objects {
             if left == 0 {
                 return Err(what);
             }
+            self.counts().broke_off();
             tracing::debug!(%what, "asked for again");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(5));

@@ -13,6 +13,9 @@ use object_store::client::{
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::objects::counts::Counts;
+use crate::objects::trust;
+
 /// What all requests of a process share.
 #[derive(Debug)]
 pub(super) struct Limits {
@@ -61,6 +64,7 @@ fn slot(next_ns: u64, now_ns: u64, every_ns: u64) -> (u64, u64) {
 #[derive(Debug)]
 pub(super) struct Connector {
     pub(super) limits: Arc<Limits>,
+    pub(super) counts: Counts,
     /// Whether an upload in parts that is completed must not replace anything. The crate has this for small objects
     /// only; the header needs no signature.
     pub(super) create: bool,
@@ -71,6 +75,7 @@ impl HttpConnector for Connector {
         Ok(HttpClient::new(Limited {
             inner: ReqwestConnector::default().connect(options)?,
             limits: Arc::clone(&self.limits),
+            counts: self.counts.clone(),
             create: self.create,
         }))
     }
@@ -80,6 +85,7 @@ impl HttpConnector for Connector {
 struct Limited {
     inner: HttpClient,
     limits: Arc<Limits>,
+    counts: Counts,
     create: bool,
 }
 
@@ -98,9 +104,11 @@ impl HttpService for Limited {
             }
             let permit = self.limits.at_a_time.acquire().await;
             self.limits.turn().await;
+            let (method, carried) = (request.method().clone(), request.body().content_length());
             let answer = self.inner.execute(request).await;
             drop(permit);
-            answer
+            self.counts.request(method.as_str(), carried, &answer);
+            answer.map_err(trust::for_good)
         })
     }
 }

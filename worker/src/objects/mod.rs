@@ -3,12 +3,14 @@
 //! Calls block; what happens meanwhile happens on threads of this module's own. Credentials come from the environment
 //! (`AWS_ACCESS_KEY_ID` and the others that Amazon's tools read) and are neither kept elsewhere nor told.
 
+mod counts;
 mod error;
 mod fetch;
 mod limit;
 mod list;
 mod location;
 mod settings;
+mod trust;
 mod upload;
 
 use std::collections::BTreeMap;
@@ -17,9 +19,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use object_store::aws::{AmazonS3, AmazonS3Builder, Checksum};
 use object_store::path::Path;
-use object_store::{Attribute, BackoffConfig, ClientOptions, GetOptions, ObjectStore, RetryConfig};
+use object_store::{
+    Attribute, BackoffConfig, ClientOptions, GetOptions, GetRange, ObjectStore, RetryConfig,
+};
 use tokio::runtime::Runtime;
 
+pub(crate) use crate::objects::counts::Counts;
 pub use crate::objects::error::ObjectError;
 pub use crate::objects::fetch::FetchError;
 use crate::objects::limit::{Connector, Limits};
@@ -35,6 +40,7 @@ const SHA256: &str = "kumi-sha256";
 pub struct Objects {
     settings: Settings,
     limits: Arc<Limits>,
+    counts: Counts,
     buckets: Mutex<BTreeMap<String, Bucket>>,
 }
 
@@ -74,8 +80,14 @@ impl Objects {
                 settings.concurrency,
             )),
             settings,
+            counts: Counts::default(),
             buckets: Mutex::default(),
         }
+    }
+
+    /// What was asked of stores so far.
+    pub(crate) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// What is known of an object.
@@ -97,19 +109,41 @@ impl Objects {
                     sha256: sha256.map(|value| value.as_ref().to_owned()),
                 })
             }
-            Err(error) => Err(self.explained(at, &error)),
+            Err(error) => Err(self.explained(at, &bucket, &error)),
         }
     }
 
-    /// Of an answer without a body, which names no code: whether it is the bucket that is not there.
-    fn explained(&self, at: &Location, error: &object_store::Error) -> ObjectError {
+    /// Of an answer without a body, which names no code: whether it is the bucket that is not there, and why something is
+    /// denied.
+    fn explained(
+        &self,
+        at: &Location,
+        bucket: &Bucket,
+        error: &object_store::Error,
+    ) -> ObjectError {
         let error = self.error(at, "read", error);
-        if matches!(error, ObjectError::NoSuchKey(_))
-            && let Err(listing @ ObjectError::NoSuchBucket { .. }) = self.first_below(at)
-        {
-            return listing;
+        match error {
+            ObjectError::NoSuchKey(_) => match self.first_below(at) {
+                Err(listing @ ObjectError::NoSuchBucket { .. }) => listing,
+                _ => error,
+            },
+            ObjectError::Denied { .. } => match self.first_byte(at, bucket) {
+                Err(body @ (ObjectError::Denied { .. } | ObjectError::NoSuchBucket { .. })) => body,
+                _ => error,
+            },
+            _ => error,
         }
-        error
+    }
+
+    fn first_byte(&self, at: &Location, bucket: &Bucket) -> Result<(), ObjectError> {
+        let (_, path) = self.object(at, "read")?;
+        let asked = GetOptions {
+            range: Some(GetRange::Bounded(0..1)),
+            ..GetOptions::default()
+        };
+        wait(bucket.plain.get_opts(&path, asked))
+            .map(drop)
+            .map_err(|error| self.error(at, "read", &error))
     }
 
     fn error(
@@ -143,6 +177,7 @@ impl Objects {
         let store = |create| {
             let connector = Connector {
                 limits: Arc::clone(&self.limits),
+                counts: self.counts.clone(),
                 create,
             };
             self.builder(bucket)?
@@ -163,11 +198,17 @@ impl Objects {
     fn builder(&self, bucket: &str) -> Result<AmazonS3Builder, ObjectError> {
         let settings = &self.settings;
         let allow_http = settings.allows_http(bucket)?;
-        let client = ClientOptions::new()
+        let mut client = ClientOptions::new()
             .with_allow_http(allow_http)
             .with_connect_timeout(settings.connect_timeout)
             .with_read_timeout(settings.read_timeout)
             .with_timeout(settings.request_timeout);
+        if let Some(ca) = settings.ca() {
+            client = trust::trusting(client, &ca).map_err(|what| ObjectError::Configuration {
+                bucket: bucket.to_owned(),
+                what,
+            })?;
+        }
         let retry = RetryConfig {
             backoff: BackoffConfig::default(),
             max_retries: usize::MAX,

@@ -1,5 +1,6 @@
 //! How object stores are reached.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::objects::error::ObjectError;
@@ -11,6 +12,9 @@ pub struct Settings {
     pub endpoint: Option<String>,
     /// Region; `AWS_REGION` otherwise.
     pub region: Option<String>,
+    /// A file of CAs (PEM) that certificates of stores may be of besides those that the system trusts; `AWS_CA_BUNDLE`
+    /// otherwise.
+    pub ca: Option<PathBuf>,
     /// Requests that begin in a second, of all tasks together.
     pub requests_per_second: u32,
     /// Requests that wait for an answer at a time, of all tasks together.
@@ -33,6 +37,7 @@ impl Default for Settings {
         Self {
             endpoint: None,
             region: None,
+            ca: None,
             requests_per_second: 200,
             concurrency: 32,
             connect_timeout: Duration::from_secs(5),
@@ -54,6 +59,22 @@ impl Settings {
             retry_for: Duration::from_secs(10),
             ..Self::default()
         }
+    }
+
+    /// To find out whether anybody is there at all.
+    #[must_use]
+    pub fn probing() -> Self {
+        Self {
+            read_timeout: Duration::from_secs(8),
+            request_timeout: Duration::from_secs(8),
+            retry_for: Duration::from_secs(2),
+            ..Self::interactive()
+        }
+    }
+
+    pub(super) fn ca(&self) -> Option<PathBuf> {
+        let given = || std::env::var_os("AWS_CA_BUNDLE").filter(|value| !value.is_empty());
+        self.ca.clone().or_else(|| given().map(PathBuf::from))
     }
 
     pub(super) fn endpoint(&self) -> Option<String> {

@@ -49,6 +49,9 @@ impl Objects {
         let mut pause = Duration::from_millis(500);
         loop {
             let put = self.put(at, file, true);
+            if let Err(ObjectError::Denied { .. } | ObjectError::NoSuchBucket { .. }) = put {
+                return put;
+            }
             if put.is_ok() || self.is_there(at, file)? {
                 return Ok(());
             }

@@ -68,7 +68,7 @@ impl StoreError {
 impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         let class = match &error {
-            StoreError::Object(_) => FailureClass::Transient,
+            StoreError::Object(error) => error.class(),
             StoreError::Escape(_) | StoreError::Missing(_) => FailureClass::Internal,
             StoreError::Full { .. } | StoreError::Io { .. } | StoreError::Invalid { .. } => {
                 FailureClass::Transient

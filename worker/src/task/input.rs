@@ -12,7 +12,7 @@ use crate::cache::Item;
 use crate::fault::{Fault, chain};
 use crate::fingerprint;
 use crate::indexed::Indexed;
-use crate::objects::{Location, Place};
+use crate::objects::{Location, ObjectError, Place};
 use crate::store;
 use crate::task::{Context, heading};
 
@@ -30,6 +30,11 @@ impl Context<'_> {
     /// A failure that another try, perhaps on another machine, may mend.
     pub(super) fn transient(&self, what: impl std::fmt::Display) -> Fault {
         Fault::transient(format!("{}: {what}", heading(self.spec)))
+    }
+
+    /// What an object store did not do.
+    fn of_store(&self, error: &ObjectError) -> Fault {
+        Fault::new(error.class(), format!("{}: {error}", heading(self.spec)))
     }
 
     /// A kernel's error: an I/O error in its chain decides the class, else it is the input's fault.
@@ -52,7 +57,7 @@ impl Context<'_> {
             }
             Place::Object(at) => {
                 let found = self.needs.objects().head(&at);
-                let head = found.map_err(|error| self.transient(error))?;
+                let head = found.map_err(|error| self.of_store(&error))?;
                 self.unchanged(file, &fingerprint::of_object(&at, &head))?;
                 self.needs.file(Item::one(at, head), self.control)
             }
@@ -175,9 +180,12 @@ impl Context<'_> {
         let at = root.join(&store::laid_out(&manifest.directory));
         for file in &manifest.files {
             let at = at.join(&file.name);
-            let found = self.needs.objects().head(&at);
-            if found.is_ok_and(|head| head.size == file.size) {
-                continue;
+            match self.needs.objects().head(&at) {
+                Ok(head) if head.size == file.size => continue,
+                Err(error) if error.class() == v1::FailureClass::BadInput => {
+                    return Err(self.of_store(&error));
+                }
+                _ => {}
             }
             return Err(self.transient(format_args!(
                 "{at} was published and is not as it was; run `kumi cohort retry` to make it again"
@@ -205,7 +213,7 @@ impl Context<'_> {
         let item = store::item(&at, file, &manifest.files);
         let fetched = self.needs.file(item, self.control);
         fetched.map_err(|fault| match fault.class {
-            v1::FailureClass::Stopped => fault,
+            v1::FailureClass::Stopped | v1::FailureClass::BadInput => fault,
             _ => self.transient(format_args!(
                 "{fault}; if it is gone, run `kumi cohort retry` to make it again"
             )),

@@ -34,6 +34,10 @@ pub(super) fn judge(facts: &Facts) -> Finding {
             "store",
             format!("{}: listed in {} ms", facts.at, took.as_millis()),
         ),
+        Err(error @ ObjectError::Untrusted { .. }) => Finding::ok("store", error.to_string()).fail(
+            "a certificate that this process trusts",
+            "set AWS_CA_BUNDLE, or store.s3.ca of the worker, to the CA of the centre (docs/storage.md)",
+        ),
         Err(error) => Finding::ok("store", error.to_string()).fail(
             "a bucket that answers, and credentials that may list it",
             "set AWS_ENDPOINT_URL, AWS_REGION and the credentials of this process (docs/storage.md)",

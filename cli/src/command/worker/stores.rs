@@ -1,6 +1,7 @@
 //! `[store.s3]` of a worker's configuration: how object stores are reached. Credentials are not here: they come from
 //! the environment, as Amazon's tools have them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use kumi_worker::objects::Settings;
@@ -23,6 +24,7 @@ pub(super) struct StoreSection {
 pub(super) struct S3Section {
     endpoint: Option<String>,
     region: Option<String>,
+    ca: Option<PathBuf>,
     requests_per_second: Option<u32>,
     concurrency: Option<u32>,
     connect_timeout: Option<String>,
@@ -52,6 +54,7 @@ impl S3Section {
         Ok(Settings {
             endpoint: self.endpoint,
             region: self.region,
+            ca: self.ca,
             requests_per_second: number(
                 "requests_per_second",
                 self.requests_per_second,
@@ -79,6 +82,7 @@ impl S3Section {
         Self {
             endpoint: settings.endpoint.clone(),
             region: settings.region.clone(),
+            ca: settings.ca.clone(),
             requests_per_second: Some(settings.requests_per_second),
             concurrency: Some(settings.concurrency),
             connect_timeout: span(settings.connect_timeout),
