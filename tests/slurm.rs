@@ -266,3 +266,48 @@ fn accounting_tells_what_is_not_allowed_and_how_jobs_ended() {
     let why = site.told("failed with exit code 1 (FAILED)");
     assert!(why.contains("set the pool's `logs`"), "{why}");
 }
+
+/// What a site ends by itself, as its accounting tells: a worker whose node goes down, and a job that is still there when
+/// its time is over, since what was started is deaf to the signal before.
+#[test]
+fn accounting_tells_of_a_node_that_fails_and_of_time_that_is_over() {
+    let Some(slurm) = Slurm::with_accounts(1, 2) else {
+        return;
+    };
+    let site = WithSlurm::of::<1>(slurm, "cores = 2\nmax = 1\n", None);
+    site.submit();
+    site.a_worker();
+    let down = ["update", "nodename=n1", "state=down", "reason=test"];
+    site.slurm.say("scontrol", &down);
+    site.told("ended with its node (NODE_FAIL)");
+    // It may have come back by itself.
+    let _ = site
+        .slurm
+        .ask("scontrol", &["update", "nodename=n1", "state=resume"]);
+    site.completed();
+    site.given_back();
+
+    let programs = tempfile::tempdir().expect("a temporary directory");
+    let deaf = programs.path().join("deaf");
+    let script = "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n";
+    fs::write(&deaf, script).expect("written");
+    fs::set_permissions(&deaf, fs::Permissions::from_mode(0o755)).expect("executable");
+    let pool = format!(
+        "cores = 2\nmax = 1\ntime = \"30m\"\nprogram = \"{}\"\n",
+        deaf.display()
+    );
+    let site = WithSlurm::of::<1>(site.without(), &pool, None);
+    site.submit();
+    let job = until("a job that runs", || {
+        let running = site
+            .slurm
+            .say("squeue", &["-h", "-r", "-t", "R", "-o", "%i"]);
+        running.lines().next().map(str::to_owned)
+    });
+    // Slurm counts in minutes and looks twice in one.
+    let over = format!("jobid={job}");
+    site.slurm
+        .say("scontrol", &["update", &over, "endtime=now+1"]);
+    let why = site.told("reached its time limit (TIMEOUT)");
+    assert!(why.contains("set the pool's `time`"), "{why}");
+}

@@ -153,7 +153,13 @@ impl Keeper {
             // Nothing of ours is there to look at.
             self.look_ms = self.look_ms.max(now_ms + self.pool.poll.ms());
         }
-        for step in decide::decide(&self.view(now_ms, &known, &members), &self.count, target) {
+        let mut steps = decide::decide(&self.view(now_ms, &known, &members), &self.count, target);
+        let asks = steps.iter().any(|step| matches!(step, Step::Ask(_)));
+        if asks && self.may_call() {
+            // Somebody waits for workers: how the pool stands is written down at the next turn, which this one brings about.
+            steps.retain(|step| !matches!(step, Step::Seen(_)));
+        }
+        for step in steps {
             self.follow(control, step).await;
         }
     }
@@ -214,7 +220,7 @@ impl Keeper {
 
     /// Writes a request down; the site is asked next.
     async fn ask(&mut self, control: &Control, workers: u32) {
-        if self.busy || self.to_ask.is_some() {
+        if !self.may_call() {
             return;
         }
         let last = control.local(|state, _| {
@@ -238,13 +244,21 @@ impl Keeper {
         }
     }
 
+    /// Whether the site can be asked for workers at the end of this turn.
+    fn may_call(&self) -> bool {
+        !self.busy && self.to_ask.is_none()
+    }
+
+    /// The schedulers, this one first: it leads, and who asks another is sent on.
     fn endpoints(&self, control: &Control) -> Vec<String> {
         if !self.pool.endpoints.is_empty() {
             return self.pool.endpoints.clone();
         }
         let status = control.node.status();
         let status = status.borrow();
-        status.peers.values().cloned().collect()
+        let mut peers: Vec<_> = status.peers.iter().collect();
+        peers.sort_by_key(|(id, _)| **id != status.id);
+        peers.into_iter().map(|(_, peer)| peer.clone()).collect()
     }
 
     /// The next call to the site, if one is due and none is under way.

@@ -95,7 +95,7 @@ impl Site for Slurm {
                 id: id.to_owned(),
                 job: job.to_owned(),
                 request: name.strip_prefix(&self.prefix)?.parse().ok()?,
-                phase: phase(state),
+                phase: phase(state, reason),
                 reason: said(state, reason),
             })
         };
@@ -232,13 +232,14 @@ const ADVICE: [(&[&str], &str); 15] = [
     ),
 ];
 
-fn phase(state: &str) -> Phase {
+fn phase(state: &str, reason: &str) -> Phase {
     match state {
         // A node that is configured may boot for long: nothing runs there.
         "PD" | "CF" | "RQ" | "RD" | "RH" | "RF" | "SE" | "RS" | "SO" => Phase::Pending,
         "R" | "S" | "ST" | "SI" => Phase::Running,
-        // What is completing holds its node, and is nothing to wait for.
-        "CD" | "CG" => Phase::Done,
+        // What is completing holds its node, and is nothing to wait for; a reason is that of a bad end.
+        "CD" => Phase::Done,
+        "CG" if matches!(reason, "" | "None") => Phase::Done,
         _ => Phase::Failed,
     }
 }
@@ -247,6 +248,9 @@ fn phase(state: &str) -> Phase {
 fn said(state: &str, reason: &str) -> String {
     let state = match state {
         "PD" | "CF" => "pending",
+        "CG" if reason == "TimeLimit" => "reached its time limit",
+        "CG" if reason == "NodeDown" => "ended with its node",
+        "CG" if !matches!(reason, "" | "None") => "ended",
         "F" => "failed",
         "NF" => "ended with its node",
         "BF" => "failed at boot of its node",

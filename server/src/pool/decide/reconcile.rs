@@ -127,9 +127,13 @@ fn over(
             };
             step(format!("job {} {reason}", element.id), true)
         }
-        None if !ours => {
+        None if !ours && !request.came => {
             let job = &ended[0].job;
-            step(format!("job {job} ended before its worker came"), true)
+            match memory.account.of_job(view.now_ms, job) {
+                Heard::Awaited => Some(Step::Inquire(vec![job.clone()])),
+                Heard::Said(run) => step(format!("job {} {}", run.id, run.reason), true),
+                Heard::Nothing => step(format!("job {job} ended before its worker came"), true),
+            }
         }
         _ => step(String::new(), false),
     }

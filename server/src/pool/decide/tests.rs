@@ -257,6 +257,32 @@ fn accounting_says_how_a_forgotten_job_ended() {
     assert_eq!(case.reconciled(), gone);
 }
 
+/// The queue shows a job that is over and not how it ended.
+#[test]
+fn accounting_says_how_a_job_ended_of_which_the_queue_does_not_tell() {
+    let queue = vec![ended("7_0", Phase::Done, "")];
+    let mut case = Case::of(&[request(1, "7")], queue);
+    let over = |problem: &str| Step::Over {
+        request: 1,
+        problem: problem.to_owned(),
+        failed: true,
+    };
+    let unexplained = [over("job 7 ended before its worker came")];
+    assert_eq!(case.reconciled(), unexplained, "there is no accounting");
+    case.memory.account.kept = true;
+    let inquire = [Step::Inquire(vec!["7".to_owned()])];
+    assert_eq!(case.reconciled(), inquire);
+    let how = "reached its time limit (TIMEOUT)";
+    case.memory
+        .account
+        .take(vec![ended("7_0", Phase::Failed, how)]);
+    assert_eq!(case.reconciled(), [over(&format!("job 7_0 {how}"))]);
+    case.memory
+        .account
+        .take(vec![ended("7_0", Phase::Done, "")]);
+    assert_eq!(case.reconciled(), unexplained, "it ended well, too early");
+}
+
 #[test]
 fn why_workers_were_lost_is_asked_once_their_jobs_are_over() {
     let mut case = Case::of(&[request(3, "7")], Vec::new());

@@ -65,7 +65,7 @@ fn answers_name_the_job() {
 fn the_queue_is_read_line_by_line() {
     let output = "17_0|17|R|kumi-a-cpu-7|None\n17_1|17|PD|kumi-a-cpu-7|(Resources)\n18|18|R|other|None\n\
                   19_0|19|NF|kumi-a-cpu-8|None\n20_0|20|PD|kumi-b-cpu-1|None\nnonsense\n21_0|21|CG|kumi-a-cpu-9|None\n\
-                  22_0|22|CF|kumi-a-cpu-10|None\n";
+                  22_0|22|CF|kumi-a-cpu-10|None\n23_0|23|CG|kumi-a-cpu-11|TimeLimit\n24_0|24|CG|kumi-a-cpu-12|NonZeroExitCode\n";
     let elements = slurm("").elements(output);
     assert_eq!(
         short(&elements),
@@ -75,6 +75,13 @@ fn the_queue_is_read_line_by_line() {
             ("19_0", 8, Phase::Failed, "ended with its node"),
             ("21_0", 9, Phase::Done, ""),
             ("22_0", 10, Phase::Pending, ""),
+            (
+                "23_0",
+                11,
+                Phase::Failed,
+                "reached its time limit (TimeLimit)"
+            ),
+            ("24_0", 12, Phase::Failed, "ended (NonZeroExitCode)"),
         ]
     );
 }
