@@ -218,7 +218,7 @@ fn mend(code: &str, action: &str, at: &Location) -> String {
         return credentials.to_owned();
     }
     let permission = match action {
-        "read" => "s3:GetObject",
+        "read" => "s3:GetObject (and s3:ListBucket, without which a missing object is denied, too)",
         "write" => "s3:PutObject",
         "list" => "s3:ListBucket",
         _ => "s3:DeleteObject",

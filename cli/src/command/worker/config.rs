@@ -175,7 +175,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let path = dir.path().join("worker.toml");
         let text = "[worker]\nname = \"w7\"\nendpoints = [\"a:1\", \"b:2\"]\ncores = 3\nmemory = \"6GiB\"\n\
-                    scratch = \"/fast\"\nscratch_limit = \"9GiB\"\nmetrics_address = \"127.0.0.1:7091\"\nreport_interval = \"250ms\"\n[store.s3]\nendpoint = \"https://s3:9000\"\nrequests_per_second = 7\n";
+                    scratch = \"/fast\"\nscratch_limit = \"9GiB\"\nmetrics_address = \"127.0.0.1:7091\"\nreport_interval = \"250ms\"\n[store.s3]\nendpoint = \"https://s3:9000\"\nca = \"/etc/ca.pem\"\nrequests_per_second = 7\n";
         std::fs::write(&path, text).expect("written");
         let name = path.display().to_string();
         let config =
@@ -190,6 +190,10 @@ mod tests {
         assert_eq!(storage.scratch_limit_bytes, Some(9 << 30));
         assert_eq!(storage.objects.requests_per_second, 7);
         assert_eq!(storage.objects.endpoint.as_deref(), Some("https://s3:9000"));
+        assert_eq!(
+            storage.objects.ca.as_deref(),
+            Some(std::path::Path::new("/etc/ca.pem"))
+        );
         std::fs::write(&path, to_toml(&config)).expect("written");
         let again = load(&args(&["--config", &name])).expect("in order");
         assert_eq!(to_toml(&again), to_toml(&config));

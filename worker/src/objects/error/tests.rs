@@ -47,7 +47,7 @@ fn the_code_decides_whether_it_is_tried_again_and_what_is_to_be_mended() {
         source: body("NoSuchBucket"),
     };
     let cases = [
-        (refused("AccessDenied"), true, "policy of bucket"),
+        (refused("AccessDenied"), true, "that of bucket reads"),
         (
             refused("AllAccessDisabled"),
             true,
