@@ -214,33 +214,29 @@ impl Outcome {
         let _ = writeln!(text, "  {}  {}", label("files"), paint.bold(&near(root)));
         if let Some(release) = &self.detail.release {
             let files = release.files.iter();
-            let files: Vec<_> = files.filter(|file| is_variants(&file.name)).collect();
-            for file in files.iter().take(FILES_SHOWN) {
-                let path = Path::new(&release.directory).join(&file.name);
-                let _ = writeln!(text, "  {}    {}", label(""), path.display());
-            }
-            if files.len() > FILES_SHOWN {
-                let more = count((files.len() - FILES_SHOWN) as u64);
-                let _ = writeln!(text, "  {}    … and {more} more", label(""));
-            }
+            let files = files.filter(|file| is_variants(&file.name));
+            let path = |file: &v1::File| Path::new(&release.directory).join(&file.name);
+            let paths: Vec<_> = files.map(|file| path(file).display().to_string()).collect();
+            list(text, &label(""), &paths, FILES_SHOWN);
         }
-        let mut folders: Vec<&str> = Vec::new();
+        let mut folders: Vec<String> = Vec::new();
         for sample in &self.detail.samples {
-            let manifests = [&sample.gvcf, &sample.alignment];
-            let directories = manifests
-                .into_iter()
-                .flatten()
-                .map(|m| m.directory.as_str());
-            folders.extend(directories);
+            let manifests = [&sample.gvcf, &sample.alignment].into_iter().flatten();
+            folders.extend(manifests.map(|manifest| format!("{}/", manifest.directory)));
         }
         folders.dedup();
-        for folder in folders.iter().take(FOLDERS_SHOWN) {
-            let _ = writeln!(text, "  {}    {folder}/", label(""));
-        }
-        if folders.len() > FOLDERS_SHOWN {
-            let more = count((folders.len() - FOLDERS_SHOWN) as u64);
-            let _ = writeln!(text, "  {}    … and {more} more", label(""));
-        }
+        list(text, &label(""), &folders, FOLDERS_SHOWN);
+    }
+}
+
+/// The first of several lines, and how many more there are.
+fn list(text: &mut String, label: &str, lines: &[String], shown: usize) {
+    for line in lines.iter().take(shown) {
+        let _ = writeln!(text, "  {label}    {line}");
+    }
+    if lines.len() > shown {
+        let more = count((lines.len() - shown) as u64);
+        let _ = writeln!(text, "  {label}    … and {more} more");
     }
 }
 

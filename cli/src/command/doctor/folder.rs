@@ -233,7 +233,8 @@ fn room(found: &Finding, purpose: Purpose, tried: &Tried) -> Option<Finding> {
     let found = found.clone();
     let most = match purpose {
         Purpose::Log => limits::FREE_LOG,
-        Purpose::Scratch | Purpose::Store => limits::FREE_GENOME,
+        Purpose::Scratch => limits::FREE_SCRATCH,
+        Purpose::Store => limits::FREE_STORE,
     };
     let mend = "free space there, or name a larger filesystem";
     if let Some(inodes) = tried.free_inodes
@@ -250,7 +251,7 @@ fn room(found: &Finding, purpose: Purpose, tried: &Tried) -> Option<Finding> {
     }
     let needed = match purpose {
         Purpose::Log => "10 GiB free for the log and its snapshots",
-        Purpose::Scratch => "100 GiB free for each human genome that is aligned at a time",
+        Purpose::Scratch => "240 GB free for each human genome of 30x that is aligned at a time",
         Purpose::Store => "100 GiB free for each human genome that is on its way",
     };
     (tried.free_bytes < most).then(|| found.warn(needed, mend))

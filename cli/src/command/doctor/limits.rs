@@ -12,8 +12,11 @@ pub(super) const OPEN_FILES: u64 = 4_096;
 pub(super) const OPEN_FILES_MIN: u64 = 256;
 /// Free bytes below which a folder is as good as full.
 pub(super) const FREE_MIN: u64 = 1 << 30;
-/// Free bytes that a genome in the making asks of scratch and leaves in a store.
-pub(super) const FREE_GENOME: u64 = 100 << 30;
+/// Free bytes that a genome of 30x asks of the scratch while it is aligned: six for each of 40 GB of FASTQ
+/// (docs/scheduling.md).
+pub(super) const FREE_SCRATCH: u64 = 240_000_000_000;
+/// Free bytes that a genome on its way takes of a store.
+pub(super) const FREE_STORE: u64 = 100 << 30;
 /// Free bytes that a scheduler's log and snapshots should have.
 pub(super) const FREE_LOG: u64 = 10 << 30;
 /// Free inodes below which a folder is as good as full.
