@@ -56,12 +56,15 @@ impl Grid {
             cells,
             ready_ms,
         };
-        for at in 0..grid.cells.len() {
-            let state = TaskState::try_from(i32::from(grid.cells[at])).ok()?;
-            grid.counts[state as usize] += 1;
-            grid.open[at / columns as usize] += u32::from(is_open(state));
-            if state == TaskState::Ready {
-                grid.ready.insert(at);
+        let rows = grid.cells.chunks_exact((columns as usize).max(1));
+        for (row, cells) in rows.enumerate() {
+            for (column, cell) in cells.iter().enumerate() {
+                let state = TaskState::try_from(i32::from(*cell)).ok()?;
+                grid.counts[state as usize] += 1;
+                grid.open[row] += u32::from(is_open(state));
+                if state == TaskState::Ready {
+                    grid.ready.insert(row * columns as usize + column);
+                }
             }
         }
         Some(grid)

@@ -58,8 +58,7 @@ pub(crate) fn brought(kind: &Kind) -> u32 {
 
 /// A command as a version of the state machine reads it: what newer ones added to its messages is not there. Builds
 /// that do not know these fields read it so, too.
-pub(crate) fn as_read_by(version: u32, kind: &Kind) -> Cow<'_, Kind> {
-    let mut kind = Cow::Borrowed(kind);
+pub(crate) fn as_read_by(version: u32, mut kind: Cow<'_, Kind>) -> Cow<'_, Kind> {
     if version < LABELS && asks_or_has_labels(&kind) {
         match kind.to_mut() {
             Kind::Open(open) => {
@@ -141,6 +140,8 @@ fn asks_or_has_labels(kind: &Kind) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use kumi_proto::v1::command::Kind;
     use kumi_proto::v1::{CohortHeader, CohortParams, Command, Genotypes, Open};
 
@@ -183,8 +184,8 @@ mod tests {
             })
         };
         let asked = open(Genotypes::Store);
-        let read = as_read_by(STORED_GENOTYPES - 1, &asked);
+        let read = as_read_by(STORED_GENOTYPES - 1, Cow::Borrowed(&asked));
         assert_eq!(*read, open(Genotypes::Unspecified));
-        assert_eq!(*as_read_by(STORED_GENOTYPES, &asked), asked);
+        assert_eq!(*as_read_by(STORED_GENOTYPES, Cow::Borrowed(&asked)), asked);
     }
 }

@@ -62,11 +62,12 @@ impl Machine {
         &self.state
     }
 
-    fn apply_watched(&mut self, (index, version): (u64, u32), command: &Command) -> Outcome {
-        let outcome = self.state.apply(index, version, command);
-        if let Some(witness) = &mut self.witness {
-            witness.after(&self.state, index, command, &outcome);
-        }
+    fn apply_watched(&mut self, (index, version): (u64, u32), command: Command) -> Outcome {
+        let Some(witness) = &mut self.witness else {
+            return self.state.take(index, version, command);
+        };
+        let outcome = self.state.apply(index, version, &command);
+        witness.after(&self.state, index, &command, &outcome);
         outcome
     }
 
@@ -78,7 +79,7 @@ impl Machine {
             None => vec![command],
         };
         let outcomes = commands
-            .iter()
+            .into_iter()
             .map(|command| self.apply_watched(at, command));
         outcomes.last().expect("a fault leaves something to apply")
     }
@@ -107,7 +108,7 @@ impl StateMachine for Machine {
             #[cfg(feature = "plant")]
             outcome: self.apply_distorted((index, version), command),
             #[cfg(not(feature = "plant"))]
-            outcome: self.apply_watched((index, version), &command),
+            outcome: self.apply_watched((index, version), command),
         })
     }
 

@@ -26,7 +26,7 @@ pub(crate) fn directory_of(cohort: &Cohort, cell: Cell, key: &Key) -> String {
         // What a shard is in the release lies there at once.
         Stage::Joint if keys::in_chunks(header) => release_directory(cohort),
         Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge | Stage::Call | Stage::Joint => {
-            format!("{programme}/work/{}", hex(key, 16))
+            [programme.as_str(), "/work/", &hex(key, 16)].concat()
         }
         Stage::Ingest => store_directory(header, key),
         Stage::Census => of_cohort(header, "census", &hex(key, 16)),

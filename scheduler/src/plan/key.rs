@@ -40,6 +40,7 @@ impl PartialOrd for Address {
 pub(crate) type CohortPlace = ([u8; 16], String);
 
 /// A digest over fields that cannot run into each other: each is preceded by its length.
+#[derive(Clone, Debug)]
 pub(crate) struct Chain(Sha256);
 
 impl Chain {
@@ -79,9 +80,12 @@ impl Chain {
 /// The first `digits` hexadecimal digits of a key.
 pub(crate) fn hex(key: &[u8], digits: usize) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let halves = key.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    let digits = halves.take(digits);
-    digits
-        .map(|half| char::from(DIGITS[usize::from(half)]))
-        .collect()
+    let mut text = String::with_capacity(digits);
+    for byte in &key[..digits.div_ceil(2).min(key.len())] {
+        for half in [byte >> 4, byte & 15] {
+            text.push(char::from(DIGITS[usize::from(half)]));
+        }
+    }
+    text.truncate(digits);
+    text
 }

@@ -67,6 +67,11 @@ pub(super) fn reference_key(version: &str, facts: &v1::ReferenceFacts) -> Key {
     chain.text(kind).text(file).finish()
 }
 
+/// The fingerprint of a file that may not be there.
+fn print(file: &Option<v1::ReadFile>) -> &str {
+    file.as_ref().map_or("", |file| &file.fingerprint)
+}
+
 /// What the keys of all samples of a cohort have in common.
 pub(super) struct SampleKeys<'a> {
     pub(super) version: &'a str,
@@ -96,12 +101,8 @@ impl SampleKeys<'_> {
                     chain.text("alignment").text(&file.fingerprint)
                 }
                 Some(v1::read_group::Source::Fastq(pair)) => {
-                    let print = |file: &Option<v1::ReadFile>| {
-                        file.as_ref()
-                            .map_or(String::new(), |f| f.fingerprint.clone())
-                    };
-                    let chain = chain.text("fastq").text(&print(&pair.first));
-                    chain.text(&print(&pair.second))
+                    let chain = chain.text("fastq").text(print(&pair.first));
+                    chain.text(print(&pair.second))
                 }
             };
         }

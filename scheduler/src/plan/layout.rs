@@ -42,6 +42,8 @@ pub(crate) struct Layout {
     /// By column.
     pub(crate) call: Vec<Vec<Region>>,
     pub(crate) joint: Vec<Vec<Region>>,
+    /// How the keys of all call shards begin.
+    call_chain: Chain,
     call_digests: Vec<Key>,
     joint_digests: Vec<Key>,
     needs: [Need; STAGES.len()],
@@ -188,6 +190,7 @@ impl Layout {
             align,
             chunks: samples.iter().map(chunks).collect(),
             merged,
+            call_chain: Chain::new("call").text(&params.kernel_version),
             call_digests: call.iter().map(|shard| digest(shard)).collect(),
             joint_digests: joint.iter().map(|shard| digest(shard)).collect(),
             targets,
@@ -400,8 +403,8 @@ impl Layout {
         (sex, regions): (Sex, &Key),
     ) -> Key {
         let params = header.params.as_ref();
-        Chain::new("call")
-            .text(params.map_or("", |params| &params.kernel_version))
+        let chain = self.call_chain.clone();
+        chain
             .key(align)
             .number(params.map_or(2, ploidy))
             .number(sex)

@@ -2,6 +2,7 @@
 //! nothing later meets a cohort that has no meaning.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Arguments;
 
 use kumi_proto::ids::{LABEL_BYTES_MAX, is_label};
 use kumi_proto::v1;
@@ -66,18 +67,18 @@ struct Findings {
 }
 
 impl Findings {
-    fn add(&mut self, field: impl Into<String>, problem: impl Into<String>) {
+    fn add(&mut self, field: Arguments<'_>, problem: impl Into<String>) {
         self.found.push(Violation {
-            field: field.into(),
+            field: field.to_string(),
             problem: problem.into(),
         });
     }
 
     /// A name that becomes part of a path.
-    fn name(&mut self, field: &str, name: &str) {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    fn name(&mut self, field: Arguments<'_>, name: &str) {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         let begins = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if !begins || name.len() > NAME_CHARS_MAX || !name.chars().all(plain) {
+        if !begins || name.len() > NAME_CHARS_MAX || !name.bytes().all(plain) {
             self.add(
                 field,
                 format!(
@@ -89,7 +90,7 @@ impl Findings {
     }
 
     /// What a worker may have and a cohort may ask for.
-    fn label(&mut self, field: &str, label: &str) {
+    fn label(&mut self, field: Arguments<'_>, label: &str) {
         if !is_label(label) {
             self.add(
                 field,
@@ -101,29 +102,29 @@ impl Findings {
         }
     }
 
-    fn text(&mut self, field: &str, text: &str) {
+    fn text(&mut self, field: Arguments<'_>, text: &str) {
         if text.len() > TEXT_CHARS_MAX {
             self.add(field, format!("is longer than {TEXT_CHARS_MAX} bytes"));
-        } else if text.contains(char::is_control) {
+        } else if !is_printable_ascii(text) && text.contains(char::is_control) {
             self.add(field, "contains control characters");
         }
     }
 
-    fn file(&mut self, field: &str, file: Option<&v1::ReadFile>) {
+    fn file(&mut self, field: Arguments<'_>, file: Option<&v1::ReadFile>) {
         let Some(file) = file else {
             self.add(field, "is missing");
             return;
         };
-        self.path(&format!("{field}.path"), &file.path);
+        self.path(format_args!("{field}.path"), &file.path);
         if file.fingerprint.len() != 64 || !is_lower_hex(&file.fingerprint) {
             self.add(
-                format!("{field}.fingerprint"),
+                format_args!("{field}.fingerprint"),
                 "is not 64 lower-case hexadecimal digits",
             );
         }
     }
 
-    fn path(&mut self, field: &str, path: &str) {
+    fn path(&mut self, field: Arguments<'_>, path: &str) {
         self.text(field, path);
         let in_bucket = |path: &str| {
             let rest = path.strip_prefix("s3://");
@@ -141,27 +142,34 @@ impl Findings {
     }
 }
 
+/// What nearly all texts are, and quickly seen to be.
+fn is_printable_ascii(text: &str) -> bool {
+    text.bytes()
+        .fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'))
+}
+
 fn is_lower_hex(text: &str) -> bool {
-    text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    text.bytes()
+        .fold(true, |hex, b| hex & matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn header_fields(header: &v1::CohortHeader, found: &mut Findings) {
-    found.name("header.name", &header.name);
-    found.name("header.programme", &header.programme);
-    found.name("header.centre", &header.centre);
-    found.text("header.request_id", &header.request_id);
-    found.path("header.root", &header.root);
+    found.name(format_args!("header.name"), &header.name);
+    found.name(format_args!("header.programme"), &header.programme);
+    found.name(format_args!("header.centre"), &header.centre);
+    found.text(format_args!("header.request_id"), &header.request_id);
+    found.path(format_args!("header.root"), &header.root);
     if v1::Priority::try_from(header.priority).is_err() {
-        found.add("header.priority", "is not a known priority");
+        found.add(format_args!("header.priority"), "is not a known priority");
     }
     if header.require.len() > LABELS_MAX {
         found.add(
-            "header.require",
+            format_args!("header.require"),
             format!("has more than {LABELS_MAX} labels"),
         );
     }
     for (at, label) in header.require.iter().take(LABELS_MAX).enumerate() {
-        found.label(&format!("header.require[{at}]"), label);
+        found.label(format_args!("header.require[{at}]"), label);
     }
 }
 
@@ -172,37 +180,40 @@ fn reference<'a>(
 ) -> BTreeMap<&'a str, u64> {
     let mut lengths = BTreeMap::new();
     let Some(facts) = facts else {
-        found.add("header.reference", "is missing");
+        found.add(format_args!("header.reference"), "is missing");
         return lengths;
     };
-    found.text("header.reference.name", &facts.name);
+    found.text(format_args!("header.reference.name"), &facts.name);
     match &facts.source {
-        None => found.add("header.reference", "has neither fasta nor index"),
+        None => found.add(
+            format_args!("header.reference"),
+            "has neither fasta nor index",
+        ),
         Some(v1::reference_facts::Source::Fasta(file)) => {
-            found.file("header.reference.fasta", Some(file));
+            found.file(format_args!("header.reference.fasta"), Some(file));
         }
         Some(v1::reference_facts::Source::Index(file)) => {
-            found.file("header.reference.index", Some(file));
+            found.file(format_args!("header.reference.index"), Some(file));
         }
     }
     if facts.contigs.is_empty() {
-        found.add("header.reference.contigs", "is empty");
+        found.add(format_args!("header.reference.contigs"), "is empty");
     }
     for (at, contig) in facts.contigs.iter().enumerate() {
-        let field = format!("header.reference.contigs[{at}]");
-        found.text(&format!("{field}.name"), &contig.name);
+        let field = format_args!("header.reference.contigs[{at}]");
+        found.text(format_args!("{field}.name"), &contig.name);
         if contig.name.is_empty() || contig.length == 0 || contig.length >= 1 << 31 {
-            found.add(&field, "needs a name and a length from 1 to 2^31 - 1");
+            found.add(field, "needs a name and a length from 1 to 2^31 - 1");
         }
         if lengths
             .insert(contig.name.as_str(), contig.length)
             .is_some()
         {
-            found.add(&field, format!("`{}` occurs twice", contig.name));
+            found.add(field, format!("`{}` occurs twice", contig.name));
         }
         if !contig.md5.is_empty() && (contig.md5.len() != 32 || !is_lower_hex(&contig.md5)) {
             found.add(
-                format!("{field}.md5"),
+                format_args!("{field}.md5"),
                 "is not 32 lower-case hexadecimal digits",
             );
         }
@@ -212,12 +223,12 @@ fn reference<'a>(
 
 fn params(params: Option<&v1::CohortParams>, lengths: &BTreeMap<&str, u64>, found: &mut Findings) {
     let Some(params) = params else {
-        found.add("header.params", "is missing");
+        found.add(format_args!("header.params"), "is missing");
         return;
     };
     if params.genome_ploidy > 2 {
         found.add(
-            "header.params.genome_ploidy",
+            format_args!("header.params.genome_ploidy"),
             format!("is {}; 1 and 2 are supported", params.genome_ploidy),
         );
     }
@@ -226,34 +237,50 @@ fn params(params: Option<&v1::CohortParams>, lengths: &BTreeMap<&str, u64>, foun
         ("header.params.joint_shards", params.joint_shards),
     ] {
         if shards > SHARDS_MAX {
+            let field = format_args!("{field}");
             found.add(field, format!("is {shards}; at most {SHARDS_MAX}"));
         }
     }
     if params.batch_samples > BATCH_SAMPLES_MAX {
         found.add(
-            "header.params.batch_samples",
+            format_args!("header.params.batch_samples"),
             format!("is {}; at most {BATCH_SAMPLES_MAX}", params.batch_samples),
         );
     }
     if params.cores_per_align > 4_096 {
-        found.add("header.params.cores_per_align", "is more than 4096");
+        found.add(
+            format_args!("header.params.cores_per_align"),
+            "is more than 4096",
+        );
     }
     if params.kernel_version.is_empty() {
-        found.add("header.params.kernel_version", "is missing");
+        found.add(format_args!("header.params.kernel_version"), "is missing");
     }
-    found.text("header.params.kernel_version", &params.kernel_version);
+    found.text(
+        format_args!("header.params.kernel_version"),
+        &params.kernel_version,
+    );
     if v1::OnBadSample::try_from(params.on_bad_sample).is_err() {
-        found.add("header.params.on_bad_sample", "is not a known policy");
+        found.add(
+            format_args!("header.params.on_bad_sample"),
+            "is not a known policy",
+        );
     }
     if v1::Filters::try_from(params.filters).is_err() {
-        found.add("header.params.filters", "is not a known preset");
+        found.add(
+            format_args!("header.params.filters"),
+            "is not a known preset",
+        );
     }
     let known = v1::Genotypes::try_from(params.genotypes);
     if !known.is_ok_and(|genotypes| found.chunks || !genotypes.in_chunks()) {
-        found.add("header.params.genotypes", "is not a known place");
+        found.add(
+            format_args!("header.params.genotypes"),
+            "is not a known place",
+        );
     }
     for (at, target) in params.targets.iter().enumerate() {
-        let field = format!("header.params.targets[{at}]");
+        let field = format_args!("header.params.targets[{at}]");
         match lengths.get(target.contig.as_str()) {
             None => found.add(
                 field,
@@ -276,59 +303,75 @@ fn params(params: Option<&v1::CohortParams>, lengths: &BTreeMap<&str, u64>, foun
 
 fn all_samples(samples: &[v1::Sample], found: &mut Findings) {
     if samples.is_empty() {
-        found.add("samples", "is empty: a cohort has at least one sample");
+        found.add(
+            format_args!("samples"),
+            "is empty: a cohort has at least one sample",
+        );
     }
     if samples.len() > SAMPLES_MAX {
-        found.add("samples", format!("has more than {SAMPLES_MAX} samples"));
+        found.add(
+            format_args!("samples"),
+            format!("has more than {SAMPLES_MAX} samples"),
+        );
         return;
     }
+    let names = samples.iter().map(|sample| sample.name.as_str());
+    let files = samples.iter().flat_map(files_of);
+    // Sorting tells it sooner than sets do.
+    let twice = has_twice(names.collect()) || has_twice(files.collect());
     let mut names = BTreeSet::new();
     let mut files = BTreeMap::new();
     for (at, sample) in samples.iter().enumerate() {
-        let field = format!("samples[{at}]");
-        if !names.insert(sample.name.as_str()) {
+        let field = format_args!("samples[{at}]");
+        if twice && !names.insert(sample.name.as_str()) {
             let twice = format!("`{}` occurs twice", sample.name.escape_debug());
-            found.add(format!("{field}.name"), twice);
+            found.add(format_args!("{field}.name"), twice);
         }
-        one_sample(sample, &field, found);
-        for file in files_of(sample) {
+        one_sample(sample, field, found);
+        for file in files_of(sample).into_iter().filter(|_| twice) {
             if let Some(other) = files.insert(file, &sample.name) {
                 let twice = format!("uses {file}, which sample `{other}` uses too");
-                found.add(&field, twice);
+                found.add(field, twice);
             }
         }
     }
 }
 
-fn one_sample(sample: &v1::Sample, field: &str, found: &mut Findings) {
-    found.name(&format!("{field}.name"), &sample.name);
+/// Whether two of the texts are the same.
+fn has_twice(mut texts: Vec<&str>) -> bool {
+    texts.sort_unstable();
+    texts.windows(2).any(|two| two[0] == two[1])
+}
+
+fn one_sample(sample: &v1::Sample, field: Arguments<'_>, found: &mut Findings) {
+    found.name(format_args!("{field}.name"), &sample.name);
     for (part, text) in [
         ("patient", &sample.patient),
         ("case_id", &sample.case_id),
         ("family_id", &sample.family_id),
     ] {
-        found.text(&format!("{field}.{part}"), text);
+        found.text(format_args!("{field}.{part}"), text);
     }
     if !sample.centre.is_empty() {
-        found.name(&format!("{field}.centre"), &sample.centre);
+        found.name(format_args!("{field}.centre"), &sample.centre);
     }
     if v1::Sex::try_from(sample.sex).is_err() {
-        found.add(format!("{field}.sex"), "is not a known sex");
+        found.add(format_args!("{field}.sex"), "is not a known sex");
     }
     match (&sample.gvcf, sample.read_groups.is_empty()) {
         (None, true) => found.add(field, "has neither reads nor a gVCF"),
         (Some(_), false) => found.add(field, "has both reads and a gVCF; give one of them"),
-        (Some(gvcf), true) => found.file(&format!("{field}.gvcf"), Some(gvcf)),
+        (Some(gvcf), true) => found.file(format_args!("{field}.gvcf"), Some(gvcf)),
         (None, false) => {}
     }
     chunks(sample, field, found);
     let mut ids = BTreeSet::new();
     for (at, group) in sample.read_groups.iter().enumerate() {
-        let field = format!("{field}.read_groups[{at}]");
+        let field = format_args!("{field}.read_groups[{at}]");
         if group.id.is_empty() || !ids.insert(group.id.as_str()) {
             let id = group.id.escape_debug();
             found.add(
-                format!("{field}.id"),
+                format_args!("{field}.id"),
                 format!("is `{id}`; every read group of a sample needs an id of its own"),
             );
         }
@@ -338,17 +381,17 @@ fn one_sample(sample: &v1::Sample, field: &str, found: &mut Findings) {
             &group.platform,
             &group.platform_unit,
         ] {
-            found.text(&field, text);
+            found.text(field, text);
         }
         match &group.source {
-            None => found.add(&field, "has neither fastq nor alignment"),
+            None => found.add(field, "has neither fastq nor alignment"),
             Some(v1::read_group::Source::Alignment(file)) => {
-                found.file(&format!("{field}.alignment"), Some(file));
+                found.file(format_args!("{field}.alignment"), Some(file));
             }
             Some(v1::read_group::Source::Fastq(pair)) => {
-                found.file(&format!("{field}.fastq.first"), pair.first.as_ref());
+                found.file(format_args!("{field}.fastq.first"), pair.first.as_ref());
                 if let Some(second) = &pair.second {
-                    found.file(&format!("{field}.fastq.second"), Some(second));
+                    found.file(format_args!("{field}.fastq.second"), Some(second));
                 }
             }
         }
@@ -356,21 +399,22 @@ fn one_sample(sample: &v1::Sample, field: &str, found: &mut Findings) {
 }
 
 /// Only FASTQ files can be entered in their middle.
-fn chunks(sample: &v1::Sample, field: &str, found: &mut Findings) {
-    let field = format!("{field}.align_chunks");
+fn chunks(sample: &v1::Sample, field: Arguments<'_>, found: &mut Findings) {
     let chunks = sample.align_chunks;
     if chunks > CHUNKS_MAX {
-        found.add(&field, format!("is {chunks}; at most {CHUNKS_MAX}"));
+        let field = format_args!("{field}.align_chunks");
+        found.add(field, format!("is {chunks}; at most {CHUNKS_MAX}"));
     }
     let regions = sample.merge_regions;
     if regions > MERGE_REGIONS_MAX {
-        let field = field.replace("align_chunks", "merge_regions");
+        let field = format_args!("{field}.merge_regions");
         found.add(field, format!("is {regions}; at most {MERGE_REGIONS_MAX}"));
     }
     let is_fastq = |group: &v1::ReadGroup| {
         matches!(group.source, None | Some(v1::read_group::Source::Fastq(_)))
     };
     if chunks > 1 && (sample.gvcf.is_some() || !sample.read_groups.iter().all(is_fastq)) {
+        let field = format_args!("{field}.align_chunks");
         let problem = format!("is {chunks}; only a sample of FASTQ files has chunks");
         found.add(field, problem);
     }
@@ -400,7 +444,7 @@ fn size(header: &v1::CohortHeader, samples: &[v1::Sample], found: &mut Findings)
     let tasks = samples.len() as u64 * (chunks + columns + 2);
     if tasks > TASKS_MAX {
         found.add(
-            "header.params.call_shards",
+            format_args!("header.params.call_shards"),
             format!("make {tasks} tasks with this many samples; at most {TASKS_MAX}"),
         );
     }

@@ -55,7 +55,7 @@ pub(crate) struct Accounts {
     pub(crate) targets: BTreeMap<(String, Unit), Target>,
     pub(crate) accounts: BTreeMap<(String, Unit), Account>,
     /// What happened to each unit: [`RECEIVED`], [`COMPLETED`], [`FAILED`], [`BEGUN`].
-    pub(crate) marks: BTreeMap<[u8; 16], u8>,
+    pub(crate) marks: BTreeMap<MarkKey, u8>,
 }
 
 const RECEIVED: u8 = 1;
@@ -68,6 +68,20 @@ impl Accounts {
     pub(crate) fn has_begun(&self, unit: &Counted) -> bool {
         let marks = self.marks.get(&unit.mark_key());
         marks.is_some_and(|marks| marks & BEGUN != 0)
+    }
+
+    /// Notes that a unit was received; false when it had been before.
+    pub(super) fn receive(&mut self, unit: &MarkKey) -> bool {
+        let marks = self.marks.entry(*unit).or_default();
+        let first = *marks & RECEIVED == 0;
+        *marks |= RECEIVED;
+        first
+    }
+
+    /// Enters units that were received, in parts.
+    pub(super) fn add_received(&mut self, labels: &UnitLabels, parts: u64) {
+        let account = self.accounts.entry((labels.programme.clone(), labels.unit));
+        account.or_default().received += parts;
     }
 
     /// Notes that a genome begins; false when it has before.
@@ -87,6 +101,17 @@ impl Accounts {
     }
 }
 
+/// What a unit's marks are kept by.
+pub(super) type MarkKey = [u8; 16];
+
+pub(super) fn mark_key(unit: Unit, programme: &str, name: &str) -> MarkKey {
+    Chain::new("unit")
+        .text(unit.label())
+        .text(programme)
+        .text(name)
+        .finish_short()
+}
+
 /// A case or a sample of a programme.
 #[derive(Clone, Debug)]
 pub(crate) struct Counted {
@@ -95,12 +120,8 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    fn mark_key(&self) -> [u8; 16] {
-        Chain::new("unit")
-            .text(self.labels.unit.label())
-            .text(&self.labels.programme)
-            .text(&self.name)
-            .finish_short()
+    fn mark_key(&self) -> MarkKey {
+        mark_key(self.labels.unit, &self.labels.programme, &self.name)
     }
 
     fn account_key(&self) -> (String, Unit) {
@@ -110,11 +131,8 @@ impl Counted {
 
 impl State {
     pub(super) fn count_received(&mut self, unit: &Counted, parts: u64) {
-        let marks = self.accounts.marks.entry(unit.mark_key()).or_default();
-        if *marks & RECEIVED == 0 {
-            *marks |= RECEIVED;
-            let account = self.accounts.accounts.entry(unit.account_key());
-            account.or_default().received += parts;
+        if self.accounts.receive(&unit.mark_key()) {
+            self.accounts.add_received(&unit.labels, parts);
             let received = self.tallies.received.entry(unit.labels.clone());
             *received.or_default() += parts;
         }

@@ -1,6 +1,6 @@
 //! Cohorts are opened, cancelled and retried; and what follows when something changes in one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kumi_proto::ids::CohortId;
 use kumi_proto::v1;
@@ -14,24 +14,24 @@ use crate::plan::layout::Layout;
 use crate::plan::validate_in;
 use crate::ripple::Ripple;
 use crate::state::State;
-use crate::state::account::Counted;
+use crate::state::account::{Counted, mark_key};
 use crate::state::traces::Traces;
 use crate::tallies::{Ending, UnitLabels};
 use crate::unit::Unit;
 use crate::view::cohort_state;
 
 impl State {
-    pub(super) fn submit(&mut self, open: &v1::Open, actor: &str) -> Result<Outcome, Rejection> {
+    pub(super) fn submit(&mut self, open: v1::Open, actor: &str) -> Result<Outcome, Rejection> {
         if let Some(header) = &open.header {
             self.refuse_taken(header, actor)?;
         }
         self.open(open)
     }
 
-    pub(super) fn open(&mut self, open: &v1::Open) -> Result<Outcome, Rejection> {
-        let header = open.header.clone().unwrap_or_default();
+    pub(super) fn open(&mut self, open: v1::Open) -> Result<Outcome, Rejection> {
+        let header = open.header.unwrap_or_default();
         validate_in(self.version, &header, &open.samples).map_err(Rejection::InvalidCohort)?;
-        self.enter(header, open.samples.clone(), None)
+        self.enter(header, open.samples, None)
     }
 
     /// Takes in a cohort that is sound; `traces` are what it is to remove.
@@ -205,17 +205,30 @@ impl State {
         }
     }
 
+    /// Counts the genomes and cases of a cohort that were not received before.
     fn count_units(&mut self, id: u64) {
         let cohort = &self.cohorts[&id];
-        let mut units = Vec::new();
-        for row in 0..cohort.rows() {
-            units.push(genome(cohort, row));
+        let programme = &cohort.header.programme;
+        let genomes = (0..cohort.rows()).map(|row| {
+            let name = &cohort.samples[row as usize].name;
+            (Unit::Genome, row, name)
+        });
+        let cases = cohort.layout.cases.iter();
+        let cases = cases.map(|case| (Unit::Case, case.rows[0], &case.name));
+        let mut received: BTreeMap<(&str, Unit), u64> = BTreeMap::new();
+        for (unit, row, name) in genomes.chain(cases) {
+            if self.accounts.receive(&mark_key(unit, programme, name)) {
+                *received.entry((cohort.centre(row), unit)).or_default() += 1;
+            }
         }
-        for case in &cohort.layout.cases {
-            units.push(case_of(cohort, case.rows[0]));
-        }
-        for unit in units {
-            self.count_received(&unit, 1);
+        for ((centre, unit), parts) in received {
+            let labels = UnitLabels {
+                programme: programme.clone(),
+                centre: centre.to_owned(),
+                unit,
+            };
+            self.accounts.add_received(&labels, parts);
+            *self.tallies.received.entry(labels).or_default() += parts;
         }
     }
 

@@ -18,6 +18,7 @@ mod traces;
 mod withdrawals;
 mod workers;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use kumi_proto::ids::CohortId;
@@ -89,24 +90,45 @@ impl State {
     /// It does what `version` of the state machine does, one of [`crate::version`], and refuses what only a newer one
     /// knows. The clock is the largest `at_ms` seen: a leader whose clock is behind cannot turn it back.
     pub fn apply(&mut self, index: u64, version: u32, command: &v1::Command) -> Outcome {
+        let kind = command.kind.as_ref().map(Cow::Borrowed);
+        self.follow((index, version), command.at_ms, (kind, &command.actor))
+    }
+
+    /// As [`State::apply`], of a command that nobody needs any more: what it submits becomes the cohort's without being
+    /// copied.
+    pub fn take(&mut self, index: u64, version: u32, command: v1::Command) -> Outcome {
+        let kind = command.kind.map(Cow::Owned);
+        self.follow((index, version), command.at_ms, (kind, &command.actor))
+    }
+
+    fn follow(
+        &mut self,
+        (index, version): (u64, u32),
+        at_ms: u64,
+        (kind, actor): (Option<Cow<'_, Kind>>, &str),
+    ) -> Outcome {
         self.version = version;
-        self.clock_ms = self.clock_ms.max(command.at_ms);
+        self.clock_ms = self.clock_ms.max(at_ms);
         self.revision = self.revision.max(index);
         self.usage.decay(self.clock_ms, self.half_life_ms());
-        let outcome = match &command.kind {
+        let outcome = match kind {
             None => Err(Rejection::UnknownCommand),
-            Some(kind) if brought(kind) > version => Err(Rejection::NotInForce {
-                needs: brought(kind),
+            Some(kind) if brought(&kind) > version => Err(Rejection::NotInForce {
+                needs: brought(&kind),
                 version,
             }),
-            Some(kind) => self.once(&as_read_by(version, kind), &command.actor),
+            Some(kind) => self.once(as_read_by(version, kind), actor),
         };
         outcome.unwrap_or_else(Outcome::Refused)
     }
 
-    fn act(&mut self, kind: &Kind, actor: &str) -> Result<Outcome, Rejection> {
-        match kind {
-            Kind::Open(open) => self.submit(open, actor),
+    fn act(&mut self, kind: Cow<'_, Kind>, actor: &str) -> Result<Outcome, Rejection> {
+        let kind = match kind {
+            Cow::Owned(Kind::Open(open)) => return self.submit(open, actor),
+            kind => kind,
+        };
+        match &*kind {
+            Kind::Open(open) => self.submit(open.clone(), actor),
             Kind::Grant(grant) => self.grant(grant),
             Kind::Speculate(speculate) => self.speculate(speculate),
             Kind::Settle(settle) => Ok(self.settle(settle)),

@@ -3,6 +3,7 @@
 //! A request is known by the centre of who asks, by its id and by what it asks. Version 1 of the state machine
 //! knew it by its id and its kind only; what it remembered is matched so for as long as it is kept.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use kumi_proto::ids::CohortId;
@@ -172,11 +173,11 @@ impl Requests {
 
 impl State {
     /// Does what is asked, unless that was done before: then it answers as it did.
-    pub(super) fn once(&mut self, kind: &Kind, actor: &str) -> Result<Outcome, Rejection> {
-        let Some(request) = Request::of(kind, actor, self.version) else {
+    pub(super) fn once(&mut self, kind: Cow<'_, Kind>, actor: &str) -> Result<Outcome, Rejection> {
+        let Some(request) = Request::of(&kind, actor, self.version) else {
             return self.act(kind, actor);
         };
-        if let Some(before) = self.answered(&request, kind)? {
+        if let Some(before) = self.answered(&request, &kind)? {
             return Ok(before);
         }
         let outcome = self.act(kind, actor)?;

@@ -62,7 +62,7 @@ impl State {
                 cohort: CohortId(build.cohort),
             });
         }
-        self.open(&open)
+        self.open(open)
     }
 
     /// A submission of a cohort as it was, without those who have withdrawn since.
