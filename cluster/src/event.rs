@@ -41,11 +41,11 @@ pub(crate) type ChangeReply = oneshot::Sender<Result<(), ChangeError>>;
 
 /// An input of the node loop (ticks come from its own clock).
 #[derive(Debug)]
-pub(crate) enum Event<O> {
+pub(crate) enum Event {
     /// A peer's message, with its share of the inbound queue.
     Message(Box<Message>, OwnedSemaphorePermit),
-    /// A proposal to replicate.
-    Propose(Proposal<O>),
+    /// A proposal lies on the desk.
+    Proposed,
     /// A linearizable read.
     Read(Reader),
     /// A change of the membership, and who asks for it.

@@ -13,6 +13,7 @@ pub mod audit;
 pub mod backup;
 mod change;
 mod config;
+mod desk;
 pub mod entry;
 pub mod envelope;
 mod environment;

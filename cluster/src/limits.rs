@@ -17,6 +17,8 @@ pub const READS_IN_FLIGHT_MAX: usize = 65_536;
 
 /// Events taken off the queue in one turn of the node loop.
 pub const TURN_EVENTS_MAX: usize = 8192;
+/// Followers are told that an entry is committed with the next one, or after this.
+pub const COMMIT_TOLD_MS: u64 = 5;
 /// Bytes of entries raft puts into one append message.
 pub const APPEND_BYTES_MAX: u64 = 1 << 20;
 /// Append messages sent to a follower and not yet answered.
@@ -53,8 +55,8 @@ pub const KEEP_ALIVE_MS: u64 = 5000;
 pub const LOG_CACHE_BYTES_MAX: usize = 64 << 20;
 /// Bytes of redb's own page cache.
 pub const STORE_CACHE_BYTES: usize = 64 << 20;
-/// One value of the stored snapshot.
-pub const SNAPSHOT_CHUNK_BYTES: usize = 1 << 20;
+/// One value of the stored snapshot: with what redb adds it fills a page, whose sizes are powers of two.
+pub const SNAPSHOT_CHUNK_BYTES: usize = (1 << 20) - 1_024;
 /// Entries kept behind a snapshot, so that a follower slightly behind needs no snapshot.
 pub const LOG_TAIL_ENTRIES: u64 = 1024;
 /// A snapshot is also taken once the entries applied since the last one reach this size.

@@ -9,6 +9,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures::FutureExt as _;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -20,6 +21,7 @@ use crate::audit::Head;
 use crate::backup::Backup;
 use crate::change::{Change, ChangeError};
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::environment::{Drive, Environment};
 use crate::error::{Failure, ProposeError, ReadError, StartError};
 use crate::event::{ChangeReply, Event, Introduction, Proposal, Reader, Waiter};
@@ -33,6 +35,9 @@ use crate::store::disk::DiskLog;
 use crate::store::records::Identity;
 use crate::transport::inbox::Inbox;
 use crate::transport::outbox::Outbox;
+
+/// See the limit.
+const COMMIT_TOLD: Duration = Duration::from_millis(limits::COMMIT_TOLD_MS);
 
 /// How a node ended: `None` while it runs, then by request or by a failure.
 type End = Option<Result<(), Failure>>;
@@ -59,8 +64,9 @@ impl<S: StateMachine> std::fmt::Debug for Node<S> {
 }
 
 struct Inner<S: StateMachine> {
-    events: UnboundedSender<Event<S::Outcome>>,
-    inbox: Inbox<S::Outcome>,
+    events: UnboundedSender<Event>,
+    desk: Arc<Desk<S::Outcome>>,
+    inbox: Inbox,
     shared: Shared<S>,
     status: watch::Receiver<Status>,
     applied: watch::Receiver<u64>,
@@ -140,11 +146,14 @@ impl<S: StateMachine> Node<S> {
         let (end_out, end) = watch::channel(None);
         let proposals = Arc::new(Semaphore::new(limits::PROPOSALS_IN_FLIGHT_BYTES_MAX));
         let reads = Arc::new(Semaphore::new(limits::READS_IN_FLIGHT_MAX));
+        let desk = Arc::new(Desk::default());
         let node_loop = Loop {
             replica,
             queue,
+            desk: Arc::clone(&desk),
             outbox,
             status: status_out,
+            untold: false,
             applied: applied_out,
             founding,
             drive: drive.clone(),
@@ -163,6 +172,7 @@ impl<S: StateMachine> Node<S> {
         Ok(Self {
             inner: Arc::new(Inner {
                 events,
+                desk,
                 inbox,
                 shared,
                 status,
@@ -199,10 +209,11 @@ impl<S: StateMachine> Node<S> {
             reply,
             permit: Some(permit),
         };
-        self.inner
-            .events
-            .send(Event::Propose(Proposal { command, waiter }))
-            .map_err(|_| ProposeError::Stopped)?;
+        let calls = self.inner.desk.leave(Proposal { command, waiter });
+        if calls.ok_or(ProposeError::Stopped)? {
+            let sent = self.inner.events.send(Event::Proposed);
+            sent.map_err(|_| ProposeError::Stopped)?;
+        }
         outcome.await.unwrap_or(Err(ProposeError::Stopped))
     }
 
@@ -224,10 +235,7 @@ impl<S: StateMachine> Node<S> {
         self.ask(|reply| Event::Transfer(to, reply)).await
     }
 
-    async fn ask(
-        &self,
-        event: impl FnOnce(ChangeReply) -> Event<S::Outcome>,
-    ) -> Result<(), ChangeError> {
+    async fn ask(&self, event: impl FnOnce(ChangeReply) -> Event) -> Result<(), ChangeError> {
         let (reply, answer) = oneshot::channel();
         let sent = self.inner.events.send(event(reply));
         sent.map_err(|_| ChangeError::Stopped)?;
@@ -306,7 +314,8 @@ impl<S: StateMachine> Node<S> {
         f(&shared.machine, shared.index)
     }
 
-    /// This node's view of the cluster, renewed after every turn of its loop that changed it.
+    /// This node's view of the cluster, renewed after every turn of its loop that changed it. Who waits for a change is
+    /// woken a tick later when nothing but indices did.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.inner.status.clone()
     }
@@ -341,7 +350,7 @@ impl<S: StateMachine> Node<S> {
         let _ = self.stopped().await;
     }
 
-    pub(crate) fn inbox(&self) -> Inbox<S::Outcome> {
+    pub(crate) fn inbox(&self) -> Inbox {
         self.inner.inbox.clone()
     }
 }
@@ -394,13 +403,22 @@ fn check_peers(config: &Config, status: &Status) -> Result<(), StartError> {
 
 struct Loop<S: StateMachine, L: LogStore> {
     replica: Replica<S, L>,
-    queue: UnboundedReceiver<Event<S::Outcome>>,
-    outbox: Outbox<S::Outcome>,
+    queue: UnboundedReceiver<Event>,
+    desk: Arc<Desk<S::Outcome>>,
+    outbox: Outbox,
     status: watch::Sender<Status>,
+    /// Whether the status changed since somebody was woken for it.
+    untold: bool,
     applied: watch::Sender<u64>,
     founding: Arc<AtomicU64>,
     drive: Drive,
     config: Config,
+}
+
+impl<S: StateMachine, L: LogStore> Drop for Loop<S, L> {
+    fn drop(&mut self) {
+        self.desk.close();
+    }
 }
 
 /// Runs the loop to its end; by then the store is closed. A panic ends it like a failure.
@@ -431,10 +449,18 @@ fn panicked(panic: &(dyn Any + Send)) -> String {
 impl<S: StateMachine, L: LogStore> Loop<S, L> {
     async fn run(mut self) -> Result<(), Failure> {
         let mut next_tick = Instant::now() + self.config.tick;
+        let mut ticked = true;
+        let mut tell = None;
         loop {
-            self.turn_end()?;
+            self.turn_end(ticked)?;
             self.drive.written().await;
-            let first = match timeout_at(next_tick, self.queue.recv()).await {
+            tell = (self.replica.owes_commit())
+                .then(|| tell.unwrap_or_else(|| Instant::now() + COMMIT_TOLD));
+            let mut until = tell.map_or(next_tick, |tell| next_tick.min(tell));
+            if !self.desk.may_sleep(!self.replica.awaits_majority()) {
+                until = Instant::now();
+            }
+            let first = match timeout_at(until, self.queue.recv()).await {
                 Ok(Some(event)) => Some(event),
                 Ok(None) => return Ok(()),
                 Err(_) => None,
@@ -443,7 +469,11 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
                 return Ok(());
             }
             let now = Instant::now();
-            if now >= next_tick {
+            if tell.is_some_and(|tell| now >= tell) {
+                self.replica.tell_commit();
+            }
+            ticked = now >= next_tick;
+            if ticked {
                 self.replica.tick();
                 // Time lost in a slow write is not made up: a burst of ticks would look like
                 // silence of the leader.
@@ -453,8 +483,7 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
     }
 
     /// Feeds what waits to the replica; false when the node is asked to stop.
-    fn take(&mut self, first: Option<Event<S::Outcome>>) -> bool {
-        let mut proposals = Vec::new();
+    fn take(&mut self, first: Option<Event>) -> bool {
         let mut readers = Vec::new();
         let waiting = first
             .into_iter()
@@ -466,7 +495,8 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
                     self.replica.receive(*message);
                     drop(permit);
                 }
-                Event::Propose(proposal) => proposals.push(proposal),
+                // It lies on the desk.
+                Event::Proposed => {}
                 Event::Read(reader) => readers.push(reader),
                 Event::Change(change, actor, reply) => {
                     self.replica.change(&change, actor, reply);
@@ -478,12 +508,13 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
                 Event::Stop => return false,
             }
         }
-        self.replica.propose(proposals);
+        self.replica.propose(self.desk.take());
         self.replica.read(readers);
         true
     }
 
-    fn turn_end(&mut self) -> Result<(), Failure> {
+    /// Does what is ready, and tells of it. Who follows the status hears of mere progress once a tick.
+    fn turn_end(&mut self, ticked: bool) -> Result<(), Failure> {
         let outbox = &mut self.outbox;
         self.replica.settle(&mut |message| outbox.send(message))?;
         if let Some(routes) = self.replica.take_routes() {
@@ -493,10 +524,14 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
         }
         let status = self.replica.status();
         let applied = status.applied_index;
+        let untold = &mut self.untold;
         self.status.send_if_modified(|old| {
-            let changed = *old != status;
+            let news = status.differs_in_more_than_progress(old);
+            *untold |= status != *old;
             *old = status;
-            changed
+            let tell = news || (ticked && *untold);
+            *untold &= !tell;
+            tell
         });
         self.applied.send_if_modified(|old| {
             let changed = *old != applied;

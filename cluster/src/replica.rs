@@ -30,6 +30,7 @@ use crate::metrics::Counters;
 use crate::pending::Pending;
 use crate::reads::Reads;
 use crate::replica::members::{Changing, Peers};
+use crate::replica::propose::Held;
 use crate::replica::snapshots::stored;
 use crate::storage::RaftStorage;
 use crate::store::LogStore;
@@ -65,7 +66,10 @@ pub(crate) struct Replica<S: StateMachine, L: LogStore> {
     config: Config,
     shared: Shared<S>,
     applied: u64,
+    held: Held<S::Outcome>,
     pending: Pending<S::Outcome>,
+    /// The commit index when followers were told last, by an entry or without.
+    commit_told: u64,
     reads: Reads,
     counters: Arc<Counters>,
     /// Role and term at the last look.
@@ -123,7 +127,9 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             raw,
             shared: Arc::new(RwLock::new(applied)),
             applied: index,
+            held: Held::default(),
             pending: Pending::default(),
+            commit_told: 0,
             reads,
             counters,
             leader_seen: 0,
@@ -236,8 +242,10 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             }
             light.take_messages().into_iter().for_each(&mut *send);
             committed.append(&mut light.take_committed_entries());
+            self.tell_of_large(&committed, send);
             self.apply(committed)?;
             self.raw.advance_apply();
+            self.pack();
             self.snapshot_if_due()?;
             self.look();
         }
@@ -255,6 +263,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         }
         let now = (self.raw.raft.state, self.raw.raft.term);
         if now != self.seen {
+            self.refuse_held();
             let lost = self.pending.lose_all();
             self.lose_change();
             Counters::add(&self.counters.proposals_failed, lost);
@@ -296,6 +305,8 @@ fn raft_config(config: &Config, applied: u64) -> raft::Config {
         // follower's position went back in the same turn, the follower then confirms entries it
         // does not hold. Proposals are packed here anyway.
         batch_append: false,
+        // The next entry tells, or `Replica::tell_commit`: a message for each commit costs what an entry costs.
+        skip_bcast_commit: true,
         read_only_option: ReadOnlyOption::Safe,
         ..raft::Config::default()
     }

@@ -75,4 +75,34 @@ impl Status {
                 .term_start
                 .is_some_and(|start| start <= self.applied_index)
     }
+
+    /// Whether more is new since `old` than how far the log and its copies are.
+    pub(crate) fn differs_in_more_than_progress(&self, old: &Self) -> bool {
+        let Self {
+            commit_index: _,
+            applied_index: _,
+            snapshot_index: _,
+            match_index: _,
+            id,
+            role,
+            term,
+            leader,
+            term_start,
+            peers,
+            learners,
+            joint,
+            founding,
+            retired,
+            machine_version,
+            machine_version_known,
+        } = self;
+        let same = self.leads() == old.leads()
+            && (*id, *role, *term, *term_start) == (old.id, old.role, old.term, old.term_start)
+            && (*joint, *founding) == (old.joint, old.founding)
+            && *machine_version == old.machine_version
+            && *machine_version_known == old.machine_version_known
+            && (leader, peers) == (&old.leader, &old.peers)
+            && (learners, retired) == (&old.learners, &old.retired);
+        !same
+    }
 }

@@ -1,6 +1,7 @@
 //! Proposals into entries of the log.
 
 use raft::StateRole;
+use raft::eraftpb::{Entry, Message};
 
 use crate::entry::Packer;
 use crate::error::ProposeError;
@@ -11,16 +12,60 @@ use crate::metrics::Counters;
 use crate::replica::Replica;
 use crate::store::LogStore;
 
+/// Proposals that are in no entry yet.
+#[derive(Debug)]
+pub(super) struct Held<O> {
+    proposals: Vec<Proposal<O>>,
+    bytes: usize,
+}
+
+impl<O> Default for Held<O> {
+    fn default() -> Self {
+        Self {
+            proposals: Vec::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<O> Held<O> {
+    /// Whether they fill an entry.
+    fn is_full(&self) -> bool {
+        self.bytes >= limits::ENTRY_PACK_BYTES || self.proposals.len() >= limits::ENTRY_COMMANDS_MAX
+    }
+
+    fn waiters(self) -> Vec<Waiter<O>> {
+        let proposals = self.proposals.into_iter();
+        proposals.map(|proposal| proposal.waiter).collect()
+    }
+}
+
 impl<S: StateMachine, L: LogStore> Replica<S, L> {
-    /// Packs proposals into log entries; refuses them when this node does not lead.
+    /// Takes proposals; refuses them when this node does not lead.
     pub(crate) fn propose(&mut self, proposals: Vec<Proposal<S::Outcome>>) {
-        if self.raw.raft.state != StateRole::Leader {
-            self.refuse(proposals.into_iter().map(|p| p.waiter).collect());
+        let bytes = proposals.iter().map(|proposal| proposal.command.len());
+        self.held.bytes += bytes.sum::<usize>();
+        self.held.proposals.extend(proposals);
+        if self.raw.raft.state == StateRole::Leader {
+            self.pack();
+        } else {
+            self.refuse_held();
+        }
+    }
+
+    /// Packs what is held into entries. While one is on its way to a majority, what comes waits for that and goes
+    /// together, unless it fills an entry by itself: an entry costs each node a write, messages and wake-ups, however
+    /// much it carries.
+    pub(super) fn pack(&mut self) {
+        let leads = self.raw.raft.state == StateRole::Leader;
+        let waits = self.awaits_majority() && !self.held.is_full();
+        // Raft would send a follower's proposals on.
+        if !leads || self.held.proposals.is_empty() || waits {
             return;
         }
         let mut packer = Packer::default();
         let mut waiters = Vec::new();
-        for Proposal { command, waiter } in proposals {
+        for Proposal { command, waiter } in std::mem::take(&mut self.held).proposals {
             let full = packer.bytes() + command.len() > limits::ENTRY_PACK_BYTES
                 || packer.count() >= limits::ENTRY_COMMANDS_MAX;
             if full && packer.count() > 0 {
@@ -29,9 +74,13 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             packer.push(&command);
             waiters.push(waiter);
         }
-        if packer.count() > 0 {
-            self.append(packer, waiters);
-        }
+        self.append(packer, waiters);
+    }
+
+    /// Whether this node leads and has entries that no majority is known to hold.
+    pub(crate) fn awaits_majority(&self) -> bool {
+        let (raft, log) = (&self.raw.raft, &self.raw.raft.raft_log);
+        raft.state == StateRole::Leader && log.committed < log.last_index()
     }
 
     fn append(&mut self, packer: Packer, waiters: Vec<Waiter<S::Outcome>>) {
@@ -39,12 +88,19 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             Ok(()) => {
                 let index = self.raw.raft.raft_log.last_index();
                 self.pending.push(index, self.raw.raft.term, waiters);
+                self.commit_told = self.raw.raft.raft_log.committed;
             }
             Err(error) => {
                 tracing::debug!(%error, "raft refused a proposal");
                 self.refuse(waiters);
             }
         }
+    }
+
+    /// What is in no entry has not happened.
+    pub(super) fn refuse_held(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        self.refuse(held.waiters());
     }
 
     fn refuse(&mut self, waiters: Vec<Waiter<S::Outcome>>) {
@@ -55,6 +111,30 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             // A proposer that went away needs no answer.
             let _ = reply.send(Err(ProposeError::NotLeader { leader }));
             drop(permit);
+        }
+    }
+
+    /// Whether this node leads and has not said to all how far the log is committed. The next entry says it.
+    pub(crate) fn owes_commit(&self) -> bool {
+        let raft = &self.raw.raft;
+        raft.state == StateRole::Leader && raft.raft_log.committed > self.commit_told
+    }
+
+    /// Says it before entries are applied that take long, during which nothing is sent: followers that had nothing to
+    /// do meanwhile would take this node for dead.
+    pub(super) fn tell_of_large(&mut self, entries: &[Entry], send: &mut dyn FnMut(Message)) {
+        let bytes: usize = entries.iter().map(|entry| entry.data.len()).sum();
+        if bytes >= limits::ENTRY_PACK_BYTES && self.owes_commit() {
+            self.tell_commit();
+            self.raw.raft.msgs.drain(..).for_each(send);
+        }
+    }
+
+    /// Says it without an entry.
+    pub(crate) fn tell_commit(&mut self) {
+        if self.owes_commit() {
+            self.commit_told = self.raw.raft.raft_log.committed;
+            self.raw.raft.bcast_append();
         }
     }
 }

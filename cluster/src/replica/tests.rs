@@ -28,7 +28,8 @@ impl StateMachine for Numbers {
     type Outcome = usize;
 
     fn apply(&mut self, _: u64, _: u32, command: &[u8]) -> Result<usize, UnknownCommand> {
-        self.0.push(u64::from_le_bytes(command.try_into().unwrap()));
+        self.0
+            .push(u64::from_le_bytes(command[..8].try_into().unwrap()));
         Ok(self.0.len() - 1)
     }
 
@@ -277,7 +278,9 @@ impl World {
 
     fn work(&mut self, id: u64) {
         if self.chance.below(3) == 0 {
-            self.replicas.get_mut(&id).unwrap().tick();
+            let replica = self.replicas.get_mut(&id).unwrap();
+            replica.tick();
+            replica.tell_commit();
         }
         if self.chance.below(4) == 0 {
             let mut proposals = Vec::new();
@@ -492,6 +495,122 @@ fn a_node_that_joined_campaigns_at_a_time_of_its_own() {
     let routes: Vec<u64> = routes.unwrap().into_keys().collect();
     assert_eq!(routes.len(), 2, "{routes:?}");
     assert!(!routes.contains(&id));
+}
+
+/// Delivers at once until nobody has anything to say.
+fn exchange(replicas: &mut BTreeMap<u64, Replica<Numbers, Kept>>) {
+    loop {
+        let mut sent = Vec::new();
+        for replica in replicas.values_mut() {
+            replica.settle(&mut |message| sent.push(message)).unwrap();
+        }
+        if sent.is_empty() {
+            return;
+        }
+        for message in sent {
+            replicas.get_mut(&message.to).unwrap().receive(message);
+        }
+    }
+}
+
+/// An entry costs each node a write, messages and wake-ups, however little it carries.
+#[test]
+fn what_comes_while_an_entry_is_under_way_shares_the_next() {
+    let mut world = World::new(3, false);
+    let replicas = &mut world.replicas;
+    while !replicas[&1].status().leads() {
+        replicas.get_mut(&1).unwrap().tick();
+        exchange(replicas);
+    }
+    let propose = |leader: &mut Replica<Numbers, Kept>, number: u64| {
+        let (reply, outcome) = oneshot::channel();
+        let command = number.to_le_bytes().to_vec();
+        let permit = None;
+        let waiter = Waiter { reply, permit };
+        leader.propose(vec![Proposal { command, waiter }]);
+        outcome
+    };
+    let last = |leader: &Replica<Numbers, Kept>| leader.raw.raft.raft_log.last_index();
+    let applied = |replicas: &BTreeMap<u64, Replica<Numbers, Kept>>, id: u64| {
+        let shared = replicas[&id].shared();
+        shared.read().unwrap().machine.0.clone()
+    };
+    let leader = replicas.get_mut(&1).unwrap();
+    let begun = last(leader);
+    let mut outcomes = [7, 8, 9].map(|number| propose(leader, number));
+    assert_eq!(last(leader), begun + 1, "two wait");
+    exchange(replicas);
+    assert_eq!(last(&replicas[&1]), begun + 2, "they go together");
+    let places = outcomes.each_mut().map(|outcome| outcome.try_recv());
+    assert!(
+        matches!(places, [Ok(Ok(0)), Ok(Ok(1)), Ok(Ok(2))]),
+        "{places:?}"
+    );
+    assert_eq!(applied(replicas, 2), [7], "told with the second entry");
+    replicas.get_mut(&1).unwrap().tell_commit();
+    exchange(replicas);
+    assert_eq!(applied(replicas, 2), [7, 8, 9]);
+    let leader = replicas.get_mut(&1).unwrap();
+    let mut outcomes = [10, 11].map(|number| propose(leader, number));
+    let mut of_next_term = Message {
+        from: 2,
+        to: 1,
+        term: leader.raw.raft.term + 1,
+        ..Message::default()
+    };
+    of_next_term.set_msg_type(raft::eraftpb::MessageType::MsgHeartbeat);
+    leader.receive(of_next_term);
+    let fates = outcomes.each_mut().map(|outcome| outcome.try_recv());
+    assert!(
+        matches!(
+            fates,
+            [
+                Ok(Err(ProposeError::Lost)),
+                Ok(Err(ProposeError::NotLeader { .. }))
+            ]
+        ),
+        "what is in an entry may be applied, what is in none is not: {fates:?}"
+    );
+}
+
+/// Followers that sat idle while the leader applied a submission of megabytes took it for dead.
+#[test]
+fn followers_hear_of_a_large_entry_before_the_leader_applies_it() {
+    let mut world = World::new(3, false);
+    let replicas = &mut world.replicas;
+    while !replicas[&1].status().leads() {
+        replicas.get_mut(&1).unwrap().tick();
+        exchange(replicas);
+    }
+    let leader = replicas.get_mut(&1).unwrap();
+    let (reply, mut outcome) = oneshot::channel();
+    let permit = None;
+    let waiter = Waiter { reply, permit };
+    let command = vec![0; crate::limits::ENTRY_PACK_BYTES];
+    leader.propose(vec![Proposal { command, waiter }]);
+    let index = leader.raw.raft.raft_log.last_index();
+    let mut sent = Vec::new();
+    leader.settle(&mut |message| sent.push(message)).unwrap();
+    let follower = replicas.get_mut(&2).unwrap();
+    for message in sent.into_iter().filter(|message| message.to == 2) {
+        follower.receive(message);
+    }
+    let mut answers = Vec::new();
+    follower
+        .settle(&mut |message| answers.push(message))
+        .unwrap();
+    let leader = replicas.get_mut(&1).unwrap();
+    answers
+        .into_iter()
+        .for_each(|answer| leader.receive(answer));
+    let shared = leader.shared();
+    let mut told = Vec::new();
+    let applied = || shared.read().unwrap().machine.0.len();
+    leader
+        .settle(&mut |message| told.push((message.to, message.commit, applied())))
+        .unwrap();
+    assert!(told.contains(&(2, index, 0)), "{told:?}");
+    assert!(matches!(outcome.try_recv(), Ok(Ok(0))));
 }
 
 /// Without certificates whoever reaches a port says which node it is: each number was remembered for good.

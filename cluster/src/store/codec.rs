@@ -10,7 +10,8 @@ const CHECKSUM_BYTES: usize = 4;
 
 /// An entry without its index, which is its key.
 pub fn encode_entry(entry: &Entry) -> Vec<u8> {
-    let mut bytes = vec![0; CHECKSUM_BYTES];
+    let mut bytes = Vec::with_capacity(64 + entry.context.len() + entry.data.len());
+    bytes.extend_from_slice(&[0; CHECKSUM_BYTES]);
     bytes.extend_from_slice(&entry.index.to_le_bytes());
     bytes.extend_from_slice(&entry.term.to_le_bytes());
     bytes.push(match entry.get_entry_type() {

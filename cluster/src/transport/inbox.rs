@@ -13,38 +13,25 @@ use crate::limits;
 use crate::metrics::Counters;
 
 /// See the module. Clones share one bound.
-#[derive(Debug)]
-pub(crate) struct Inbox<O> {
+#[derive(Clone, Debug)]
+pub(crate) struct Inbox {
     pub(crate) cluster: String,
     pub(crate) id: u64,
     founding: Arc<AtomicU64>,
-    events: UnboundedSender<Event<O>>,
+    events: UnboundedSender<Event>,
     room: Arc<Semaphore>,
     counters: Arc<Counters>,
-}
-
-impl<O> Clone for Inbox<O> {
-    fn clone(&self) -> Self {
-        Self {
-            cluster: self.cluster.clone(),
-            id: self.id,
-            founding: Arc::clone(&self.founding),
-            events: self.events.clone(),
-            room: Arc::clone(&self.room),
-            counters: Arc::clone(&self.counters),
-        }
-    }
 }
 
 /// The node has stopped.
 #[derive(Debug)]
 pub(crate) struct Closed;
 
-impl<O> Inbox<O> {
+impl Inbox {
     pub(crate) fn new(
         config: &Config,
         founding: &Arc<AtomicU64>,
-        events: UnboundedSender<Event<O>>,
+        events: UnboundedSender<Event>,
         counters: Arc<Counters>,
     ) -> Self {
         Self {

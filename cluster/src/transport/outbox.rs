@@ -20,7 +20,7 @@ use crate::transport::frame::{Outgoing, Route, encode};
 use crate::transport::peer::{self, Way};
 
 /// See the module. Dropping it ends the peers' tasks.
-pub(crate) struct Outbox<O> {
+pub(crate) struct Outbox {
     peers: BTreeMap<u64, Peer>,
     cluster: String,
     id: u64,
@@ -28,7 +28,7 @@ pub(crate) struct Outbox<O> {
     founding: Arc<AtomicU64>,
     dial: Dial,
     runtime: Handle,
-    events: UnboundedSender<Event<O>>,
+    events: UnboundedSender<Event>,
     counters: Arc<Counters>,
 }
 
@@ -37,13 +37,13 @@ struct Peer {
     queue: mpsc::Sender<Outgoing>,
 }
 
-impl<O: Send + 'static> Outbox<O> {
+impl Outbox {
     /// An outbox without peers, whose tasks will run on the current runtime.
     pub(crate) fn new(
         (config, introduction): (&Config, Introduction),
         founding: &Arc<AtomicU64>,
         dial: &Dial,
-        events: &UnboundedSender<Event<O>>,
+        events: &UnboundedSender<Event>,
         counters: &Arc<Counters>,
     ) -> Self {
         Self {

@@ -30,11 +30,11 @@ pub(crate) struct Way {
 }
 
 /// Runs until the node's end of `queue` is dropped.
-pub(crate) async fn run<O: Send + 'static>(
+pub(crate) async fn run(
     way: Way,
     route: Route,
     mut queue: mpsc::Receiver<Outgoing>,
-    events: UnboundedSender<Event<O>>,
+    events: UnboundedSender<Event>,
 ) {
     let to = route.to;
     let mut wait = Duration::from_millis(limits::RECONNECT_MS_MIN);
@@ -60,11 +60,11 @@ pub(crate) async fn run<O: Send + 'static>(
 }
 
 /// Connects and feeds one stream until it breaks; returns why.
-async fn stream<O>(
+async fn stream(
     way: &Way,
     route: &Route,
     queue: &mut mpsc::Receiver<Outgoing>,
-    events: &UnboundedSender<Event<O>>,
+    events: &UnboundedSender<Event>,
 ) -> String {
     let channel = match way.dial.connect(way.endpoint.clone()).await {
         Ok(channel) => channel,
@@ -96,12 +96,12 @@ async fn stream<O>(
 }
 
 /// Turns messages into frames until either end is gone.
-async fn feed<O>(
+async fn feed(
     (way, framer): (&Way, &mut Framer),
     to: u64,
     queue: &mut mpsc::Receiver<Outgoing>,
     frames: &mpsc::Sender<RaftFrame>,
-    events: &UnboundedSender<Event<O>>,
+    events: &UnboundedSender<Event>,
 ) {
     loop {
         // Room first: what is taken off the queue must not be lost when the stream breaks here.
@@ -129,11 +129,11 @@ async fn feed<O>(
 }
 
 /// Waits while dropping what the node sends; ends early when the node has gone.
-async fn drop_for<O>(
+async fn drop_for(
     wait: Duration,
     to: u64,
     queue: &mut mpsc::Receiver<Outgoing>,
-    events: &UnboundedSender<Event<O>>,
+    events: &UnboundedSender<Event>,
 ) {
     let until = Instant::now() + wait;
     while let Ok(Some(message)) = tokio::time::timeout_at(until, queue.recv()).await {

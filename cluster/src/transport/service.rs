@@ -13,8 +13,8 @@ use crate::transport::inbox::{Closed, Inbox};
 
 /// Receives frames and hands their messages to the node loop. It does not keep the node alive.
 #[derive(Debug)]
-pub struct RaftEndpoint<S: StateMachine> {
-    inbox: Inbox<S::Outcome>,
+pub struct RaftEndpoint {
+    inbox: Inbox,
 }
 
 /// The node that a connection is of, when its transport knows: an extension of the request. Frames of any other
@@ -23,14 +23,14 @@ pub struct RaftEndpoint<S: StateMachine> {
 pub struct Sender(pub u64);
 
 /// The service of a node, to be mounted on the endpoint its peers were told.
-pub fn service<S: StateMachine>(node: &Node<S>) -> RaftServiceServer<RaftEndpoint<S>> {
+pub fn service<S: StateMachine>(node: &Node<S>) -> RaftServiceServer<RaftEndpoint> {
     let inbox = node.inbox();
     RaftServiceServer::new(RaftEndpoint { inbox })
         .max_decoding_message_size(limits::FRAME_BYTES_MAX)
 }
 
 #[tonic::async_trait]
-impl<S: StateMachine> RaftService for RaftEndpoint<S> {
+impl RaftService for RaftEndpoint {
     async fn send(
         &self,
         request: Request<Streaming<RaftFrame>>,
@@ -63,7 +63,7 @@ impl<S: StateMachine> RaftService for RaftEndpoint<S> {
     }
 }
 
-impl<S: StateMachine> RaftEndpoint<S> {
+impl RaftEndpoint {
     fn check(&self, frame: &RaftFrame) -> Result<(), Status> {
         let Inbox { cluster, id, .. } = &self.inbox;
         if frame.cluster != *cluster {
