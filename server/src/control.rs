@@ -87,7 +87,9 @@ impl Control {
             kind: Some(kind),
             actor,
         };
-        let applied = self.node.propose(command.encode_to_vec()).await;
+        let proposed = self.node.propose(command.encode_to_vec());
+        // A submission is large: it is given up while it is replicated.
+        let (applied, ()) = futures::join!(proposed, async { drop(command) });
         let applied = applied.map_err(|error| refusal::propose(&error))?;
         match &applied.outcome {
             Outcome::Refused(rejection) => Err(refusal::rejected(rejection)),

@@ -24,6 +24,7 @@ mod leader;
 pub mod limits;
 mod machine;
 mod metrics;
+mod orders;
 mod pool;
 pub mod refusal;
 mod roster;

@@ -12,19 +12,16 @@ use kumi_proto::v1::{
 };
 use kumi_scheduler::Outcome;
 use tokio::sync::{mpsc, oneshot};
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 
 use crate::caller::Caller;
 use crate::control::Control;
 use crate::limits;
 use crate::machine::Applied;
+use crate::orders::OrderStream;
 use crate::refusal;
 use crate::roster::{Drain, OrderQueue};
 use crate::service::deadline;
-
-/// What a worker reads.
-pub(crate) type OrderStream = ReceiverStream<Result<Orders, Status>>;
 
 /// Registers a worker with its first report and begins its session; the leader only.
 pub(crate) async fn open(
@@ -66,7 +63,7 @@ pub(crate) async fn open(
         leaving: false,
     };
     tokio::spawn(session.run(first, reports, ended));
-    Ok(ReceiverStream::new(stream))
+    Ok(OrderStream::new(stream))
 }
 
 fn check(hello: &WorkerHello) -> Result<(), Status> {

@@ -12,8 +12,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::caller::Caller;
 use crate::control::Control;
+use crate::orders::OrderStream;
 use crate::service::check_request_id;
-use crate::session::{self, OrderStream};
+use crate::session;
 use crate::soft::Seen;
 
 /// Workers: their sessions, and what operators ask and tell about them.
