@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use kumi_proto::ids::WorkerId;
+use kumi_proto::specs;
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_scheduler::policy::{self, Offer};
@@ -144,7 +145,7 @@ impl Cluster {
             if starts.is_empty() {
                 break;
             }
-            let starts = self.state.starts(&starts);
+            let starts = self.state.starts(&starts, specs::NEWEST);
             done += starts.len();
             let finished = starts.into_iter().map(campaign::finished).collect();
             let settle = v1::Settle {

@@ -180,11 +180,13 @@ fn a_cohort_grows_shrinks_and_is_released_from_what_was_ingested() {
 
 /// The release of a cohort that has never had anybody but two of the samples.
 fn alone(house: &House, parameter: &str) -> PathBuf {
-    let alone = house.path("alone");
-    ok(&mut run(
-        &house.cohort_with(&["NA12878", "NA12892"], parameter),
-        &alone,
-    ));
+    at_once(house, &["NA12878", "NA12892"], parameter)
+}
+
+/// The release of a cohort that was never released before.
+fn at_once(house: &House, samples: &[&str], parameter: &str) -> PathBuf {
+    let alone = house.path(&format!("of-{}", samples.len()));
+    ok(&mut run(&house.cohort_with(samples, parameter), &alone));
     let releases = alone.join("example/cohorts/ceu-trio/releases");
     let entries = fs::read_dir(releases).expect("releases");
     entries.flatten().next().expect("one").path()
@@ -348,6 +350,54 @@ fn check_bcf(vcf: &Path, bcf: &Path) {
         let found = read(bcf.join(file("bcf")));
         assert!(found.lines().count() > 20);
         assert_eq!(found, read(vcf.join(file("vcf.gz"))));
+    }
+}
+
+/// A release begins from what was counted for the one before: what older batches carry is not read again. Where that is
+/// gone, all batches are added up, without anybody having to do anything.
+#[test]
+fn a_release_is_counted_from_the_one_before() {
+    let house = House::new();
+    done(&house.submit_with(&ALL[..2], STORE));
+    let kept: Vec<_> = censuses(&house, "store").into_iter().map(read).collect();
+    assert!(!kept.is_empty());
+    for (path, bytes) in &kept {
+        fs::write(path, vec![0; bytes.len()]).expect("written");
+    }
+    done(&house.submit_with(&ALL, STORE));
+    check_same(&house.release("2"), &at_once(&house, &ALL, STORE));
+
+    for (path, bytes) in &kept {
+        fs::write(path, bytes).expect("written");
+    }
+    let counted = censuses(&house, "census");
+    assert_eq!(counted.len(), 2 * kept.len());
+    for path in counted {
+        fs::remove_file(path).expect("removed");
+    }
+    let withdraw = ["cohort", "withdraw", "ceu-trio", "NA12891"];
+    ok(&mut house.command(&withdraw));
+    ok(&mut house.command(&["release", "build", "2", "--wait"]));
+    check_same(&house.release("3"), &alone(&house, STORE));
+}
+
+/// What was counted of batches (`store`) or of the cohort (`census`).
+fn censuses(house: &House, folder: &str) -> Vec<PathBuf> {
+    let folder = house.root().join("example/cohorts/ceu-trio").join(folder);
+    let found = crate::support::files(&folder, &|name| name.ends_with(".census.arrow"));
+    found.iter().map(|path| folder.join(path)).collect()
+}
+
+fn read(path: PathBuf) -> (PathBuf, Vec<u8>) {
+    let bytes = fs::read(&path).expect("readable");
+    (path, bytes)
+}
+
+fn check_same(release: &Path, other: &Path) {
+    assert_eq!(names(release), SITES);
+    for name in SITES {
+        let [release, other] = [release, other].map(|folder| sha256(&folder.join(name)));
+        assert_eq!(release, other, "{name}");
     }
 }
 

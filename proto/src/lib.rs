@@ -12,6 +12,7 @@ pub mod v1 {
 pub mod causes;
 pub mod dial;
 pub mod ids;
+pub mod specs;
 
 /// The encoded `FileDescriptorSet` of the package, for gRPC server reflection.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

@@ -28,10 +28,12 @@ pub const SCRATCH: u32 = 8;
 pub const STORED_GENOTYPES: u32 = 9;
 /// Releases with a file of genotypes for each joint shard.
 pub const RELEASE_CHUNKS: u32 = 10;
+/// What censuses are the sums of is kept, so that others begin from them and purges find them.
+pub const KEPT_SUMS: u32 = 11;
 /// Notes for the audit log.
 pub const NOTES: u32 = 2;
 /// The newest that this build knows.
-pub const NEWEST: u32 = RELEASE_CHUNKS;
+pub const NEWEST: u32 = KEPT_SUMS;
 
 /// The version that brought a kind of command: before it is in force, the command is refused.
 pub(crate) fn brought(kind: &Kind) -> u32 {

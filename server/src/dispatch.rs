@@ -148,7 +148,8 @@ async fn granted(control: &Control, kind: command::Kind) -> Result<Vec<Granted>,
 fn tell(control: &Control, worker: WorkerId, granted: Result<Vec<Granted>, Status>) {
     match granted {
         Ok(granted) => {
-            let starts = control.local(|state, _| state.starts(&granted));
+            let specs = control.roster().specs(worker);
+            let starts = control.local(|state, _| state.starts(&granted, specs));
             if !starts.is_empty() {
                 control.roster().start(worker, starts);
             }

@@ -55,6 +55,8 @@ struct Session {
     closed: bool,
     report_in_ms: u32,
     drain: Drain,
+    /// What of a specification it reads.
+    specs: u32,
 }
 
 /// All sessions of one term.
@@ -121,6 +123,7 @@ impl Roster {
             closed: true,
             report_in_ms,
             drain: Drain::No,
+            specs: 0,
         };
         self.sessions.insert(worker.0, session);
         Some((self.last_session, ended))
@@ -188,6 +191,19 @@ impl Roster {
             // Its task may have ended by itself.
             let _ = session.end.send(status);
         }
+    }
+
+    /// Keeps what of a specification a session's worker reads.
+    pub(crate) fn reads(&mut self, worker: WorkerId, number: u64, specs: u32) {
+        if let Some(session) = self.current(worker, number) {
+            session.specs = specs;
+        }
+    }
+
+    /// What of a specification a connected worker reads; 0: what every worker does.
+    pub(crate) fn specs(&self, worker: WorkerId) -> u32 {
+        let session = self.sessions.get(&worker.0);
+        session.map_or(0, |session| session.specs)
     }
 
     /// Workers that are connected, in order.

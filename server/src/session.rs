@@ -183,8 +183,12 @@ impl Session {
     /// Leases that it does not know of are sent again.
     async fn welcome(&mut self, report: Report) -> Result<(), Status> {
         let (listed, open) = (listed(&report), !report.draining);
+        let specs = report.specs;
+        self.control.roster().reads(self.worker, self.number, specs);
         let orders = self.answer(report).await?;
-        let leases = self.control.local(|state, _| state.starts_of(self.worker));
+        let leases = self
+            .control
+            .local(|state, _| state.starts_of(self.worker, specs));
         let missing: Vec<Start> = leases
             .into_iter()
             .filter(|start| !listed.contains(&start.attempt))

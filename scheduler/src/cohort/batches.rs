@@ -42,8 +42,12 @@ impl Cohort {
 
     /// The address of what is ingested of a batch in a shard.
     pub(super) fn ingest_address(&self, batch: u32, column: u32) -> Address {
-        let key = self.batch_keys[batch as usize].unwrap_or_else(|| self.batch_key(batch));
-        self.ingest_address_of(&key, column)
+        self.ingest_address_of(&self.ingested_key(batch), column)
+    }
+
+    /// What a batch is known by as it is ingested.
+    pub(super) fn ingested_key(&self, batch: u32) -> Key {
+        self.batch_keys[batch as usize].unwrap_or_else(|| self.batch_key(batch))
     }
 
     pub(crate) fn ingest_address_of(&self, batch: &Key, column: u32) -> Address {

@@ -2,6 +2,7 @@
 
 mod advance;
 mod batches;
+mod counted;
 mod end;
 mod parts;
 mod purge;
@@ -24,6 +25,7 @@ use crate::ripple::Ripple;
 use crate::state::Request;
 use crate::tallies::Reason;
 
+pub(crate) use counted::Counted;
 pub(crate) use end::Mishap;
 pub(crate) use parts::{Part, Unsplit};
 pub(crate) use purge::Purge;
@@ -237,13 +239,20 @@ impl Cohort {
                 layout.address(layout.call_key(&self.header, &align, what))
             }
             Stage::Ingest => self.ingest_address(cell.row, cell.column),
-            Stage::Census | Stage::Joint => {
-                let keys = self.release_keys();
-                layout.address(layout.shard_key(cell.stage, &keys, cell.column))
+            Stage::Census | Stage::Joint | Stage::Release => {
+                self.address_in(&self.release_keys(), cell)
             }
-            Stage::Release => layout.address(self.release_keys().release),
             Stage::Purge => layout.address(self.purge_key()),
         }
+    }
+
+    /// Where a shard of a release, or the release, is known by the keys of that.
+    pub(crate) fn address_in(&self, keys: &ReleaseKeys, cell: Cell) -> Address {
+        let layout = &self.layout;
+        layout.address(match cell.stage {
+            Stage::Release => keys.release,
+            stage => layout.shard_key(stage, keys, cell.column),
+        })
     }
 
     /// Rows that are in the release, in its order.

@@ -7,6 +7,7 @@ use crate::cohort::Cohort;
 use crate::grid::Cell;
 use crate::plan::key::{Key, hex};
 use crate::plan::keys;
+use crate::plan::layout::ReleaseKeys;
 
 /// Where a task publishes, below the cohort's root.
 pub(crate) fn directory(cohort: &Cohort, cell: Cell) -> String {
@@ -24,21 +25,27 @@ pub(crate) fn directory_of(cohort: &Cohort, cell: Cell, key: &Key) -> String {
             cohort.layout.sample_directory(programme, sample, cell.row)
         }
         // What a shard is in the release lies there at once.
-        Stage::Joint if keys::in_chunks(header) => release_directory(cohort),
+        Stage::Joint if keys::in_chunks(header) => directory_in(cohort, &cohort.release_keys(), cell),
         Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge | Stage::Call | Stage::Joint => {
             [programme.as_str(), "/work/", &hex(key, 16)].concat()
         }
         Stage::Ingest => store_directory(header, key),
         Stage::Census => of_cohort(header, "census", &hex(key, 16)),
-        Stage::Release => release_directory(cohort),
+        Stage::Release => directory_in(cohort, &cohort.release_keys(), cell),
         Stage::Purge => of_cohort(header, "purges", &hex(key, 12)),
     }
 }
 
-/// Where a cohort is released.
-fn release_directory(cohort: &Cohort) -> String {
-    let release = hex(&cohort.release_keys().release, 12);
-    of_cohort(&cohort.header, "releases", &release)
+/// Where a shard of a release, or the release, is published by the keys of that, below the cohort's root.
+pub(crate) fn directory_in(cohort: &Cohort, keys: &ReleaseKeys, cell: Cell) -> String {
+    let header = &cohort.header;
+    match cell.stage {
+        Stage::Release => of_cohort(header, "releases", &hex(&keys.release, 12)),
+        Stage::Joint if keys::in_chunks(header) => {
+            of_cohort(header, "releases", &hex(&keys.release, 12))
+        }
+        _ => directory_of(cohort, cell, &cohort.address_in(keys, cell).key),
+    }
 }
 
 /// Where what is ingested of a batch in a shard is published, by its key, below the cohort's root.

@@ -127,7 +127,7 @@ pub(crate) struct Case {
 /// Keys of a release, which depend on the samples that are in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReleaseKeys {
-    base: Key,
+    pub(crate) base: Key,
     /// Of the form in which they are released; that of a cohort VCF is the base.
     form: Key,
     pub(crate) release: Key,
@@ -428,7 +428,11 @@ impl Layout {
         for (name, row) in included {
             chain = chain.text(name).key(&self.gvcf[row as usize]);
         }
-        let base = chain.finish();
+        self.release_keys_of(header, chain.finish())
+    }
+
+    /// Keys of a release by what they have in common in every form.
+    pub(crate) fn release_keys_of(&self, header: &v1::CohortHeader, base: Key) -> ReleaseKeys {
         let form = match genotypes(header) {
             v1::Genotypes::Unspecified | v1::Genotypes::Vcf => base,
             v1::Genotypes::Store => Chain::new("sites").key(&base).finish(),
@@ -457,6 +461,15 @@ impl Layout {
             Stage::Census => &keys.base,
             _ => &keys.form,
         };
+        self.shard_of(stage, of, column)
+    }
+
+    /// The key of the census of a shard, by what the keys of its release have in common in every form.
+    pub(crate) fn census_key(&self, base: &Key, column: u32) -> Key {
+        self.shard_of(Stage::Census, base, column)
+    }
+
+    fn shard_of(&self, stage: Stage, of: &Key, column: u32) -> Key {
         Chain::new(stage.label())
             .key(of)
             .key(&self.joint_digests[column as usize])

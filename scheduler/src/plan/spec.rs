@@ -1,5 +1,7 @@
 //! What a worker is told: a task's `Spec`, from the cohort's facts and the manifests of what it reads.
 
+mod census;
+
 use kumi_proto::v1;
 use kumi_proto::v1::{Manifest, Stage, TaskState};
 
@@ -11,10 +13,13 @@ use crate::plan::directory::{directory, directory_of};
 use crate::plan::key::{Address, Key, hex};
 use crate::plan::keys;
 use crate::plan::need::Need;
+use crate::state::Sum;
 
 const READ: &str = "what a ready task reads is in the ledger";
 
 /// The specification of a running task, with its key.
+///
+/// A census may begin from one of those that are the `sums`.
 ///
 /// # Panics
 /// When a manifest that the task reads is not in the ledger: then it was not ready.
@@ -22,9 +27,13 @@ pub(crate) fn spec(
     cohort: &Cohort,
     (cell, key): (Cell, &Key),
     need: Need,
-    ledger: &Ledger,
+    (ledger, sums): (&Ledger, &[Sum]),
 ) -> v1::Spec {
-    let kind = Writer { cohort, ledger }.kind(cell);
+    let writer = Writer {
+        cohort,
+        ledger,
+        sums,
+    };
     let facts = cohort.header.reference.as_ref();
     v1::Spec {
         task: Some(cohort.task(cell)),
@@ -35,7 +44,7 @@ pub(crate) fn spec(
         memory_bytes: need.memory_bytes,
         contigs: facts.map_or_else(Vec::new, |facts| facts.contigs.clone()),
         discard: discard(cohort, cell),
-        kind: Some(kind),
+        kind: Some(writer.kind(cell)),
     }
 }
 
@@ -50,7 +59,11 @@ fn discard(cohort: &Cohort, cell: Cell) -> Vec<String> {
 
 /// What the release of a cohort was genotyped from; none when some of it is not known any more, or never was stored.
 pub(crate) fn source(cohort: &Cohort, ledger: &Ledger) -> Option<v1::ReleaseSource> {
-    let writer = Writer { cohort, ledger };
+    let writer = Writer {
+        cohort,
+        ledger,
+        sums: &[],
+    };
     let layout = &cohort.layout;
     let index = !layout.builds_index || ledger.has(&layout.index_address());
     let columns = 0..cohort.grid(Stage::Joint).columns();
@@ -79,6 +92,8 @@ pub(crate) fn source(cohort: &Cohort, ledger: &Ledger) -> Option<v1::ReleaseSour
 struct Writer<'a> {
     cohort: &'a Cohort,
     ledger: &'a Ledger,
+    /// What a census may begin from, the oldest first.
+    sums: &'a [Sum],
 }
 
 impl Writer<'_> {
@@ -111,12 +126,7 @@ impl Writer<'_> {
             Stage::Call => Kind::Call(self.call(cell)),
             Stage::Gvcf => Kind::Gvcf(self.gvcf(row)),
             Stage::Ingest => Kind::Ingest(self.ingest(cell)),
-            Stage::Census => Kind::Census(v1::CensusSpec {
-                reference: Some(self.reference()),
-                cohort: self.cohort.header.name.clone(),
-                batches: self.ingested(cell.column),
-                regions: self.cohort.layout.joint[cell.column as usize].clone(),
-            }),
+            Stage::Census => Kind::Census(self.census(cell.column)),
             Stage::Joint => Kind::Joint(self.joint(cell.column)),
             Stage::Release => Kind::Release(self.release()),
             Stage::Purge => Kind::Purge(self.purge()),
@@ -239,20 +249,19 @@ impl Writer<'_> {
     /// What was ingested of all batches in a shard; those of which nobody is in the release are left out. None when the
     /// ledger does not have one.
     fn batches(&self, column: u32) -> Option<Vec<v1::Batch>> {
-        let stage = Stage::Ingest;
-        let mut batches = Vec::new();
-        for row in 0..self.cohort.grid(stage).rows() {
-            let excluded = self.cohort.excluded(row);
-            let ingested = self.cohort.ingested(row);
-            if ingested.is_some_and(|batch| excluded.len() < batch.0.len()) {
-                let address = self.cohort.address(Cell { stage, row, column });
-                batches.push(v1::Batch {
-                    segments: Some(self.without_counts(&address)?),
-                    excluded,
-                });
-            }
-        }
-        Some(batches)
+        let counted = self.cohort.counted().into_iter();
+        let counted = counted.filter(|counted| !counted.is_nobody());
+        let batches = counted.map(|counted| self.batch(&counted.key, column, counted.excluded));
+        batches.collect()
+    }
+
+    /// What was ingested of a batch in a shard, if the ledger has it.
+    fn batch(&self, key: &Key, column: u32, excluded: Vec<String>) -> Option<v1::Batch> {
+        let address = self.cohort.ingest_address_of(key, column);
+        Some(v1::Batch {
+            segments: Some(self.without_counts(&address)?),
+            excluded,
+        })
     }
 
     fn ingested(&self, column: u32) -> Vec<v1::Batch> {

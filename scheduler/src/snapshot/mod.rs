@@ -10,6 +10,7 @@ mod profile;
 mod record;
 mod shares;
 mod stores;
+mod sums;
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ use crate::snapshot::record::{
 use crate::state::{Lease, State, Term, Worker};
 
 const MAGIC: [u8; 8] = *b"KUMISCHD";
-const VERSION: u32 = 13;
+const VERSION: u32 = 14;
 /// The oldest version that is read.
 const VERSION_MIN: u32 = 1;
 /// Magic, version, length, digest.

@@ -121,6 +121,31 @@ pub(super) struct StoreRecord {
     /// The oldest first.
     #[prost(message, repeated, tag = "2")]
     pub(super) batches: Vec<BatchRecord>,
+    /// In the order of their keys.
+    #[prost(message, repeated, tag = "3")]
+    pub(super) counted: Vec<BatchRecord>,
+    /// The oldest first.
+    #[prost(message, repeated, tag = "4")]
+    pub(super) sums: Vec<SumRecord>,
+}
+
+/// What a census is the sum of.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SumRecord {
+    /// 32 bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub(super) base: Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) parts: Vec<SumPartRecord>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SumPartRecord {
+    /// Its place among the batches that were counted.
+    #[prost(uint32, tag = "1")]
+    pub(super) batch: u32,
+    #[prost(string, repeated, tag = "2")]
+    pub(super) excluded: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Message)]

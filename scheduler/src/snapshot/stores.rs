@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use crate::cohort::Purge;
 use crate::plan::batch::{Batch, Member};
+use crate::plan::key::Key;
 use crate::snapshot::RestoreError;
 use crate::snapshot::record::{
     AddressRecord, BatchRecord, PurgeRecord, StoreRecord, WithdrawalRecord,
 };
-use crate::state::{Stores, Withdrawal};
+use crate::snapshot::sums;
+use crate::state::{Store, Stores, Withdrawal};
 
 pub(super) fn batch_record(batch: &Arc<Batch>) -> BatchRecord {
     BatchRecord {
@@ -62,9 +64,14 @@ pub(super) fn of_purge(record: PurgeRecord) -> Result<Purge, RestoreError> {
 }
 
 pub(super) fn records(stores: &Stores) -> Vec<StoreRecord> {
-    let record = |(key, store): (&_, &crate::state::Store)| StoreRecord {
-        key: Vec::from(*key),
-        batches: store.batches().map(batch_record).collect(),
+    let record = |(key, store): (&Key, &Store)| {
+        let (counted, sums) = sums::records(store.sums());
+        StoreRecord {
+            key: Vec::from(*key),
+            batches: store.batches().map(batch_record).collect(),
+            counted,
+            sums,
+        }
     };
     stores.stores.iter().map(record).collect()
 }
@@ -95,6 +102,9 @@ pub(super) fn of_records(
         let store = restored.stores.entry(key).or_default();
         for batch in record.batches {
             store.enter(&of_batch(batch)?);
+        }
+        for sum in sums::of_records(record.counted, record.sums)? {
+            store.enter_sum(sum);
         }
     }
     for record in withdrawals {

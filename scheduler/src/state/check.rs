@@ -7,7 +7,7 @@ use kumi_proto::v1::{CohortState, Stage, TaskState};
 
 use crate::cohort::{Cohort, is_by_sample};
 use crate::grid::Cell;
-use crate::state::{Derived, State};
+use crate::state::{Derived, State, Store};
 
 impl State {
     /// Walks all invariants.
@@ -20,6 +20,28 @@ impl State {
         }
         self.check_leases();
         self.check_derived();
+        self.check_sums();
+    }
+
+    /// A census counts somebody, and nobody who was purged.
+    fn check_sums(&self) {
+        for sum in self.stores.stores.values().flat_map(Store::sums) {
+            for (key, part) in &sum.parts {
+                assert_eq!(*key, part.batch.key());
+                assert!(part.excluded.len() < part.batch.0.len());
+            }
+            assert!(!sum.parts.is_empty());
+        }
+        for (place, withdrawn) in &self.stores.withdrawn {
+            let purged = withdrawn.iter();
+            let purged = purged.filter(|(_, withdrawal)| withdrawal.purged_ms > 0);
+            let purged: Vec<&String> = purged.map(|(sample, _)| sample).collect();
+            let stores = self.stores_at(place);
+            let stores = stores.filter_map(|store| self.stores.stores.get(&store));
+            for sum in stores.flat_map(Store::sums) {
+                assert!(!purged.iter().any(|sample| sum.counts(sample)));
+            }
+        }
     }
 
     fn check_leases(&self) {

@@ -119,6 +119,9 @@ impl State {
             cohort.start(cell, attempt, &mut Ripple::new(self.clock_ms));
         }
         self.note_beginning(lease.cohort, cell);
+        if cell.stage == Stage::Census {
+            self.note_sum(lease.cohort);
+        }
         self.enter_attempt(lease)
     }
 
@@ -132,7 +135,7 @@ impl State {
         attempt
     }
 
-    fn start_of(&self, attempt: u64, lease: &Lease) -> v1::Start {
+    fn start_of(&self, attempt: u64, lease: &Lease, specs: u32) -> v1::Start {
         let cohort = &self.cohorts[&lease.cohort];
         v1::Start {
             attempt,
@@ -140,7 +143,7 @@ impl State {
                 cohort,
                 (lease.cell, &lease.address.key),
                 lease.claim(),
-                &self.ledger,
+                (&self.ledger, self.sums_for(lease, specs)),
             )),
         }
     }
@@ -335,22 +338,24 @@ impl State {
             .collect()
     }
 
-    /// What a worker is told of leases that were just granted to it; those that have ended since are left out.
+    /// What a worker that reads `specs` ([`kumi_proto::specs`]) is told of leases that were just granted to it; those
+    /// that have ended since are left out.
     #[must_use]
-    pub fn starts(&self, granted: &[Granted]) -> Vec<v1::Start> {
+    pub fn starts(&self, granted: &[Granted], specs: u32) -> Vec<v1::Start> {
         let current = granted.iter().filter_map(|granted| {
             let lease = self.leases.get(&granted.attempt)?;
-            Some(self.start_of(granted.attempt, lease))
+            Some(self.start_of(granted.attempt, lease, specs))
         });
         current.collect()
     }
 
-    /// A worker's current leases with their specifications, as they were granted.
+    /// A worker's current leases with specifications that it reads, as in [`State::starts`]; what they come to is what
+    /// was granted.
     #[must_use]
-    pub fn starts_of(&self, worker: WorkerId) -> Vec<v1::Start> {
+    pub fn starts_of(&self, worker: WorkerId, specs: u32) -> Vec<v1::Start> {
         let leases = self.leases_of(worker);
         leases
-            .map(|(attempt, lease)| self.start_of(attempt, lease))
+            .map(|(attempt, lease)| self.start_of(attempt, lease, specs))
             .collect()
     }
 

@@ -14,6 +14,7 @@ mod recover;
 mod requests;
 mod shares;
 mod stores;
+mod sums;
 mod traces;
 mod withdrawals;
 mod workers;
@@ -41,6 +42,7 @@ pub(crate) use leases::Lease;
 pub(crate) use requests::{Answer, Digest, Kept, Key, Request, Requests};
 pub(crate) use shares::{Standing, is_entry};
 pub(crate) use stores::{Store, Stores, Withdrawal};
+pub(crate) use sums::{Part, Sum};
 pub(crate) use workers::Worker;
 
 /// Everything the cluster knows. Empty by default.

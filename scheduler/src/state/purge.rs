@@ -7,7 +7,7 @@ use kumi_proto::v1;
 
 use crate::cohort::{Cohort, Purge};
 use crate::outcome::{Outcome, Rejection};
-use crate::plan::key::{Address, CohortPlace};
+use crate::plan::key::{Address, CohortPlace, Key};
 use crate::plan::validate_in;
 use crate::state::State;
 use crate::state::traces::Traces;
@@ -61,6 +61,15 @@ impl State {
         }
     }
 
+    /// The stores of the cohorts at a place.
+    pub(super) fn stores_at<'a>(
+        &'a self,
+        place: &'a CohortPlace,
+    ) -> impl Iterator<Item = Key> + 'a {
+        let cohorts = self.at_place(place).map(|id| &self.cohorts[&id]);
+        cohorts.map(|cohort| cohort.layout.store_key(&cohort.header))
+    }
+
     fn to_purge(
         &self,
         place: &CohortPlace,
@@ -97,6 +106,12 @@ impl State {
         }
         for store in self.stores.stores.values_mut() {
             store.leave(&purge.batches);
+        }
+        let stores: BTreeSet<Key> = self.stores_at(&place).collect();
+        for store in stores {
+            if let Some(store) = self.stores.stores.get_mut(&store) {
+                store.purge_sums(&purge.samples);
+            }
         }
         for sample in &purge.samples {
             let withdrawn = self.stores.withdrawn.get_mut(&place);

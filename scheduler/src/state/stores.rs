@@ -1,4 +1,4 @@
-//! The cohort stores: which batches were ingested, and who has withdrawn.
+//! The cohort stores: which batches were ingested and counted, and who has withdrawn.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use kumi_proto::v1;
 use crate::plan::batch::{Batch, Member};
 use crate::plan::key::{CohortPlace, Key};
 use crate::plan::layout::Layout;
+use crate::state::Sum;
 
 /// The batches of one cohort and one way to cut its reference into shards.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub(crate) struct Store {
     batches: BTreeMap<u64, Arc<Batch>>,
     /// The latest batch with a gVCF.
     holding: BTreeMap<Key, u64>,
+    /// What censuses are the sums of, the oldest first: all that were ever made, since a purge must find them.
+    sums: Vec<Sum>,
 }
 
 /// That a sample is not to be in any release any more.
@@ -58,10 +61,32 @@ impl Store {
 
     /// Forgets batches, by key.
     pub(crate) fn leave(&mut self, keys: &[Key]) {
-        let batches = std::mem::take(self).batches.into_values();
+        let batches = std::mem::take(&mut self.batches).into_values();
+        self.holding.clear();
         for batch in batches.filter(|batch| !keys.contains(&batch.key())) {
             self.enter(&batch);
         }
+    }
+
+    /// Whether it is known what a census is the sum of.
+    pub(crate) fn has_sum(&self, base: &Key) -> bool {
+        self.sums.iter().any(|sum| sum.base == *base)
+    }
+
+    /// Enters what a census is the sum of, which is not known yet.
+    pub(crate) fn enter_sum(&mut self, sum: Sum) {
+        self.sums.push(sum);
+    }
+
+    /// Forgets censuses that count one of these samples; what others are the sums of was written again without them.
+    pub(crate) fn purge_sums(&mut self, samples: &[String]) {
+        let sums = std::mem::take(&mut self.sums).into_iter();
+        self.sums = sums.filter_map(|sum| sum.without(samples)).collect();
+    }
+
+    /// What censuses are the sums of, the oldest first.
+    pub(crate) fn sums(&self) -> &[Sum] {
+        &self.sums
     }
 
     /// The batches, the oldest first.

@@ -10,7 +10,7 @@ use crate::grid::Cell;
 use crate::plan::batch::Batch;
 use crate::plan::directory;
 use crate::plan::key::{Address, CohortPlace, Key};
-use crate::state::State;
+use crate::state::{State, Store};
 
 /// Collected over all cohorts of a place, whatever became of them.
 pub(super) struct Traces {
@@ -40,6 +40,7 @@ impl Traces {
             }
             traces.add_batches(state, cohort);
             traces.add_release(cohort);
+            traces.add_sums(state, cohort);
         }
         traces
     }
@@ -110,6 +111,28 @@ impl Traces {
             let (row, columns) = (0, cohort.grid(stage).columns());
             for column in 0..columns {
                 self.add(cohort, Cell { stage, row, column });
+            }
+        }
+    }
+
+    /// What was made of censuses that count one of the samples, of whatever composition the cohort once had.
+    fn add_sums(&mut self, state: &State, cohort: &Cohort) {
+        let store = cohort.layout.store_key(&cohort.header);
+        let sums = state.stores.stores.get(&store).map_or(&[][..], Store::sums);
+        let samples = self.samples.clone();
+        for sum in sums
+            .iter()
+            .filter(|sum| samples.iter().any(|name| sum.counts(name)))
+        {
+            let keys = cohort.layout.release_keys_of(&cohort.header, sum.base);
+            for stage in [Stage::Census, Stage::Joint, Stage::Release] {
+                let (row, columns) = (0, cohort.grid(stage).columns());
+                for column in 0..columns {
+                    let cell = Cell { stage, row, column };
+                    self.forget.insert(cohort.address_in(&keys, cell));
+                    self.directories
+                        .insert(directory::directory_in(cohort, &keys, cell));
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kumi_proto::ids::{CohortId, WorkerId};
+use kumi_proto::specs;
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::finished_task::Result as Finished;
@@ -105,7 +106,7 @@ impl Site {
             let Outcome::Granted(granted) = self.apply(Kind::Grant(grant)) else {
                 panic!("the worker is known");
             };
-            for start in self.state.starts(&granted) {
+            for start in self.state.starts(&granted, specs::NEWEST) {
                 let task = start.spec.as_ref().and_then(|spec| spec.task);
                 let task = task.expect("a start names its task");
                 let lasts_ms = match task.stage() {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kumi_proto::ids::WorkerId;
+use kumi_proto::specs;
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::finished_task::Result as Finished;
@@ -90,7 +91,7 @@ impl Site {
             let Outcome::Granted(starts) = self.apply(Kind::Grant(grant)) else {
                 panic!("the worker is known");
             };
-            for start in self.state.starts(&starts) {
+            for start in self.state.starts(&starts, specs::NEWEST) {
                 self.begin(worker, start);
             }
         }

@@ -14,4 +14,5 @@ mod scratch;
 mod script;
 mod shares;
 mod speculate;
+mod sums;
 mod support;

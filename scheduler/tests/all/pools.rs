@@ -2,6 +2,7 @@
 //! cannot end in time.
 
 use kumi_proto::ids::{CohortId, WorkerId};
+use kumi_proto::specs;
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::finished_task::Result as Finished;
@@ -244,7 +245,7 @@ fn nothing_is_begun_that_the_site_would_end() {
         let Outcome::Granted(granted) = checked.apply(at_ms, Kind::Grant(grant)) else {
             panic!("it was ready");
         };
-        let starts = checked.state.starts(&granted);
+        let starts = checked.state.starts(&granted, specs::NEWEST);
         let done = starts.iter().map(|start| {
             let spec = start.spec.as_ref().expect("a spec");
             finished(start.attempt, spec.task, Finished::Manifest(manifest(spec)))

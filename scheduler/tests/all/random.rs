@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use kumi_proto::ids::WorkerId;
+use kumi_proto::specs;
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::finished_task::Result as Finished;
@@ -11,6 +12,7 @@ use kumi_scheduler::policy::{self, Offer};
 use kumi_scheduler::{Outcome, State, Verdict, WorkerState, version};
 use proptest::prelude::*;
 
+use crate::sums::Sums;
 use crate::support::{Checked, Shape, bins, finished, first_bin, hello, manifest};
 
 #[derive(Clone, Debug)]
@@ -97,6 +99,7 @@ struct World {
     commands: Vec<v1::Command>,
     starts: Vec<(u64, v1::Start)>,
     committed: BTreeSet<u64>,
+    sums: Sums,
 }
 
 impl World {
@@ -246,9 +249,11 @@ impl World {
         if !starts.is_empty() {
             self.check_quotas(before);
         }
-        for start in self.checked.state.starts(&starts) {
+        for start in self.checked.state.starts(&starts, specs::NEWEST) {
             let last = self.starts.last().map_or(0, |(_, start)| start.attempt);
             assert!(start.attempt > last, "attempts only grow");
+            self.sums
+                .begin(start.spec.as_ref().expect("a specification"));
             self.starts.push((worker.0, start));
         }
     }
@@ -341,6 +346,7 @@ impl World {
         assert_eq!(refused, !current, "only current attempts count");
         if settled[0].verdict == Verdict::Committed {
             assert!(self.committed.insert(start.attempt), "committed twice");
+            self.sums.commit(&spec);
         }
     }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::support::{Checked, Shape, finished, hello, manifest};
 use kumi_proto::ids::WorkerId;
+use kumi_proto::specs;
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::finished_task::Result as Finished;
@@ -283,7 +284,7 @@ impl Script {
         let id = self.workers[name];
         let views = self.checked.state.workers();
         let view = views.iter().find(|view| view.id == WorkerId(id));
-        let starts = self.checked.state.starts_of(WorkerId(id));
+        let starts = self.checked.state.starts_of(WorkerId(id), specs::NEWEST);
         let specs = starts.iter().map(spec);
         let cores: u32 = specs.clone().map(|spec| spec.cores).sum();
         let memory: u64 = specs.map(|spec| spec.memory_bytes).sum();
@@ -304,7 +305,7 @@ impl Script {
         };
         match self.apply(Kind::Grant(grant)) {
             Outcome::Granted(granted) => {
-                let starts = self.checked.state.starts(&granted);
+                let starts = self.checked.state.starts(&granted, specs::NEWEST);
                 for start in &starts {
                     self.starts.insert(start.attempt, (worker, start.clone()));
                     self.granted_ms.insert(start.attempt, self.now_ms);
@@ -698,7 +699,7 @@ fn batches(start: &v1::Start) -> String {
                 directories.collect::<String>()
             );
         }
-        Some(Kind::Census(census)) => &census.batches,
+        Some(Kind::Census(census)) => return counted(census),
         Some(Kind::Joint(joint)) if joint.census.is_some() => {
             let census = joint.census.as_ref();
             let directory = census.map_or("", |census| &census.directory);
@@ -717,14 +718,27 @@ fn batches(start: &v1::Start) -> String {
         Some(Kind::Joint(joint)) => &joint.batches,
         _ => return "no batches\n".to_owned(),
     };
-    let line = |batch: &v1::Batch| {
-        let directory = batch
-            .segments
-            .as_ref()
-            .map_or("", |segments| &segments.directory);
-        format!("  {directory} without {:?}\n", batch.excluded)
-    };
-    batches.iter().map(line).collect()
+    batches.iter().map(batch).collect()
+}
+
+fn batch(batch: &v1::Batch) -> String {
+    let segments = batch.segments.as_ref();
+    let directory = segments.map_or("", |segments| &segments.directory);
+    format!("  {directory} without {:?}\n", batch.excluded)
+}
+
+/// What a census is the sum of.
+fn counted(census: &v1::CensusSpec) -> String {
+    let base = census.base.as_ref();
+    let base = base.map(|base| format!("  begins from {}\n", base.directory));
+    let batches = census.batches.iter().map(batch);
+    let withdrawn = census.withdrawn.iter();
+    let withdrawn = withdrawn.map(|batch| {
+        let segments = batch.segments.as_ref();
+        let directory = segments.map_or("", |segments| &segments.directory);
+        format!("  takes {:?} of {directory} away\n", batch.excluded)
+    });
+    base.into_iter().chain(batches).chain(withdrawn).collect()
 }
 
 /// What a call task is to call.

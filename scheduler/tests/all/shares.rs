@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kumi_proto::ids::WorkerId;
+use kumi_proto::specs;
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::finished_task::Result as Finished;
@@ -115,7 +116,7 @@ impl Site {
                 panic!("the worker is known");
             };
             assert_eq!(starts.len(), tasks.len(), "what is picked can be granted");
-            for start in self.state.starts(&starts) {
+            for start in self.state.starts(&starts, specs::NEWEST) {
                 self.grants += 1;
                 let spec = start.spec.as_ref().expect("a start has a specification");
                 let free = self.free.get_mut(&worker).expect("it is known");

@@ -2,6 +2,7 @@
 //! counts.
 
 use kumi_proto::ids::{CohortId, WorkerId};
+use kumi_proto::specs;
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::finished_task::Result as Finished;
@@ -84,7 +85,7 @@ impl Scene {
         let Outcome::Granted(starts) = self.checked.apply(self.now_ms, kind) else {
             panic!("the worker is known");
         };
-        self.checked.state.starts(&starts)
+        self.checked.state.starts(&starts, specs::NEWEST)
     }
 
     fn settle(

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use kumi_proto::ids::WorkerId;
+use kumi_proto::specs;
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_scheduler::policy::{self, Offer};
@@ -308,7 +309,7 @@ impl Checked {
         let Outcome::Granted(starts) = self.apply(at_ms, Kind::Grant(grant)) else {
             panic!("the worker is known");
         };
-        self.state.starts(&starts)
+        self.state.starts(&starts, specs::NEWEST)
     }
 
     /// Replaces the state by what its snapshot gives.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kumi_proto::specs;
 use kumi_proto::v1;
 use kumi_proto::v1::worker_service_client::WorkerServiceClient;
 use tokio::sync::mpsc;
@@ -208,6 +209,7 @@ fn report(
         running: running.collect(),
         finished: finished.values().cloned().collect(),
         draining: false,
+        specs: specs::NEWEST,
     }
 }
 

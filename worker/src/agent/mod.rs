@@ -9,6 +9,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
+use kumi_proto::specs;
 use kumi_proto::v1::{Orders, Report, Start, WorkerHello};
 
 use crate::agent::tasks::Tasks;
@@ -369,6 +370,7 @@ impl Agent {
             running: self.tasks.running(),
             finished: self.tasks.finished(),
             draining: self.draining || self.shutdown_by_ms.is_some(),
+            specs: specs::NEWEST,
         }
     }
 }

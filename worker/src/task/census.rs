@@ -1,4 +1,4 @@
-//! Stage `census`: what the batches of a cohort carry in the regions of a shard, added up.
+//! Stage `census`: what the batches of a cohort carry in the regions of a shard, added up; or added to what was before.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -18,9 +18,10 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::CensusSpec) -> Result<v1::Ma
     let mut alleles = 0;
     for region in 0..spec.regions.len() {
         context.control.check()?;
-        let batches = opened(context, &spec.batches, region)?;
+        let addends = Addends::open(context, spec, region).map_err(|fault| begun(spec, fault))?;
         let path = publication.stage(&name(region, CENSUS))?;
-        alleles += write(context, parts(&batches), &path)?;
+        let counted = write(context, addends.parts(), &path);
+        alleles += counted.map_err(|fault| begun(spec, fault))?;
         let (done, all) = (region as u64 + 1, spec.regions.len() as u64);
         context.control.advance(0.0, 1.0, done, all);
     }
@@ -32,44 +33,52 @@ pub(super) fn run(context: &Context<'_>, spec: &v1::CensusSpec) -> Result<v1::Ma
     })
 }
 
-/// The census of a batch, and the segment that has the part of those who are excluded.
-pub(super) struct Counted {
-    census: Census,
-    excluded: Option<(Segment, Vec<String>)>,
-}
-
-/// What was counted of the batches in a region.
-pub(super) fn opened(
-    context: &Context<'_>,
-    batches: &[v1::Batch],
-    region: usize,
-) -> Result<Vec<Counted>, Fault> {
-    let batch = |batch: &v1::Batch| {
-        let path = context.file_of(batch.segments.as_ref(), &name(region, CENSUS))?;
-        let census = open_census(context, &path)?;
-        let excluded = if batch.excluded.is_empty() {
-            None
-        } else {
-            let path = context.file_of(batch.segments.as_ref(), &name(region, SEGMENT))?;
-            Some((open(context, &path)?, batch.excluded.clone()))
-        };
-        Ok(Counted { census, excluded })
-    };
-    batches.iter().map(batch).collect()
-}
-
-/// The sum over the batches, from which those that are excluded are taken away again.
-pub(super) fn parts(batches: &[Counted]) -> Vec<CensusPart<'_>> {
-    let mut parts = Vec::new();
-    for Counted { census, excluded } in batches {
-        parts.push(CensusPart::census(census));
-        if let Some((segment, names)) = excluded {
-            let is_excluded = |sample: &str| names.iter().any(|name| name == sample);
-            let part = CensusPart::segment(segment, is_excluded, &Params::default());
-            parts.push(part.taken_away());
-        }
+/// What a census begins from may be at fault: the scheduler has all batches added up next.
+fn begun(spec: &v1::CensusSpec, fault: Fault) -> Fault {
+    if spec.base.is_none() || fault.class == v1::FailureClass::Stopped {
+        return fault;
     }
-    parts
+    let message = format!("{fault}; the next attempt does not begin from an earlier census");
+    Fault::new(fault.class, message)
+}
+
+/// What the census of a region is the sum of.
+struct Addends {
+    /// An earlier sum, and the batches that it does not have.
+    added: Vec<Census>,
+    /// Segments that have the part of those who are taken away again.
+    taken: Vec<(Segment, Vec<String>)>,
+}
+
+impl Addends {
+    fn open(context: &Context<'_>, spec: &v1::CensusSpec, region: usize) -> Result<Self, Fault> {
+        let census = |manifest: Option<&v1::Manifest>| {
+            let path = context.file_of(manifest, &name(region, CENSUS))?;
+            open_census(context, &path)
+        };
+        let base = spec.base.as_ref().map(Some);
+        let batches = spec.batches.iter().map(|batch| batch.segments.as_ref());
+        let added = base.into_iter().chain(batches).map(census);
+        let part = |batch: &v1::Batch| {
+            let path = context.file_of(batch.segments.as_ref(), &name(region, SEGMENT))?;
+            Ok((open(context, &path)?, batch.excluded.clone()))
+        };
+        let taken = spec.batches.iter().chain(&spec.withdrawn);
+        let taken = taken.filter(|batch| !batch.excluded.is_empty());
+        Ok(Self {
+            added: added.collect::<Result<_, Fault>>()?,
+            taken: taken.map(part).collect::<Result<_, Fault>>()?,
+        })
+    }
+
+    fn parts(&self) -> Vec<CensusPart<'_>> {
+        let added = self.added.iter().map(CensusPart::census);
+        let taken = self.taken.iter().map(|(segment, names)| {
+            let is_taken = |sample: &str| names.iter().any(|name| name == sample);
+            CensusPart::segment(segment, is_taken, &Params::default()).taken_away()
+        });
+        added.chain(taken).collect()
+    }
 }
 
 /// Writes the sum of parts; how many alleles enter the cohort.

@@ -107,6 +107,7 @@ fn who_is_excluded_leaves_no_trace() {
             cohort: "trio".to_owned(),
             batches: vec![batch.clone()],
             regions: regions(&house),
+            ..Default::default()
         };
         let joint = v1::JointSpec {
             reference: Some(reference.clone()),
@@ -136,6 +137,120 @@ fn who_is_excluded_leaves_no_trace() {
     };
     assert!(found.len() == 4 && !held.into_iter().any(trace));
     assert_eq!(digests[0][0].len(), regions(&house).len());
+}
+
+fn batch(segments: &v1::Manifest, excluded: &[&str]) -> v1::Batch {
+    v1::Batch {
+        segments: Some(segments.clone()),
+        excluded: excluded.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+/// Two batches, and a census that begins from that of the first when its own census is gone.
+struct Grown {
+    house: House,
+    first: v1::Manifest,
+    second: v1::Manifest,
+    before: v1::Manifest,
+}
+
+impl Grown {
+    fn new() -> Self {
+        let (house, reference) = House::with_index(1);
+        let members = gvcfs(&house, &reference);
+        let store = |name: &str, members| {
+            let directory = format!("p/cohorts/trio/store/{name}");
+            ingest(&house, &reference, members, (&directory, None))
+        };
+        let (first, second) = (store("a", &members[..2]), store("b", &members[2..]));
+        let mut grown = Self {
+            before: v1::Manifest::default(),
+            house,
+            first,
+            second,
+        };
+        let before = grown.spec("before", None, &[batch(&grown.first, &[])], &[]);
+        grown.before = grown.house.done(before);
+        grown
+    }
+
+    fn spec(
+        &self,
+        name: &str,
+        base: Option<&v1::Manifest>,
+        batches: &[v1::Batch],
+        withdrawn: &[v1::Batch],
+    ) -> v1::Spec {
+        let census = v1::CensusSpec {
+            cohort: "trio".to_owned(),
+            regions: regions(&self.house),
+            base: base.cloned(),
+            batches: batches.to_vec(),
+            withdrawn: withdrawn.to_vec(),
+            ..Default::default()
+        };
+        let directory = format!("p/cohorts/trio/census/{name}");
+        self.house.spec(&directory, Kind::Census(census))
+    }
+
+    /// Removes the censuses of a folder.
+    fn lose(&self, manifest: &v1::Manifest) {
+        let files = self.house.files(&manifest.directory).into_iter();
+        let censuses = files.filter(|path| path.to_string_lossy().ends_with(".census.arrow"));
+        for path in censuses {
+            std::fs::remove_file(path).expect("removed");
+        }
+    }
+}
+
+/// A batch comes and samples withdraw: the bytes are those of the sum of all batches, of which the old ones' censuses
+/// are not read.
+#[test]
+fn a_census_that_begins_from_another_is_the_sum_of_all_batches() {
+    let grown = Grown::new();
+    let (first, second) = (&grown.first, &grown.second);
+    let cases: [(&str, &[&str]); 3] = [("all", &[]), ("two", &["S1"]), ("one", &["S1", "S2"])];
+    let whole = cases.map(|(name, gone)| {
+        let old = (gone.len() < 2).then(|| batch(first, gone));
+        let batches: Vec<_> = old.into_iter().chain([batch(second, &[])]).collect();
+        let whole = grown.spec(&format!("whole-{name}"), None, &batches, &[]);
+        grown.house.done(whole)
+    });
+    grown.lose(first);
+    for ((name, gone), whole) in cases.iter().zip(whole) {
+        let taken = [batch(first, gone)];
+        let taken = &taken[..usize::from(!gone.is_empty())];
+        let added = [batch(second, &[])];
+        let begun = grown.spec(name, Some(&grown.before), &added, taken);
+        let begun = grown.house.done(begun);
+        assert_eq!(begun.files, whole.files, "{name}");
+        assert_eq!(begun.counts, whole.counts, "{name}");
+    }
+}
+
+/// The scheduler then has all batches added up.
+#[test]
+fn a_census_that_cannot_begin_says_so() {
+    let grown = Grown::new();
+    let census = |name: &str, taken: &[v1::Batch]| {
+        let added = [batch(&grown.second, &[])];
+        grown.spec(name, Some(&grown.before), &added, taken)
+    };
+    let says = |name: &str, taken: &[v1::Batch], what: &str| {
+        let failure = grown.house.fails(census(name, taken));
+        assert_eq!(failure.class(), v1::FailureClass::Transient, "{failure:?}");
+        for told in [what, "the next attempt does not begin from"] {
+            assert!(failure.message.contains(told), "{told} in {failure:?}");
+        }
+    };
+    let never = [batch(&grown.second, &["S3"]), batch(&grown.second, &["S3"])];
+    says("never", &never, "never added");
+    let file = &grown.before.files[0];
+    let path = grown.house.folder(&grown.before.directory).join(&file.name);
+    std::fs::write(&path, vec![0; file.size as usize]).expect("written");
+    says("damaged", &[], "damaged");
+    grown.lose(&grown.before);
+    says("gone", &[], "cannot be read");
 }
 
 /// The sites are the records without their genotypes.
@@ -237,6 +352,7 @@ fn a_census_that_is_not_the_releases_is_refused() {
             excluded: Vec::new(),
         }],
         regions: regions(&house),
+        ..Default::default()
     };
     let census = house.done(house.spec("p/cohorts/trio/census/c", Kind::Census(census)));
     let joint = |samples: &[(String, v1::Manifest)]| {

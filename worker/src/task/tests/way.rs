@@ -190,6 +190,7 @@ impl House {
             cohort: joint.cohort.clone(),
             batches: joint.batches.clone(),
             regions: joint.regions.clone(),
+            ..Default::default()
         };
         let directory = format!("p/cohorts/{}/census/{name}", joint.cohort);
         let joint = v1::JointSpec {
