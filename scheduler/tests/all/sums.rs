@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use kumi_proto::ids::WorkerId;
 use kumi_proto::specs;
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::finished_task::Result as Finished;
 use kumi_scheduler::policy::{self, Offer};
 use kumi_scheduler::{Outcome, State, version};
+use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
-use crate::support::{Shape, finished, hello, manifest, stamped};
+use crate::support::{Checked, Shape, finished, hello, manifest, pick, stamped};
 
 /// A sample and the directory of its gVCF.
 type Member = (String, String);
@@ -19,6 +22,8 @@ type Member = (String, String);
 pub(crate) struct Sums {
     ingested: BTreeMap<String, BTreeSet<Member>>,
     counted: BTreeMap<String, BTreeSet<Member>>,
+    /// Censuses that began from others, and those of them that somebody was taken away from.
+    begun: (usize, usize),
 }
 
 impl Sums {
@@ -33,9 +38,10 @@ impl Sums {
                 self.ingested.insert(directory, members.collect());
             }
             Some(Kind::Census(census)) => {
-                eprintln!("SUM base={} batches={} gone={}", census.base.is_some(), census.batches.len(), census.withdrawn.len());
                 let counted = self.count(census);
                 assert!(!counted.is_empty());
+                self.begun.0 += usize::from(census.base.is_some());
+                self.begun.1 += usize::from(!census.withdrawn.is_empty());
                 let known = self.counted.entry(directory).or_insert(counted.clone());
                 assert_eq!(*known, counted, "{census:?}");
             }
@@ -203,4 +209,201 @@ fn a_census_costs_its_new_batch_however_many_there_were() {
         assert_eq!(censuses[0].base.is_some(), samples > 1);
         lab.state = State::restore(&lab.state.snapshot()).expect("restorable");
     }
+}
+
+/// What happens to a cohort over the years; masks are of its samples.
+#[derive(Clone, Debug)]
+enum Step {
+    Open {
+        samples: u8,
+        /// Samples that were sequenced elsewhere.
+        given: u8,
+        batch: u8,
+        store: bool,
+    },
+    Withdraw(u8),
+    Readmit(u8),
+    Purge,
+    /// The files of a census, or of a batch, are gone.
+    Lose(bool),
+    /// The next census fails.
+    Fail,
+    /// So many tasks are done.
+    Work(u8),
+    Restart,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let open = (any::<u8>(), any::<u8>(), 1u8..4, any::<bool>());
+    prop_oneof![
+        4 => open.prop_map(|(samples, given, batch, store)| Step::Open { samples, given: given & 3, batch, store }),
+        3 => (0u8..6).prop_map(|one| Step::Withdraw(1 << one)),
+        1 => any::<u8>().prop_map(Step::Readmit),
+        1 => Just(Step::Purge),
+        1 => any::<bool>().prop_map(Step::Lose),
+        1 => Just(Step::Fail),
+        2 => (1u8..20).prop_map(Step::Work),
+        9 => Just(Step::Work(u8::MAX)),
+        1 => Just(Step::Restart),
+    ]
+}
+
+fn names(mask: u8) -> Vec<String> {
+    let names = ["A", "B", "C", "D", "E", "F"].into_iter().zip(0..);
+    let chosen = names.filter(|(_, bit)| mask >> bit & 1 == 1);
+    chosen.map(|(name, _)| name.to_owned()).collect()
+}
+
+struct Years {
+    checked: Checked,
+    worker: WorkerId,
+    sums: Sums,
+    cohort: u64,
+    fails: bool,
+}
+
+impl Years {
+    fn new() -> Self {
+        let mut checked = Checked::default();
+        let worker = checked.register(1, hello("w", "1", 8, 64));
+        Self {
+            checked,
+            worker,
+            sums: Sums::default(),
+            cohort: 0,
+            fails: false,
+        }
+    }
+
+    fn apply(&mut self, kind: Kind) {
+        if let Outcome::Opened { cohort, .. } = self.checked.apply(1, kind) {
+            self.cohort = cohort.0;
+        }
+    }
+
+    fn withdraw(&mut self, mask: u8, undo: bool) {
+        for name in names(mask) {
+            self.apply(Kind::Withdraw(v1::Withdraw {
+                cohort: self.cohort,
+                samples: vec![name],
+                undo,
+                ..v1::Withdraw::default()
+            }));
+        }
+    }
+
+    fn take(&mut self, step: &Step) {
+        let cohort = self.cohort;
+        match *step {
+            Step::Open {
+                samples,
+                given,
+                batch,
+                store,
+            } => {
+                let shape = Shape {
+                    samples: names(samples),
+                    from_gvcf: names(given),
+                    batch_samples: batch.into(),
+                    index_given: true,
+                    genotypes: if store {
+                        v1::Genotypes::Store
+                    } else {
+                        v1::Genotypes::Unspecified
+                    },
+                    ..Shape::default()
+                };
+                self.apply(shape.open());
+            }
+            Step::Withdraw(mask) => {
+                self.withdraw(mask, false);
+                self.apply(Kind::Build(v1::Build {
+                    cohort,
+                    ..v1::Build::default()
+                }));
+            }
+            Step::Readmit(mask) => self.withdraw(mask, true),
+            Step::Purge => self.apply(Kind::Purge(v1::Purge {
+                cohort,
+                ..v1::Purge::default()
+            })),
+            Step::Lose(census) => {
+                let stage = if census {
+                    v1::Stage::Census
+                } else {
+                    v1::Stage::Ingest
+                };
+                let missing = v1::TaskId {
+                    cohort,
+                    stage: stage.into(),
+                    ..v1::TaskId::default()
+                };
+                self.apply(Kind::Retry(v1::Retry {
+                    cohort,
+                    missing: vec![missing],
+                    ..v1::Retry::default()
+                }));
+            }
+            Step::Fail => self.fails = true,
+            Step::Work(tasks) => self.work(tasks.into()),
+            Step::Restart => self.checked.restart(),
+        }
+    }
+
+    /// Does so many tasks, or all that there are.
+    fn work(&mut self, most: u32) {
+        for _ in 0..most {
+            let mut tasks = pick(&self.checked, self.worker);
+            tasks.truncate(1);
+            if tasks.is_empty() {
+                return;
+            }
+            for start in self.checked.grant(1, self.worker, tasks) {
+                let spec = start.spec.expect("a specification");
+                self.sums.begin(&spec);
+                let counts = matches!(spec.kind, Some(v1::spec::Kind::Census(_)));
+                let result = if counts && std::mem::take(&mut self.fails) {
+                    Finished::Failure(v1::Failure {
+                        class: v1::FailureClass::Transient.into(),
+                        message: "damaged".to_owned(),
+                    })
+                } else {
+                    self.sums.commit(&spec);
+                    Finished::Manifest(manifest(&spec))
+                };
+                self.checked.apply(
+                    1,
+                    Kind::Settle(v1::Settle {
+                        worker: self.worker.0,
+                        finished: vec![finished(start.attempt, spec.task, result)],
+                    }),
+                );
+            }
+        }
+    }
+}
+
+/// Whatever comes, goes, comes back, fails or is lost: a census is the sum of those who are in the release, and a purge
+/// finds all that count its samples.
+#[test]
+fn sums_are_of_those_who_are_released_whatever_happened_before() {
+    let config = ProptestConfig {
+        cases: 192,
+        ..ProptestConfig::default()
+    };
+    let begun = std::cell::Cell::new((0, 0));
+    let steps = prop::collection::vec(step(), 1..40);
+    let ran = TestRunner::new(config).run(&steps, |steps| {
+        let mut years = Years::new();
+        for step in &steps {
+            years.take(step);
+        }
+        years.work(u32::MAX);
+        let (all, taken) = begun.get();
+        begun.set((all + years.sums.begun.0, taken + years.sums.begun.1));
+        Ok(())
+    });
+    ran.expect("holds");
+    let (all, taken) = begun.get();
+    assert!(all > 100 && taken > 20, "{all} {taken}");
 }
