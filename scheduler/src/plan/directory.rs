@@ -25,7 +25,9 @@ pub(crate) fn directory_of(cohort: &Cohort, cell: Cell, key: &Key) -> String {
             cohort.layout.sample_directory(programme, sample, cell.row)
         }
         // What a shard is in the release lies there at once.
-        Stage::Joint if keys::in_chunks(header) => directory_in(cohort, &cohort.release_keys(), cell),
+        Stage::Joint if keys::in_chunks(header) => {
+            directory_in(cohort, &cohort.release_keys(), cell)
+        }
         Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge | Stage::Call | Stage::Joint => {
             [programme.as_str(), "/work/", &hex(key, 16)].concat()
         }
