@@ -187,8 +187,12 @@ impl State {
                 let ingest = cohort.grid(Stage::Ingest);
                 let there = [TaskState::Done, TaskState::Skipped];
                 let mut batches = 0..ingest.rows();
-                batches.all(|batch| there.contains(&ingest.get(batch, cell.column)))
-                    && cohort.included().all(|row| done(Stage::Gvcf, row))
+                let read = match cohort.census_of(cell) {
+                    // Another cohort may have counted it, of other batches.
+                    Some(census) => cohort.get(census) == TaskState::Done,
+                    None => batches.all(|batch| there.contains(&ingest.get(batch, cell.column))),
+                };
+                read && cohort.included().all(|row| done(Stage::Gvcf, row))
             }
             Stage::Purge => done(Stage::Release, 0),
             Stage::Release => {

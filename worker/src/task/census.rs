@@ -39,7 +39,12 @@ fn begun(spec: &v1::CensusSpec, fault: Fault) -> Fault {
         return fault;
     }
     let message = format!("{fault}; the next attempt does not begin from an earlier census");
-    Fault::new(fault.class, message)
+    let class = match fault.class {
+        // Not of what was submitted: a store that denies it, for example.
+        v1::FailureClass::BadInput => v1::FailureClass::Transient,
+        class => class,
+    };
+    Fault::new(class, message)
 }
 
 /// What the census of a region is the sum of.
