@@ -107,15 +107,8 @@ impl Staged {
     ) -> Result<Tally, Fault> {
         let damaged = |error: VcfError| self.invalid(context, chain(&error));
         let mut reader = Reader::open(&self.path).map_err(damaged)?;
-        if reader.header().samples() != expected.samples {
-            return Err(self.invalid(
-                context,
-                "its columns are not the samples that were asked for",
-            ));
-        }
-        if !reader.load_index().map_err(damaged)? {
-            return Err(self.invalid(context, "it has no index"));
-        }
+        let indexed = reader.load_index().map_err(damaged)?;
+        self.check_head(context, expected, (reader.header().samples(), indexed))?;
         let mut tally = Tally::default();
         let mut first: Vec<(String, Interval)> = Vec::new();
         while let Some(record) = reader.read().map_err(damaged)? {
@@ -155,6 +148,25 @@ impl Staged {
             }
         }
         Ok(tally)
+    }
+
+    /// A file's samples must be those that were asked for, and it must have an index.
+    fn check_head(
+        &self,
+        context: &Context<'_>,
+        expected: &Expected<'_>,
+        (samples, indexed): (&[String], bool),
+    ) -> Result<(), Fault> {
+        if samples != expected.samples {
+            return Err(self.invalid(
+                context,
+                "its columns are not the samples that were asked for",
+            ));
+        }
+        if !indexed {
+            return Err(self.invalid(context, "it has no index"));
+        }
+        Ok(())
     }
 
     fn buffer(&self) -> io::Result<BufWriter<File>> {

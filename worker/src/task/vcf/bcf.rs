@@ -19,15 +19,8 @@ impl Staged {
     ) -> Result<(), Fault> {
         let damaged = |error: VcfError| self.invalid(context, chain(&error));
         let mut reader = BcfReader::open(&self.path).map_err(damaged)?;
-        if reader.header().samples() != expected.samples {
-            return Err(self.invalid(
-                context,
-                "its columns are not the samples that were asked for",
-            ));
-        }
-        if !reader.load_index().map_err(damaged)? {
-            return Err(self.invalid(context, "it has no index"));
-        }
+        let indexed = reader.load_index().map_err(damaged)?;
+        self.check_head(context, expected, (reader.header().samples(), indexed))?;
         let mut records: u64 = 0;
         let mut first = BTreeMap::new();
         while let Some(site) = reader.read().map_err(damaged)? {
