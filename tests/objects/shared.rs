@@ -22,7 +22,7 @@ fn two_workers_of_a_node_fetch_an_object_once() {
     assert_eq!(site.in_bucket("root"), expected);
     for worker in &workers {
         let said = worker.said();
-        assert!(said.contains("align"), "both aligned: {said}");
+        assert!(said.contains("stage=\"chunk\""), "both read reads: {said}");
     }
     for sample in SAMPLES {
         for mate in [1, 2] {
