@@ -279,7 +279,8 @@ fn accounting_tells_of_a_node_that_fails_and_of_time_that_is_over() {
     site.a_worker();
     let down = ["update", "nodename=n1", "state=down", "reason=test"];
     site.slurm.say("scontrol", &down);
-    site.told("ended with its node (NODE_FAIL)");
+    // Another worker may have done everything by then: it is in the log whatever `why` has to tell.
+    site.logged("ended with its node (NODE_FAIL)");
     // It may have come back by itself.
     let _ = site
         .slurm

@@ -76,6 +76,14 @@ impl Site {
         })
     }
 
+    /// Waits until a scheduler has logged such words.
+    pub(crate) fn logged(&self, words: &str) {
+        until(words, || {
+            let mut nodes = self.schedulers.nodes.iter();
+            nodes.any(|node| node.said().contains(words)).then_some(())
+        });
+    }
+
     /// Waits for the end, which must be a good one with the results that are known.
     pub(crate) fn completed(&self) {
         let state = until("the end of the cohort", || {
