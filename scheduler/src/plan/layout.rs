@@ -1,5 +1,7 @@
 //! What follows from a cohort's facts alone: grid sizes, keys, regions, needs, cases.
 
+mod release;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,11 +14,13 @@ use crate::plan::batch::Batch;
 use crate::plan::contig;
 use crate::plan::key::{Address, Chain, CohortPlace, Key, hex};
 use crate::plan::keys::{
-    STANDARD, SampleKeys, Sex, filters, genotypes, genotypes_stay, in_chunks, ploidy, reference_key,
+    STANDARD, SampleKeys, Sex, filters, genotypes_stay, in_chunks, ploidy, reference_key,
 };
 use crate::plan::need::{self, Need};
 use crate::plan::region::{self, Even, Starts};
 use crate::plan::scratch::{self, Aligned, Sizes};
+
+pub(crate) use release::ReleaseKeys;
 
 /// The shape of a cohort. Made when it is opened and again when it is restored.
 #[derive(Debug)]
@@ -122,15 +126,6 @@ pub(crate) fn contigs(header: &v1::CohortHeader) -> &[v1::Contig] {
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) rows: Vec<u32>,
-}
-
-/// Keys of a release, which depend on the samples that are in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ReleaseKeys {
-    pub(crate) base: Key,
-    /// Of the form in which they are released; that of a cohort VCF is the base.
-    form: Key,
-    pub(crate) release: Key,
 }
 
 impl Layout {
@@ -410,69 +405,6 @@ impl Layout {
             .number(sex)
             .number(params.map_or(STANDARD, filters))
             .key(regions)
-            .finish()
-    }
-
-    /// Keys of a release of these rows, which are in the order of names.
-    pub(crate) fn release_keys<'a>(
-        &self,
-        header: &v1::CohortHeader,
-        included: impl Iterator<Item = (&'a str, u32)>,
-    ) -> ReleaseKeys {
-        let params = header.params.as_ref();
-        let mut chain = Chain::new("cohort")
-            .text(params.map_or("", |params| &params.kernel_version))
-            .key(&self.reference)
-            .text(&header.name)
-            .key(&digest(&self.targets));
-        for (name, row) in included {
-            chain = chain.text(name).key(&self.gvcf[row as usize]);
-        }
-        self.release_keys_of(header, chain.finish())
-    }
-
-    /// Keys of a release by what they have in common in every form.
-    pub(crate) fn release_keys_of(&self, header: &v1::CohortHeader, base: Key) -> ReleaseKeys {
-        let form = match genotypes(header) {
-            v1::Genotypes::Unspecified | v1::Genotypes::Vcf => base,
-            v1::Genotypes::Store => Chain::new("sites").key(&base).finish(),
-            v1::Genotypes::VcfChunks => self.chunked_form("vcf-chunks", &base),
-            v1::Genotypes::BcfChunks => self.chunked_form("bcf-chunks", &base),
-            v1::Genotypes::BcfLocalChunks => self.chunked_form("bcf-local-chunks", &base),
-        };
-        ReleaseKeys {
-            base,
-            form,
-            release: Chain::new("release").key(&form).finish(),
-        }
-    }
-
-    /// A form in which each joint shard is a file of the release.
-    fn chunked_form(&self, form: &str, base: &Key) -> Key {
-        let chain = Chain::new(form).key(base);
-        let shards = self.joint_digests.iter();
-        let chain = chain.number(shards.len() as u64);
-        shards.fold(chain, Chain::key).finish()
-    }
-
-    /// The key of a shard of a release: its census, which is the same in every form, or its records.
-    pub(crate) fn shard_key(&self, stage: Stage, keys: &ReleaseKeys, column: u32) -> Key {
-        let of = match stage {
-            Stage::Census => &keys.base,
-            _ => &keys.form,
-        };
-        self.shard_of(stage, of, column)
-    }
-
-    /// The key of the census of a shard, by what the keys of its release have in common in every form.
-    pub(crate) fn census_key(&self, base: &Key, column: u32) -> Key {
-        self.shard_of(Stage::Census, base, column)
-    }
-
-    fn shard_of(&self, stage: Stage, of: &Key, column: u32) -> Key {
-        Chain::new(stage.label())
-            .key(of)
-            .key(&self.joint_digests[column as usize])
             .finish()
     }
 
