@@ -1,6 +1,7 @@
 //! What a worker is told: a task's `Spec`, from the cohort's facts and the manifests of what it reads.
 
 mod census;
+mod source;
 
 use kumi_proto::v1;
 use kumi_proto::v1::{Manifest, Stage, TaskState};
@@ -14,6 +15,8 @@ use crate::plan::key::{Address, Key, hex};
 use crate::plan::keys;
 use crate::plan::need::Need;
 use crate::state::Sum;
+
+pub(crate) use source::source;
 
 const READ: &str = "what a ready task reads is in the ledger";
 
@@ -57,43 +60,22 @@ fn discard(cohort: &Cohort, cell: Cell) -> Vec<String> {
     chunks.map(|cell| directory(cohort, cell)).collect()
 }
 
-/// What the release of a cohort was genotyped from; none when some of it is not known any more, or never was stored.
-pub(crate) fn source(cohort: &Cohort, ledger: &Ledger) -> Option<v1::ReleaseSource> {
-    let writer = Writer {
-        cohort,
-        ledger,
-        sums: &[],
-    };
-    let layout = &cohort.layout;
-    let index = !layout.builds_index || ledger.has(&layout.index_address());
-    let columns = 0..cohort.grid(Stage::Joint).columns();
-    let shard = |column: u32| {
-        let batches = writer.batches(column);
-        let census = Cell {
-            stage: Stage::Census,
-            row: 0,
-            column,
-        };
-        batches
-            .filter(|batches| !batches.is_empty())
-            .map(|batches| v1::ReleaseShard {
-                regions: layout.joint[column as usize].clone(),
-                batches,
-                census: ledger.get(&cohort.address(census)),
-            })
-    };
-    let shards: Option<Vec<v1::ReleaseShard>> = columns.map(shard).collect();
-    Some(v1::ReleaseSource {
-        shards: shards.filter(|_| index)?,
-        reference: Some(writer.reference()),
-    })
-}
-
 struct Writer<'a> {
     cohort: &'a Cohort,
     ledger: &'a Ledger,
     /// What a census may begin from, the oldest first.
     sums: &'a [Sum],
+}
+
+impl<'a> Writer<'a> {
+    /// One that begins from no sum.
+    fn reading(cohort: &'a Cohort, ledger: &'a Ledger) -> Self {
+        Self {
+            cohort,
+            ledger,
+            sums: &[],
+        }
+    }
 }
 
 impl Writer<'_> {

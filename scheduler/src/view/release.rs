@@ -59,14 +59,19 @@ impl State {
             .map(with)
     }
 
-    /// What the release of a cohort was genotyped from; none when that is not known any more.
+    /// What the release of a cohort was genotyped from; none when there is none, or that is not known any more.
     #[must_use]
     pub fn release_source(&self, id: CohortId) -> Option<v1::ReleaseSource> {
-        let address = self.cohorts.get(&id.0)?.address(RELEASE);
+        let cohort = self.cohorts.get(&id.0)?;
+        if !cohort.has_release() {
+            return None;
+        }
+        let (name, address) = (place(cohort), cohort.address(RELEASE));
         let cohorts = self.cohorts.values().rev();
-        let mut same =
-            cohorts.filter(|cohort| cohort.has_release() && cohort.address(RELEASE) == address);
-        same.find_map(|cohort| spec::source(cohort, &self.ledger))
+        let named = cohorts.filter(|cohort| place(cohort) == name);
+        let same = named.filter(|cohort| cohort.has(RELEASE) && cohort.address(RELEASE) == address);
+        let same: Vec<&Cohort> = same.collect();
+        spec::source(&same, &self.ledger)
     }
 
     fn release(&self, cohort: &Cohort) -> Option<v1::Release> {

@@ -3,6 +3,7 @@
 mod backfill;
 mod centres;
 mod deal;
+mod exports;
 mod labels;
 mod locality;
 mod pools;
