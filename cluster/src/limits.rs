@@ -19,6 +19,11 @@ pub const READS_IN_FLIGHT_MAX: usize = 65_536;
 pub const TURN_EVENTS_MAX: usize = 8192;
 /// Followers are told that an entry is committed with the next one, or after this.
 pub const COMMIT_TOLD_MS: u64 = 5;
+/// After an entry of so many proposals the next one waits for others, that it carries more: who proposed those hears of
+/// them at the same time, and proposes again.
+pub const GATHER_PROPOSALS_MIN: usize = 4;
+/// How long it waits, microseconds: about as long as the answers take to reach them all.
+pub const GATHER_US: u64 = 300;
 /// Bytes of entries raft puts into one append message.
 pub const APPEND_BYTES_MAX: u64 = 1 << 20;
 /// Append messages sent to a follower and not yet answered.
@@ -55,6 +60,12 @@ pub const KEEP_ALIVE_MS: u64 = 5000;
 pub const LOG_CACHE_BYTES_MAX: usize = 64 << 20;
 /// Bytes of redb's own page cache.
 pub const STORE_CACHE_BYTES: usize = 64 << 20;
+/// The write-ahead log in front of redb, with its header.
+pub const WAL_BYTES: usize = 1 << 20;
+/// Where its records begin.
+pub const WAL_RECORDS_AT: usize = 4096;
+/// The largest of its records: larger changes are redb's at once, which would write them anyway.
+pub const WAL_RECORD_BYTES_MAX: usize = 128 << 10;
 /// One value of the stored snapshot: with what redb adds it fills a page, whose sizes are powers of two.
 pub const SNAPSHOT_CHUNK_BYTES: usize = (1 << 20) - 1_024;
 /// Entries kept behind a snapshot, so that a follower slightly behind needs no snapshot.
@@ -91,5 +102,6 @@ const _: () = {
     assert!(ENTRY_BYTES_MAX + APPEND_BYTES_MAX as usize <= INBOUND_BYTES_MAX);
     assert!(2 * FRAME_PAYLOAD_BYTES_MAX + FRAME_MESSAGES_MAX * 16 < FRAME_BYTES_MAX);
     assert!(RECONNECT_MS_MIN < RECONNECT_MS_MAX);
+    assert!(WAL_RECORDS_AT + 2 * WAL_RECORD_BYTES_MAX < WAL_BYTES);
     assert!(SNAPSHOT_BYTES_MAX < MESSAGE_BYTES_MAX);
 };

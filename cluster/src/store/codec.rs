@@ -47,6 +47,50 @@ pub fn decode_entry(index: u64, bytes: &[u8]) -> Option<Entry> {
     Some(entry)
 }
 
+/// A change as one record: term, vote and commit index, if they are to be kept, then entries as [`encode_entry`] gives
+/// them.
+pub fn encode_change(hard_state: Option<&HardState>, entries: &[Vec<u8>]) -> Vec<u8> {
+    let lengths = entries.iter().map(|entry| 8 + entry.len());
+    let mut bytes = Vec::with_capacity(1 + 3 * 8 + lengths.sum::<usize>());
+    bytes.push(u8::from(hard_state.is_some()));
+    if let Some(state) = hard_state {
+        for number in [state.term, state.vote, state.commit] {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+    }
+    for entry in entries {
+        put_bytes(&mut bytes, entry);
+    }
+    bytes
+}
+
+/// What [`encode_change`] wrote: the hard state, then the index of the first entry and the entries, encoded; `None` for
+/// any other bytes.
+pub fn decode_change(bytes: &[u8]) -> Option<(Option<HardState>, u64, Vec<Vec<u8>>)> {
+    let mut fields = Fields(bytes);
+    let hard_state = match fields.u8()? {
+        0 => None,
+        1 => Some(HardState {
+            term: fields.u64()?,
+            vote: fields.u64()?,
+            commit: fields.u64()?,
+            ..HardState::default()
+        }),
+        _ => return None,
+    };
+    let (mut first, mut entries) = (0, Vec::new());
+    while fields.end().is_none() {
+        let entry = fields.bytes()?;
+        let index = u64::from_le_bytes(*entry.get(CHECKSUM_BYTES..)?.first_chunk::<8>()?);
+        if entries.is_empty() {
+            first = index;
+        }
+        decode_entry(first + entries.len() as u64, entry)?;
+        entries.push(entry.to_vec());
+    }
+    Some((hard_state, first, entries))
+}
+
 /// Term, vote, commit index.
 pub fn encode_hard_state(state: &HardState) -> Vec<u8> {
     encode_numbers(&[state.term, state.vote, state.commit])

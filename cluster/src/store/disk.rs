@@ -1,9 +1,10 @@
-//! The durable log in one redb file, `raft.redb`, in the node's data folder.
+//! The durable log in one file, `raft.redb`, in the node's data folder: a write-ahead log in front of a database of redb.
 //!
-//! Every change is one redb transaction committed with `Durability::Immediate`: it is on disk
-//! when the method returns, whole. The file is created under another name and renamed once it is
-//! complete, and the folder is synced, so that a crash never leaves half a log behind. It never
-//! repairs: what is damaged is refused. Tables and records: `docs/formats/raft-log.md`.
+//! A small change is a record of the write-ahead log; a large one, a snapshot, and what makes the log full is one redb
+//! transaction that also takes over all records. Either way it is on disk when the method returns, whole. After a write
+//! that failed nobody knows what is there, and the log takes no more until it is opened again. The file is created under
+//! another name and renamed once it is complete, and the folder is synced, so that a crash never leaves half a log
+//! behind. It never repairs: what is damaged is refused. Tables and records: `docs/formats/raft-log.md`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,11 +15,15 @@ use raft::eraftpb::{Entry, HardState, Snapshot};
 use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend, WriteTransaction};
 
 use crate::metrics::Counters;
-use crate::store::file::{create_file, create_folder, io, open_backend, open_file};
+use crate::store::file::{
+    Opened, create_file, create_folder, damaged, io, open_backend, open_file,
+};
+use crate::store::newest::Newest;
 use crate::store::records::{
     self, ENTRIES, Identity, META, SNAPSHOT, check_identity, damaged_entry, db, initialise,
-    load_state, numbers, put_hard_state, put_meta, put_snapshot,
+    load_state, numbers, put_hard_state, put_meta, put_snapshot, put_wal,
 };
+use crate::store::wal::{Found, WriteAhead};
 use crate::store::{LogStore, StoreError, StoredState, codec};
 
 /// The file's name in the data folder.
@@ -28,6 +33,11 @@ pub const FILE_NAME: &str = "raft.redb";
 #[derive(Debug)]
 pub struct DiskLog {
     database: Database,
+    ahead: WriteAhead,
+    /// What the write-ahead log holds.
+    newest: Newest,
+    /// A write failed.
+    broken: bool,
     path: PathBuf,
     state: StoredState,
     boots: u64,
@@ -46,8 +56,8 @@ impl DiskLog {
         if !path.try_exists().map_err(io("look for", &path))? {
             create_file(folder, &path, identity)?;
         }
-        let database = open_file(&path)?;
-        Self::adopt(database, path, identity)
+        let opened = open_file(folder, &path)?;
+        Self::adopt(opened, path, identity)
     }
 
     /// Opens or creates the log of `identity` on a redb backend of the caller's: the seam through
@@ -57,15 +67,16 @@ impl DiskLog {
     /// As [`DiskLog::open`].
     pub fn open_on(backend: impl StorageBackend, identity: &Identity) -> Result<Self, StoreError> {
         let path = PathBuf::from("(backend)");
-        let database = open_backend(&path, backend)?;
+        let opened = open_backend(&path, backend)?;
+        let database = &opened.0;
         let fresh = {
             let read = database.begin_read().map_err(db("begin"))?;
             read.open_table(META).is_err()
         };
         if fresh {
-            initialise(&database, identity)?;
+            initialise(database, identity)?;
         }
-        Self::adopt(database, path, identity)
+        Self::adopt(opened, path, identity)
     }
 
     /// How often this log has been opened, this time included: a number no earlier life of the
@@ -74,20 +85,57 @@ impl DiskLog {
         self.boots
     }
 
-    fn adopt(database: Database, path: PathBuf, identity: &Identity) -> Result<Self, StoreError> {
+    fn adopt(
+        (database, file): Opened,
+        path: PathBuf,
+        identity: &Identity,
+    ) -> Result<Self, StoreError> {
         check_identity(&database, &path, identity)?;
         let mut log = Self {
             state: load_state(&database)?,
             database,
+            ahead: WriteAhead::new(Arc::clone(&file), 0),
+            newest: Newest::default(),
+            broken: false,
             path,
             boots: 0,
             counters: Arc::default(),
         };
+        let [generation] = numbers(&log.read_meta("wal")?, "wal")?;
+        log.ahead = WriteAhead::new(Arc::clone(&file), generation);
+        log.replay(WriteAhead::find(&*file, generation))?;
         let boots = log.read_meta("boots")?;
         log.boots = numbers::<1>(&boots, "boots")?[0] + 1;
         let boots = log.boots;
         log.commit(|transaction| put_meta(transaction, "boots", &codec::encode_numbers(&[boots])))?;
         Ok(log)
+    }
+
+    /// Takes up what the write-ahead log holds.
+    fn replay(&mut self, found: std::io::Result<Found>) -> Result<(), StoreError> {
+        let bodies = match found.map_err(io("read", &self.path))? {
+            Found::Records(bodies) => bodies,
+            Found::Damaged(number) => return Err(self.damaged_record(number)),
+        };
+        for (body, number) in bodies.iter().zip(0..) {
+            let change = codec::decode_change(body);
+            let (hard_state, first, entries) = change.ok_or_else(|| self.damaged_record(number))?;
+            let follows = self.state.truncated.0 < first && first <= self.state.last_index + 1;
+            if !entries.is_empty() && !follows {
+                return Err(self.damaged_record(number));
+            }
+            self.newest.take(hard_state, first, entries);
+            self.state.last_index = self.newest.last().unwrap_or(self.state.last_index);
+        }
+        if let Some(hard_state) = self.newest.hard_state() {
+            self.state.hard_state = hard_state.clone();
+        }
+        Ok(())
+    }
+
+    fn damaged_record(&self, number: u64) -> StoreError {
+        let detail = format!("record {number} of its write-ahead log is not what was written");
+        damaged(&self.path, &detail)
     }
 
     /// From now on this log counts there.
@@ -104,18 +152,47 @@ impl DiskLog {
         })
     }
 
-    /// Runs `change` in one transaction that is durable when this returns.
+    /// Runs `change` in one transaction, which also takes over the write-ahead log, and is durable when this returns.
     fn commit(
-        &self,
+        &mut self,
         change: impl FnOnce(&WriteTransaction) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let begun = Instant::now();
-        records::commit(&self.database, change)?;
-        self.counters.observe_fsync(begun.elapsed());
+        let begun = self.begin()?;
+        let next = self.ahead.next();
+        records::commit(&self.database, |transaction| {
+            self.newest.put(transaction)?;
+            change(transaction)?;
+            put_wal(transaction, next)
+        })?;
+        self.newest = Newest::default();
+        self.ahead.begin_next();
         self.counters
             .wal_bytes
             .store(self.bytes(), Ordering::Relaxed);
+        self.end(begun);
         Ok(())
+    }
+
+    /// Appends a record to the write-ahead log; it is durable when this returns.
+    fn record(&mut self, body: &[u8]) -> Result<(), StoreError> {
+        let begun = self.begin()?;
+        self.ahead.append(body).map_err(io("write", &self.path))?;
+        self.end(begun);
+        Ok(())
+    }
+
+    /// Before a write: until it has ended well, the log takes no other.
+    fn begin(&mut self) -> Result<Instant, StoreError> {
+        if std::mem::replace(&mut self.broken, true) {
+            let error = std::io::Error::other("an earlier write failed");
+            return Err(io("write", &self.path)(error));
+        }
+        Ok(Instant::now())
+    }
+
+    fn end(&mut self, begun: Instant) {
+        self.counters.observe_fsync(begun.elapsed());
+        self.broken = false;
     }
 
     fn out_of_range(&self, asked: u64) -> StoreError {
@@ -143,27 +220,22 @@ impl LogStore for DiskLog {
         let table = read.open_table(ENTRIES).map_err(db("read entries"))?;
         let mut found = Vec::new();
         let mut bytes = 0u64;
-        for (item, expected) in table
-            .range(low..high)
-            .map_err(db("read entries"))?
-            .zip(low..)
-        {
-            let (key, value) = item.map_err(db("read entries"))?;
-            let entry = (key.value() == expected)
-                .then(|| codec::decode_entry(expected, value.value()))
-                .flatten()
-                .ok_or_else(|| damaged_entry(expected))?;
+        for index in low..high {
+            let entry = match self.newest.get(index) {
+                Some(encoded) => codec::decode_entry(index, encoded),
+                None => {
+                    let value = table.get(index).map_err(db("read entries"))?;
+                    value.and_then(|value| codec::decode_entry(index, value.value()))
+                }
+            };
+            let entry = entry.ok_or_else(|| damaged_entry(index))?;
             bytes += entry.data.len() as u64;
             if !found.is_empty() && bytes > bytes_max {
-                return Ok(found);
+                break;
             }
             found.push(entry);
         }
-        if found.len() as u64 == high - low {
-            Ok(found)
-        } else {
-            Err(damaged_entry(low + found.len() as u64))
-        }
+        Ok(found)
     }
 
     fn term(&self, index: u64) -> Result<Option<u64>, StoreError> {
@@ -218,30 +290,22 @@ impl LogStore for DiskLog {
         hard_state: Option<&HardState>,
         entries: &[Entry],
     ) -> Result<(), StoreError> {
-        let old_last = self.state.last_index;
-        if let Some(first) = entries.first()
-            && (first.index <= self.state.truncated.0 || first.index > old_last + 1)
+        let first = entries.first().map_or(0, |entry| entry.index);
+        if !entries.is_empty()
+            && (first <= self.state.truncated.0 || first > self.state.last_index + 1)
         {
-            return Err(self.out_of_range(first.index));
+            return Err(self.out_of_range(first));
         }
-        self.commit(|transaction| {
-            if let Some(hard_state) = hard_state {
-                put_hard_state(transaction, hard_state)?;
-            }
-            let Some(last) = entries.last() else {
-                return Ok(());
-            };
-            let mut table = transaction.open_table(ENTRIES).map_err(db("append"))?;
-            for stale in last.index + 1..=old_last {
-                table.remove(stale).map_err(db("append"))?;
-            }
-            for entry in entries {
-                table
-                    .insert(entry.index, codec::encode_entry(entry).as_slice())
-                    .map_err(db("append"))?;
-            }
-            Ok(())
-        })?;
+        let encoded: Vec<Vec<u8>> = entries.iter().map(codec::encode_entry).collect();
+        let body = codec::encode_change(hard_state, &encoded);
+        let small = self.ahead.takes(&body);
+        if small {
+            self.record(&body)?;
+        }
+        self.newest.take(hard_state.cloned(), first, encoded);
+        if !small {
+            self.commit(|_| Ok(()))?;
+        }
         if let Some(hard_state) = hard_state {
             self.state.hard_state = hard_state.clone();
         }
@@ -304,6 +368,16 @@ impl LogStore for DiskLog {
 
     fn bytes(&self) -> u64 {
         std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+    }
+}
+
+impl Drop for DiskLog {
+    /// Leaves everything to redb, which tells damage of a file that was closed from a write that was cut short.
+    fn drop(&mut self) {
+        if !self.broken && !self.newest.is_empty() {
+            // Whatever comes of it, the write-ahead log has everything.
+            let _ = self.commit(|_| Ok(()));
+        }
     }
 }
 

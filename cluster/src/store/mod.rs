@@ -8,9 +8,11 @@ pub mod codec;
 pub mod disk;
 pub(crate) mod file;
 pub mod memory;
+pub(crate) mod newest;
 pub mod records;
 #[cfg(test)]
 mod tests;
+pub(crate) mod wal;
 
 use std::path::PathBuf;
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::limits;
 use crate::store::{StoreError, StoredState, codec};
 
-/// The only layout there is.
+/// The only layout of tables there is.
 pub const FORMAT: u32 = 1;
 
 pub(crate) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
@@ -43,6 +43,7 @@ pub(crate) fn initialise(database: &Database, identity: &Identity) -> Result<(),
             &codec::encode_numbers(&[identity.node]),
         )?;
         put_meta(transaction, "boots", &codec::encode_numbers(&[0]))?;
+        put_wal(transaction, 0)?;
         put_meta(transaction, "truncated", &codec::encode_numbers(&[0, 0]))?;
         let conf_state = codec::encode_conf_state(&conf_state);
         put_meta(transaction, "conf_state", &conf_state)?;
@@ -158,6 +159,11 @@ pub(crate) fn put_meta(
     let mut table = transaction.open_table(META).map_err(db("write"))?;
     table.insert(key, value).map_err(db("write"))?;
     Ok(())
+}
+
+/// Names the generation of the write-ahead log.
+pub(crate) fn put_wal(transaction: &WriteTransaction, generation: u64) -> Result<(), StoreError> {
+    put_meta(transaction, "wal", &codec::encode_numbers(&[generation]))
 }
 
 pub(crate) fn put_hard_state(

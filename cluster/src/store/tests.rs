@@ -6,9 +6,10 @@ use proptest::prelude::*;
 use raft::eraftpb::{ConfState, Entry, EntryType, HardState, Snapshot};
 use redb::StorageBackend;
 
+use crate::limits::{WAL_BYTES, WAL_RECORDS_AT};
 use crate::store::disk::{DiskLog, FILE_NAME};
 use crate::store::memory::MemoryLog;
-use crate::store::records::{FORMAT, Identity, META};
+use crate::store::records::Identity;
 use crate::store::{LogStore, StoreError, codec};
 
 fn identity() -> Identity {
@@ -192,6 +193,12 @@ impl Disk {
         })))
     }
 
+    fn flip(&self, at: usize) {
+        let mut inner = self.0.lock().unwrap();
+        inner.now[at] ^= 1;
+        inner.durable[at] ^= 1;
+    }
+
     fn fail_after(&self, operations: u32) {
         self.0.lock().unwrap().operations_left = Some(operations);
     }
@@ -264,33 +271,41 @@ proptest! {
         prop_assert_eq!(see(&log), see(&model));
     }
 
-    /// Power is lost in the middle of a change, unsynced writes are lost or torn: the log opens
+    /// Power is lost in the middle of a change, unsynced writes are lost or torn, and this again and again: the log opens
     /// and is as before the change or as after it, never in between.
     #[test]
     fn power_loss_leaves_a_change_whole_or_undone(
-        changes in prop::collection::vec(change(), 1..12),
-        operations in 0u32..40,
-        fate in prop::collection::vec(any::<u8>(), 1..30),
+        lives in prop::collection::vec(
+            (prop::collection::vec(change(), 1..8), 0u32..40, prop::collection::vec(any::<u8>(), 1..30)),
+            1..5,
+        ),
     ) {
-        let disk = Disk::default();
+        let mut disk = Disk::default();
         let mut model = MemoryLog::new(vec![1, 2, 3]);
-        let mut log = DiskLog::open_on(disk.clone(), &identity()).unwrap();
-        let (doomed, changes) = changes.split_last().unwrap();
         let mut step = 0;
-        for change in changes {
+        for (changes, operations, fate) in &lives {
+            let mut log = DiskLog::open_on(disk.clone(), &identity()).unwrap();
+            prop_assert_eq!(see(&log), see(&model));
+            let (doomed, changes) = changes.split_last().unwrap();
+            for change in changes {
+                step += 1;
+                make(&mut model, change, step).unwrap();
+                make(&mut log, change, step).unwrap();
+            }
             step += 1;
-            make(&mut model, change, step).unwrap();
-            make(&mut log, change, step).unwrap();
+            let before = model.clone();
+            disk.fail_after(*operations);
+            let acknowledged = make(&mut log, doomed, step).is_ok();
+            make(&mut model, doomed, step).unwrap();
+            let after_loss = disk.crash(fate);
+            drop(log);
+            disk = after_loss;
+            let found = see(&DiskLog::open_on(disk.clone(), &identity()).unwrap());
+            prop_assert!(found == see(&model) || (!acknowledged && found == see(&before)));
+            if found != see(&model) {
+                model = before;
+            }
         }
-        let before = see(&model);
-        disk.fail_after(operations);
-        let acknowledged = make(&mut log, doomed, step + 1).is_ok();
-        make(&mut model, doomed, step + 1).unwrap();
-        let found = disk.crash(&fate);
-        drop(log);
-        let log = DiskLog::open_on(found, &identity()).unwrap();
-        let found = see(&log);
-        prop_assert!(found == see(&model) || (!acknowledged && found == before));
     }
 
     #[test]
@@ -362,17 +377,65 @@ fn a_folder_is_one_nodes_and_in_use_once() {
 fn another_format_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     drop(DiskLog::open(folder.path(), &identity()).unwrap());
-    let database = redb::Database::open(folder.path().join(FILE_NAME)).unwrap();
-    let transaction = database.begin_write().unwrap();
-    {
-        let mut table = transaction.open_table(META).unwrap();
-        let newer = (FORMAT + 1).to_le_bytes();
-        table.insert("format", newer.as_slice()).unwrap();
-    }
-    transaction.commit().unwrap();
-    drop(database);
+    let path = folder.path().join(FILE_NAME);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[8] += 1;
+    std::fs::write(&path, bytes).unwrap();
     let refused = DiskLog::open(folder.path(), &identity()).unwrap_err();
     assert!(matches!(refused, StoreError::Format { .. }), "{refused}");
+}
+
+/// A log of format 1 was redb's alone. What it holds is there in this one; a restart that was cut short changes nothing.
+#[test]
+fn a_log_without_a_write_ahead_log_is_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAME);
+    let mut log = DiskLog::open(folder.path(), &identity()).unwrap();
+    for index in 1..9 {
+        log.append(Some(&hard_state(2, index)), &[entry(index, 1, 3000)])
+            .unwrap();
+    }
+    log.compact(&snapshot(5, 1, 700), &hard_state(2, 5), 3)
+        .unwrap();
+    let expected = see(&log);
+    drop(log);
+    let bytes = std::fs::read(&path).unwrap();
+    let old = &bytes[WAL_BYTES..];
+    std::fs::write(&path, old).unwrap();
+    std::fs::write(path.with_extension("redb.new"), &bytes[..WAL_BYTES]).unwrap();
+    let other = redb::Database::open(&path).unwrap();
+    let refused = DiskLog::open(folder.path(), &identity()).unwrap_err();
+    assert!(matches!(refused, StoreError::InUse { .. }), "{refused}");
+    drop(other);
+    for boots in 2..4 {
+        let log = DiskLog::open(folder.path(), &identity()).unwrap();
+        assert_eq!(see(&log), expected);
+        assert_eq!(log.boots(), boots);
+    }
+    assert!(!path.with_extension("redb.new").exists());
+}
+
+/// Of a process that died: what its write-ahead log holds is there, and a record that rotted before the last one is told.
+#[test]
+fn a_log_that_was_not_closed_is_replayed() {
+    let disk = Disk::default();
+    let mut log = DiskLog::open_on(disk.clone(), &identity()).unwrap();
+    for index in 1..20 {
+        log.append(Some(&hard_state(index, 0)), &[entry(index, index, 100)])
+            .unwrap();
+    }
+    log.append(None, &[entry(12, 30, 100), entry(13, 30, 100)])
+        .unwrap();
+    let expected = see(&log);
+    let died = disk.crash(&[0]);
+    let rotted = died.crash(&[0]);
+    drop(log);
+    let log = DiskLog::open_on(died, &identity()).unwrap();
+    assert_eq!(see(&log), expected);
+    assert_eq!(expected.state.last_index, 13);
+    rotted.flip(WAL_RECORDS_AT + 30);
+    let refused = DiskLog::open_on(rotted, &identity()).unwrap_err();
+    assert!(refused.to_string().contains("record 0 "), "{refused}");
 }
 
 /// A file cut short, overwritten or of something else is refused with its name; it never opens
