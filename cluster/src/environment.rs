@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use kumi_proto::dial::Dial;
 
+use crate::limits;
 use crate::store::StoreError;
 use crate::store::disk::DiskLog;
 use crate::store::records::Identity;
@@ -43,6 +44,16 @@ impl Drive {
             }
         }
         Ok(())
+    }
+
+    /// Lets proposals gather.
+    pub(crate) async fn gather(&self) {
+        let while_they_come = Duration::from_micros(limits::GATHER_US);
+        match self {
+            // The thread is the loop's alone, and tokio counts whole milliseconds.
+            Self::Thread => std::thread::sleep(while_they_come),
+            Self::Task(_) => tokio::time::sleep(while_they_come).await,
+        }
     }
 
     /// Waits as long as simulated writes take.

@@ -465,6 +465,9 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
                 Ok(None) => return Ok(()),
                 Err(_) => None,
             };
+            if matches!(first, Some(Event::Proposed)) && self.replica.expects_proposals() {
+                self.drive.gather().await;
+            }
             if !self.take(first) {
                 return Ok(());
             }

@@ -83,7 +83,13 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         raft.state == StateRole::Leader && log.committed < log.last_index()
     }
 
+    /// Whether proposals come from many at a time: those that come together can go together.
+    pub(crate) fn expects_proposals(&self) -> bool {
+        self.packed >= limits::GATHER_PROPOSALS_MIN
+    }
+
     fn append(&mut self, packer: Packer, waiters: Vec<Waiter<S::Outcome>>) {
+        self.packed = waiters.len();
         match self.raw.propose(Vec::new(), packer.finish()) {
             Ok(()) => {
                 let index = self.raw.raft.raft_log.last_index();
