@@ -27,6 +27,8 @@ pub(crate) const SPLIT_CANDIDATES_MAX: usize = 256;
 pub(crate) const WARM_ROWS_MAX: usize = 16;
 /// Ready tasks of these that are looked at before the others of a stage.
 pub(crate) const WARM_TASKS_MAX: usize = 256;
+/// Rows of a cohort whose call shards' keys are kept while they are called: more than are called at once.
+pub(crate) const KEYED_ROWS_MAX: usize = 1_024;
 /// Second attempts at once.
 pub(crate) const COPIES_MAX: usize = 32;
 /// Tasks of a stage that are left when one of them may be tried a second time.

@@ -173,6 +173,7 @@ impl Cohort {
     }
 
     fn set_row_aside(&mut self, row: u32, ledger: &Ledger, ripple: &mut Ripple) {
+        self.call_keys.remove(&row);
         for stage in BY_SAMPLE {
             for cell in self.row_cells(stage, row) {
                 let lasting = matches!(stage, Stage::Align | Stage::Gvcf);
@@ -189,6 +190,11 @@ impl Cohort {
     fn advance_calls(&mut self, row: u32, aligned: bool, ledger: &Ledger, ripple: &mut Ripple) {
         let gvcf = self.layout.address(self.layout.gvcf[row as usize]);
         let called = ledger.has(&gvcf);
+        if called {
+            ripple.forget.reserve(self.layout.call.len());
+        } else if aligned {
+            self.keep_call_keys(row);
+        }
         for cell in self.row_cells(Stage::Call, row) {
             if !self.has(cell) {
                 continue;
@@ -206,6 +212,9 @@ impl Cohort {
                 let to = self.state(known, aligned);
                 self.place(cell, to, ripple);
             }
+        }
+        if called {
+            self.call_keys.remove(&row);
         }
     }
 

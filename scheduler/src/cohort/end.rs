@@ -177,6 +177,7 @@ impl Cohort {
                 }
             }
         }
+        self.call_keys.clear();
         self.state = state;
         self.reason = shortened(text);
         self.finished_ms = ripple.now_ms;

@@ -2,6 +2,7 @@
 
 mod advance;
 mod batches;
+mod calls;
 mod counted;
 mod end;
 mod parts;
@@ -17,7 +18,6 @@ use kumi_proto::v1::{CohortState, Stage, TaskState};
 use crate::grid::{Cell, Grid};
 use crate::plan::bins::Bins;
 use crate::plan::key::{Address, Key};
-use crate::plan::keys;
 use crate::plan::layout::{self, Layout, ReleaseKeys};
 use crate::plan::need::Need;
 use crate::plan::region::Starts;
@@ -86,6 +86,8 @@ pub(crate) struct Cohort {
     release: Option<ReleaseKeys>,
     /// By batch, kept while its rows are settled.
     batch_keys: Vec<Option<Key>>,
+    /// Of planned call shards, by row, kept while the row is called.
+    call_keys: BTreeMap<u32, Box<[Key]>>,
 }
 
 impl Cohort {
@@ -118,6 +120,7 @@ impl Cohort {
             purge: None,
             request: None,
             batch_keys: vec![None; layout.batches.len()],
+            call_keys: BTreeMap::new(),
             layout,
             release: None,
         }
@@ -233,11 +236,7 @@ impl Cohort {
             }
             Stage::Align => layout.address(layout.align[row].unwrap_or_default()),
             Stage::Gvcf => layout.address(layout.gvcf[row]),
-            Stage::Call => {
-                let align = layout.align[row].unwrap_or_default();
-                let what = (keys::sex(&self.samples[row]), self.regions_digest(cell));
-                layout.address(layout.call_key(&self.header, &align, what))
-            }
+            Stage::Call => layout.address(self.call_key(cell)),
             Stage::Ingest => self.ingest_address(cell.row, cell.column),
             Stage::Census | Stage::Joint | Stage::Release => {
                 self.address_in(&self.release_keys(), cell)
@@ -366,10 +365,18 @@ pub(crate) fn is_by_sample(stage: Stage) -> bool {
     BY_SAMPLE.contains(&stage)
 }
 
-/// The place of a stage in [`STAGES`].
+/// The place of a stage in [`STAGES`]. Cells are made of those.
 pub(crate) fn slot(stage: Stage) -> usize {
-    STAGES
-        .iter()
-        .position(|known| *known == stage)
-        .expect("cells are made of known stages")
+    SLOTS[stage as usize]
 }
+
+/// The place of each known stage by its number: every look at a cell asks for it.
+const SLOTS: [usize; 32] = {
+    let mut slots = [usize::MAX; 32];
+    let mut at = 0;
+    while at < STAGES.len() {
+        slots[STAGES[at] as usize] = at;
+        at += 1;
+    }
+    slots
+};

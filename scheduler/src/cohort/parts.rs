@@ -76,7 +76,7 @@ impl Cohort {
     pub(crate) fn calls(&self, row: u32) -> Vec<Cell> {
         let cells = self.row_cells(Stage::Call, row);
         let mut cells: Vec<Cell> = cells.filter(|cell| self.has(*cell)).collect();
-        cells.sort_by_key(|cell| self.range(*cell));
+        cells.sort_by_cached_key(|cell| self.range(*cell));
         cells
     }
 

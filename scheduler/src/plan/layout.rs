@@ -397,15 +397,24 @@ impl Layout {
         align: &Key,
         (sex, regions): (Sex, &Key),
     ) -> Key {
+        let chain = self.row_chain(header, align, sex);
+        chain.key(regions).finish()
+    }
+
+    /// The keys of all planned call shards of a row.
+    pub(crate) fn call_keys(&self, header: &v1::CohortHeader, align: &Key, sex: Sex) -> Box<[Key]> {
+        let chain = self.row_chain(header, align, sex);
+        let regions = self.call_digests.iter();
+        let keys = regions.map(|regions| chain.clone().key(regions).finish());
+        keys.collect()
+    }
+
+    /// How the keys of all call shards of a row begin.
+    fn row_chain(&self, header: &v1::CohortHeader, align: &Key, sex: Sex) -> Chain {
         let params = header.params.as_ref();
-        let chain = self.call_chain.clone();
-        chain
-            .key(align)
-            .number(params.map_or(2, ploidy))
-            .number(sex)
-            .number(params.map_or(STANDARD, filters))
-            .key(regions)
-            .finish()
+        let chain = self.call_chain.clone().key(align);
+        let chain = chain.number(params.map_or(2, ploidy)).number(sex);
+        chain.number(params.map_or(STANDARD, filters))
     }
 
     /// The key of what is ingested of a batch, by its own key, in a shard.

@@ -62,6 +62,7 @@ impl State {
             assert_ne!(first.worker, copy.worker, "two attempts are on two workers");
         }
         let copies: BTreeSet<u64> = self.copies.values().copied().collect();
+        self.cohorts.values().for_each(Cohort::check_call_keys);
         for (attempt, lease) in &self.leases {
             assert!(*attempt <= self.last_attempt);
             let cohort = &self.cohorts[&lease.cohort];

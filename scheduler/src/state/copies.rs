@@ -63,6 +63,9 @@ impl State {
 
     /// One of two attempts at a task has its result, or shows that there is none: the other ends.
     pub(super) fn end_other(&mut self, attempt: u64, lease: &Lease, reason: Reason) {
+        if self.copies.is_empty() {
+            return;
+        }
         let first = self.cohorts[&lease.cohort]
             .running
             .get(&lease.cell)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cohort::{Cohort, Extent};
-use crate::plan::key::Address;
+use crate::plan::key::{Address, AddressMap};
 use crate::plan::need::Need;
 use crate::state::{Key, Lease};
 
@@ -24,6 +24,12 @@ impl Running {
     pub(crate) fn used_ms(&self, now_ms: u64) -> u64 {
         let used = u128::from(self.cores) * u128::from(now_ms);
         u64::try_from(used.saturating_sub(self.began)).unwrap_or(u64::MAX)
+    }
+
+    fn add(&mut self, lease: &Lease) {
+        self.leases += 1;
+        self.cores += u64::from(lease.cores);
+        self.began += began(lease);
     }
 
     fn and(self, other: &Self) -> Self {
@@ -50,7 +56,7 @@ pub(crate) struct Derived {
     /// Rows of running cohorts by the results they share with others.
     pub(crate) wanted: BTreeMap<Address, BTreeSet<(u64, Extent)>>,
     /// Results that are being made.
-    pub(crate) in_flight: BTreeMap<Address, u64>,
+    pub(crate) in_flight: AddressMap<u64>,
     /// Leases by worker.
     pub(crate) held: BTreeMap<u64, BTreeSet<u64>>,
     /// What they hold of each worker together.
@@ -129,17 +135,13 @@ impl Derived {
         lease: &Lease,
         (programme, centre): (&str, &str),
     ) {
-        if !self.running.contains_key(programme) {
-            self.running.insert(programme.to_owned(), BTreeMap::new());
+        let centres = self.running.get_mut(programme);
+        if let Some(running) = centres.and_then(|centres| centres.get_mut(centre)) {
+            running.add(lease);
+        } else {
+            let centres = self.running.entry(programme.to_owned()).or_default();
+            centres.entry(centre.to_owned()).or_default().add(lease);
         }
-        let centres = self.running.get_mut(programme).expect("just entered");
-        if !centres.contains_key(centre) {
-            centres.insert(centre.to_owned(), Running::default());
-        }
-        let running = centres.get_mut(centre).expect("just entered");
-        running.leases += 1;
-        running.cores += u64::from(lease.cores);
-        running.began += began(lease);
         // Of two attempts the first.
         self.in_flight.entry(lease.address).or_insert(attempt);
         self.held.entry(lease.worker).or_default().insert(attempt);

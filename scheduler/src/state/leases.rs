@@ -53,9 +53,10 @@ impl State {
         if !worker.takes_tasks() {
             return Ok(Outcome::Granted(Vec::new()));
         }
-        let starts = grant.tasks.iter();
-        let starts = starts.filter_map(|task| self.grant_one(grant.worker, task));
-        Ok(Outcome::Granted(starts.collect()))
+        let mut granted = Vec::with_capacity(grant.tasks.len());
+        let tasks = grant.tasks.iter();
+        granted.extend(tasks.filter_map(|task| self.grant_one(grant.worker, task)));
+        Ok(Outcome::Granted(granted))
     }
 
     fn grant_one(&mut self, worker_id: u64, task: &v1::TaskId) -> Option<Granted> {
@@ -342,11 +343,13 @@ impl State {
     /// that have ended since are left out.
     #[must_use]
     pub fn starts(&self, granted: &[Granted], specs: u32) -> Vec<v1::Start> {
-        let current = granted.iter().filter_map(|granted| {
+        // Nearly all are current, and a specification is too large to be moved again and again while they grow.
+        let mut starts = Vec::with_capacity(granted.len());
+        starts.extend(granted.iter().filter_map(|granted| {
             let lease = self.leases.get(&granted.attempt)?;
             Some(self.start_of(granted.attempt, lease, specs))
-        });
-        current.collect()
+        }));
+        starts
     }
 
     /// A worker's current leases with specifications that it reads, as in [`State::starts`]; what they come to is what

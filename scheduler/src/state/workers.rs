@@ -31,6 +31,10 @@ pub(crate) struct Worker {
 impl Worker {
     /// It did something of a row.
     pub(crate) fn warm_up(&mut self, cohort: u64, row: u32) {
+        // Nearly always: call shards of a row are taken one after another.
+        if self.warm.front() == Some(&(cohort, row)) {
+            return;
+        }
         self.warm.retain(|warm| *warm != (cohort, row));
         self.warm.push_front((cohort, row));
         self.warm.truncate(WARM_ROWS_MAX);
