@@ -176,6 +176,10 @@ impl<'a> Picker<'a> {
         {
             kept.beside = kept.beside.less(need);
         }
+        if self.picked.is_empty() {
+            let cores = usize::try_from(self.free.cores).unwrap_or(usize::MAX);
+            self.picked.reserve(self.room.min(cores + 1));
+        }
         self.room -= 1;
         self.picked.push(cohort.task(cell));
         let taken = Taken { need, begins };

@@ -5,7 +5,7 @@ use kumi_proto::v1::Stage;
 
 use crate::cohort::Cohort;
 use crate::grid::Cell;
-use crate::plan::key::{Key, hex};
+use crate::plan::key::{Hex, Key, hex};
 use crate::plan::keys;
 use crate::plan::layout::ReleaseKeys;
 
@@ -29,7 +29,7 @@ pub(crate) fn directory_of(cohort: &Cohort, cell: Cell, key: &Key) -> String {
             directory_in(cohort, &cohort.release_keys(), cell)
         }
         Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge | Stage::Call | Stage::Joint => {
-            [programme.as_str(), "/work/", &hex(key, 16)].concat()
+            [programme, "/work/", Hex::of(key, 16).as_str()].concat()
         }
         Stage::Ingest => store_directory(header, key),
         Stage::Census => of_cohort(header, "census", &hex(key, 16)),

@@ -110,12 +110,31 @@ impl Chain {
 
 /// The first `digits` hexadecimal digits of a key.
 pub(crate) fn hex(key: &[u8], digits: usize) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let bytes = &key[..digits.div_ceil(2).min(key.len())];
-    let mut text = Vec::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        text.extend([byte >> 4, byte & 15].map(|half| DIGITS[usize::from(half)]));
+    Hex::of(key, digits).as_str().to_owned()
+}
+
+/// The same where they become a part of another text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hex {
+    text: [u8; 2 * size_of::<Key>()],
+    digits: usize,
+}
+
+impl Hex {
+    pub(crate) fn of(key: &[u8], digits: usize) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 2 * size_of::<Key>()];
+        let bytes = &key[..digits.div_ceil(2).min(key.len())];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+            pair.copy_from_slice(&[byte >> 4, byte & 15].map(|half| DIGITS[usize::from(half)]));
+        }
+        Self {
+            text,
+            digits: digits.min(2 * bytes.len()),
+        }
     }
-    text.truncate(digits);
-    String::from_utf8(text).expect("digits are ASCII")
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.text[..self.digits]).expect("digits are ASCII")
+    }
 }

@@ -1,7 +1,5 @@
 //! The ready tasks of a cohort, one after another: later stages first.
 
-use std::collections::BTreeSet;
-
 use kumi_proto::v1::{Stage, TaskState};
 
 use crate::cohort::{Cohort, is_by_sample};
@@ -178,9 +176,11 @@ impl<'a> StageWalk<'a> {
             let mut rows: Vec<u32> = worker.warm_rows(cohort.id).collect();
             rows.sort_unstable();
             let warm = rows.into_iter().flat_map(|row| grid.ready_of(row));
-            let warm: Vec<(u32, u32)> = warm.take(WARM_TASKS_MAX).collect();
-            let first: BTreeSet<(u32, u32)> = warm.iter().copied().collect();
-            let others = grid.ready().filter(move |cell| !first.contains(cell));
+            let first: Vec<(u32, u32)> = warm.take(WARM_TASKS_MAX).collect();
+            let warm = first.clone();
+            // In the order of rows and columns, as they were found.
+            let others = grid.ready();
+            let others = others.filter(move |cell| first.binary_search(cell).is_err());
             Box::new(warm.into_iter().chain(others))
         };
         Some(Self {
