@@ -1,6 +1,6 @@
 //! The durable log: what raft may forget only after it was told to.
 //!
-//! [`LogStore`] is the seam; [`crate::store::disk::DiskLog`] keeps it in one redb file,
+//! [`LogStore`] is the seam; [`crate::store::disk::DiskLog`] keeps it in one file,
 //! [`crate::store::memory::MemoryLog`] in memory (the model of the tests). A store never decides:
 //! it keeps entries, hard state, configuration and one snapshot, and gives them back.
 
