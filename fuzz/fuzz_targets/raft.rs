@@ -21,6 +21,9 @@ libfuzzer_sys::fuzz_target!(init: kumi_fuzz::control::seed("raft"), |data: &[u8]
     }
     let _ = entry::unpack(data);
     let _ = codec::decode_entry(1, data);
+    if let Some((hard_state, _, entries)) = codec::decode_change(data) {
+        assert_eq!(codec::encode_change(hard_state.as_ref(), &entries), data);
+    }
     let _ = codec::decode_hard_state(data);
     let _ = codec::decode_conf_state(data);
 });

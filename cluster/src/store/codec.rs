@@ -85,7 +85,7 @@ pub fn decode_change(bytes: &[u8]) -> Option<(Option<HardState>, u64, Vec<Vec<u8
         if entries.is_empty() {
             first = index;
         }
-        decode_entry(first + entries.len() as u64, entry)?;
+        decode_entry(first.checked_add(entries.len() as u64)?, entry)?;
         entries.push(entry.to_vec());
     }
     Some((hard_state, first, entries))

@@ -319,6 +319,32 @@ proptest! {
         prop_assert_eq!(codec::decode_entry(index, &encoded), None);
         prop_assert_eq!(codec::decode_entry(index, &encoded[..at]), None);
     }
+
+    #[test]
+    fn changes_survive_and_others_are_none(
+        (term, first) in (0u64..3, 1u64..u64::MAX - 4),
+        sizes in prop::collection::vec(0usize..50, 0..4),
+        (gap, flip) in (any::<bool>(), any::<usize>()),
+    ) {
+        let hard_state = (term > 0).then(|| hard_state(term, first));
+        let entries = (first..).zip(&sizes).map(|(index, size)| entry(index, 1, *size));
+        let mut entries: Vec<Vec<u8>> = entries.map(|entry| codec::encode_entry(&entry)).collect();
+        let encoded = codec::encode_change(hard_state.as_ref(), &entries);
+        let told = if entries.is_empty() { 0 } else { first };
+        let read = codec::decode_change(&encoded);
+        prop_assert_eq!(read, Some((hard_state, told, entries.clone())));
+        prop_assert_eq!(codec::decode_change(&encoded[..encoded.len() - 1]), None);
+        if gap && entries.len() > 2 {
+            entries.remove(1);
+            let encoded = codec::encode_change(None, &entries);
+            prop_assert_eq!(codec::decode_change(&encoded), None);
+        }
+        if let Some(at) = flip.checked_rem(encoded.len() - 1) {
+            let mut damaged = encoded.clone();
+            damaged[1 + at] ^= 1;
+            prop_assert_ne!(codec::decode_change(&damaged), codec::decode_change(&encoded));
+        }
+    }
 }
 
 #[test]
