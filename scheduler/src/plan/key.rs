@@ -4,8 +4,6 @@
 //! Shards and cores are no part of the key of a gVCF or of a release: they change no byte of it.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use sha2::{Digest as _, Sha256};
 
@@ -35,35 +33,6 @@ impl Ord for Address {
 impl PartialOrd for Address {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
-    }
-}
-
-/// By the key alone: few results of one key lie in several places.
-impl Hash for Address {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let (first, _) = self.key.split_at(8);
-        state.write_u64(u64::from_le_bytes(first.try_into().expect("8 bytes")));
-    }
-}
-
-/// Something by address, for look-ups alone: nothing that is decided may follow from its order.
-pub(crate) type AddressMap<T> = HashMap<Address, T, BuildHasherDefault<OfDigest>>;
-
-/// Hashes what is part of a digest, and so is spread evenly: it is taken as it is.
-#[derive(Debug, Default)]
-pub(crate) struct OfDigest(u64);
-
-impl Hasher for OfDigest {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("addresses are hashed as one number");
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 

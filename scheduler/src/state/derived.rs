@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cohort::{Cohort, Extent};
-use crate::plan::key::{Address, AddressMap};
+use crate::plan::key::Address;
 use crate::plan::need::Need;
 use crate::state::{Key, Lease};
 
@@ -56,7 +56,7 @@ pub(crate) struct Derived {
     /// Rows of running cohorts by the results they share with others.
     pub(crate) wanted: BTreeMap<Address, BTreeSet<(u64, Extent)>>,
     /// Results that are being made.
-    pub(crate) in_flight: AddressMap<u64>,
+    pub(crate) in_flight: BTreeMap<Address, u64>,
     /// Leases by worker.
     pub(crate) held: BTreeMap<u64, BTreeSet<u64>>,
     /// What they hold of each worker together.
