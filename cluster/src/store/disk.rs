@@ -21,7 +21,7 @@ use crate::store::file::{
 use crate::store::newest::Newest;
 use crate::store::records::{
     self, ENTRIES, Identity, META, SNAPSHOT, check_identity, damaged_entry, db, initialise,
-    load_state, numbers, put_hard_state, put_meta, put_snapshot, put_wal,
+    load_state, numbers, put_hard_state, put_meta, put_snapshot, put_wal, required_meta,
 };
 use crate::store::wal::{Found, WriteAhead};
 use crate::store::{LogStore, StoreError, StoredState, codec};
@@ -91,18 +91,17 @@ impl DiskLog {
         identity: &Identity,
     ) -> Result<Self, StoreError> {
         check_identity(&database, &path, identity)?;
+        let [generation] = numbers(&required_meta(&database, "wal")?, "wal")?;
         let mut log = Self {
             state: load_state(&database)?,
             database,
-            ahead: WriteAhead::new(Arc::clone(&file), 0),
+            ahead: WriteAhead::new(Arc::clone(&file), generation),
             newest: Newest::default(),
             broken: false,
             path,
             boots: 0,
             counters: Arc::default(),
         };
-        let [generation] = numbers(&log.read_meta("wal")?, "wal")?;
-        log.ahead = WriteAhead::new(Arc::clone(&file), generation);
         log.replay(WriteAhead::find(&*file, generation))?;
         let boots = log.read_meta("boots")?;
         log.boots = numbers::<1>(&boots, "boots")?[0] + 1;
