@@ -453,7 +453,7 @@ fn check_purge(house: &House, folders: usize) {
     ok(house.command(&purge).arg("--yes"));
     let left = traces();
     assert!(!left.is_empty(), "the certificate names it");
-    assert!(!house.root().join("example/samples/NA12891").exists());
+    assert!(!house.root().join("example/samples/72/NA12891").exists());
     let purges = house.root().join("example/cohorts/ceu-trio/purges");
     assert!(
         left.iter().all(|path| path.starts_with(&purges)),

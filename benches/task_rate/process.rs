@@ -1,8 +1,8 @@
 //! Three schedulers in processes of their own.
 
 use std::fs::File;
-use std::io::Write as _;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -15,28 +15,38 @@ const NODES: usize = 3;
 pub(crate) struct Cluster {
     folder: TempDir,
     addresses: Vec<String>,
+    metrics: Vec<String>,
     children: Vec<Child>,
+}
+
+/// How many commands were replicated, and how long that took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Proposals {
+    pub(crate) count: f64,
+    pub(crate) seconds: f64,
 }
 
 impl Cluster {
     /// Starts all nodes with the default timing.
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let listeners: Vec<TcpListener> = (0..NODES)
+        let listeners: Vec<TcpListener> = (0..2 * NODES)
             .map(|_| TcpListener::bind("127.0.0.1:0").expect("a port"))
             .collect();
-        let addresses: Vec<String> = (listeners.iter())
+        let mut addresses: Vec<String> = (listeners.iter())
             .map(|listener| listener.local_addr().expect("bound").to_string())
             .collect();
         drop(listeners);
+        let metrics = addresses.split_off(NODES);
         for node in 0..NODES {
-            let text = configuration(folder.path(), node, &addresses);
+            let text = configuration(folder.path(), node, (&addresses, &metrics[node]));
             std::fs::write(folder.path().join(file(node)), text).expect("written");
         }
         let children = (0..NODES).map(|node| spawn(folder.path(), node)).collect();
         Self {
             folder,
             addresses,
+            metrics,
             children,
         }
     }
@@ -71,6 +81,23 @@ impl Cluster {
             .collect()
     }
 
+    /// What a node's proposals took so far, by its metrics.
+    pub(crate) fn proposals(&self, node: usize) -> Proposals {
+        let mut stream = TcpStream::connect(&self.metrics[node]).expect("metrics are told");
+        let asked = stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n");
+        asked.expect("asked");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("an answer");
+        let value = |name: &str| {
+            let of = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
+            text.lines().find_map(of).expect("a metric")
+        };
+        Proposals {
+            count: value("kumi_raft_proposal_duration_seconds_count "),
+            seconds: value("kumi_raft_proposal_duration_seconds_sum "),
+        }
+    }
+
     /// Bytes of all that a node has applied, as its audit log keeps it.
     pub(crate) fn log_bytes(&self, node: usize) -> u64 {
         let folder = self.folder.path().join(format!("data{node}/audit"));
@@ -94,9 +121,9 @@ fn file(node: usize) -> String {
     format!("node{node}.toml")
 }
 
-fn configuration(folder: &Path, node: usize, addresses: &[String]) -> String {
+fn configuration(folder: &Path, node: usize, (addresses, metrics): (&[String], &String)) -> String {
     let mut text = format!(
-        "[scheduler]\nid = {}\ncluster = \"bench\"\nlisten = \"{}\"\ndata_dir = \"{}\"\n[scheduler.peers]\n",
+        "[scheduler]\nid = {}\ncluster = \"bench\"\nlisten = \"{}\"\nmetrics_listen = \"{metrics}\"\ndata_dir = \"{}\"\n[scheduler.peers]\n",
         node + 1,
         addresses[node],
         folder.join(format!("data{node}")).display()

@@ -38,7 +38,7 @@ pub use config::{Config, ConfigError};
 pub use environment::{Drive, Environment};
 pub use error::{Failure, ProposeError, ReadError, StartError};
 pub use machine::{RestoreError, StateMachine, UnknownCommand};
-pub use metrics::{FSYNC_BOUNDS_SECONDS, Histogram, Metrics};
+pub use metrics::{BOUNDS_SECONDS, Histogram, Metrics};
 pub use node::Node;
 pub use status::{Role, Status};
 pub use transport::service::{RaftEndpoint, Sender, service};

@@ -1,24 +1,33 @@
 //! What a node counts. Plain numbers: turning them into an exposition format is the caller's.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-/// Upper bounds of the fsync histogram's buckets in seconds; a last bucket holds what is longer.
-pub const FSYNC_BOUNDS_SECONDS: [f64; 14] = [
-    0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096,
-    8.192,
+/// Upper bounds of the histograms' buckets in seconds; a last bucket holds what is longer.
+pub const BOUNDS_SECONDS: [f64; 16] = [
+    0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024,
+    2.048, 4.096, 8.192,
 ];
 
-/// How long durable writes took, fsync included.
+/// How long something took each time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Histogram {
-    /// Observations by bucket, not cumulative; one more than [`FSYNC_BOUNDS_SECONDS`].
-    pub buckets: [u64; FSYNC_BOUNDS_SECONDS.len() + 1],
+    /// Observations by bucket, not cumulative; one more than [`BOUNDS_SECONDS`].
+    pub buckets: [u64; BOUNDS_SECONDS.len() + 1],
     /// Sum of all observations, seconds.
     pub sum_seconds: f64,
     /// Number of observations.
     pub count: u64,
+}
+
+impl Histogram {
+    fn observe(&mut self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        self.buckets[BOUNDS_SECONDS.partition_point(|bound| *bound < seconds)] += 1;
+        self.sum_seconds += seconds;
+        self.count += 1;
+    }
 }
 
 /// A node's counters at one moment. Counters start at zero with the process.
@@ -32,8 +41,10 @@ pub struct Metrics {
     pub proposals_failed: u64,
     /// Changes from one known leader (or none) to another known one.
     pub leader_changes: u64,
-    /// Durable writes.
+    /// Durable writes, fsync included.
     pub fsync: Histogram,
+    /// Proposals, from when they were made to their outcome here, of those that had one.
+    pub proposal: Histogram,
     /// Snapshots of its own state this node has taken.
     pub snapshots_taken: u64,
     /// Snapshots of a leader this node has installed.
@@ -59,6 +70,13 @@ pub(crate) struct Counters {
     pub(crate) wal_bytes: AtomicU64,
     pub(crate) messages_dropped: AtomicU64,
     fsync: Mutex<Histogram>,
+    proposal: Mutex<Histogram>,
+}
+
+fn counted(histogram: &Mutex<Histogram>) -> MutexGuard<'_, Histogram> {
+    histogram
+        .lock()
+        .expect("nothing panics while it holds this")
 }
 
 impl Counters {
@@ -67,15 +85,11 @@ impl Counters {
     }
 
     pub(crate) fn observe_fsync(&self, took: Duration) {
-        let seconds = took.as_secs_f64();
-        let bucket = FSYNC_BOUNDS_SECONDS.partition_point(|bound| *bound < seconds);
-        let mut fsync = self
-            .fsync
-            .lock()
-            .expect("nothing panics while it holds this");
-        fsync.buckets[bucket] += 1;
-        fsync.sum_seconds += seconds;
-        fsync.count += 1;
+        counted(&self.fsync).observe(took);
+    }
+
+    pub(crate) fn observe_proposal(&self, took: Duration) {
+        counted(&self.proposal).observe(took);
     }
 
     pub(crate) fn read(&self) -> Metrics {
@@ -85,11 +99,8 @@ impl Counters {
             entries_applied: get(&self.entries_applied),
             proposals_failed: get(&self.proposals_failed),
             leader_changes: get(&self.leader_changes),
-            fsync: self
-                .fsync
-                .lock()
-                .expect("nothing panics while it holds this")
-                .clone(),
+            fsync: counted(&self.fsync).clone(),
+            proposal: counted(&self.proposal).clone(),
             snapshots_taken: get(&self.snapshots_taken),
             snapshots_installed: get(&self.snapshots_installed),
             snapshot_bytes: get(&self.snapshot_bytes),

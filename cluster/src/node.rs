@@ -209,12 +209,17 @@ impl<S: StateMachine> Node<S> {
             reply,
             permit: Some(permit),
         };
+        let began = Instant::now();
         let calls = self.inner.desk.leave(Proposal { command, waiter });
         if calls.ok_or(ProposeError::Stopped)? {
             let sent = self.inner.events.send(Event::Proposed);
             sent.map_err(|_| ProposeError::Stopped)?;
         }
-        outcome.await.unwrap_or(Err(ProposeError::Stopped))
+        let outcome = outcome.await.unwrap_or(Err(ProposeError::Stopped));
+        if outcome.is_ok() {
+            self.inner.counters.observe_proposal(began.elapsed());
+        }
+        outcome
     }
 
     /// Changes who belongs to the cluster; answers once the change is made and no joint configuration

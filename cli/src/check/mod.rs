@@ -299,5 +299,6 @@ fn params(
         filters: section.filters.to_proto().into(),
         batch_samples: section.batch_samples.unwrap_or(0),
         genotypes: section.released().into(),
+        ..v1::CohortParams::default()
     }
 }

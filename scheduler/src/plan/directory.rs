@@ -2,6 +2,7 @@
 
 use kumi_proto::v1;
 use kumi_proto::v1::Stage;
+use sha2::{Digest as _, Sha256};
 
 use crate::cohort::Cohort;
 use crate::grid::Cell;
@@ -21,8 +22,9 @@ pub(crate) fn directory_of(cohort: &Cohort, cell: Cell, key: &Key) -> String {
     match cell.stage {
         Stage::Unspecified | Stage::Index => format!("reference/{}", hex(key, 16)),
         Stage::Align | Stage::Gvcf => {
-            let sample = &cohort.samples[cell.row as usize].name;
-            cohort.layout.sample_directory(programme, sample, cell.row)
+            let params = header.params.as_ref();
+            let fanned = params.is_some_and(|params| params.fan_samples);
+            sample_directory(cohort, cell.row, fanned)
         }
         // What a shard is in the release lies there at once.
         Stage::Joint if keys::in_chunks(header) => {
@@ -35,6 +37,27 @@ pub(crate) fn directory_of(cohort: &Cohort, cell: Cell, key: &Key) -> String {
         Stage::Census => of_cohort(header, "census", &hex(key, 16)),
         Stage::Release => directory_in(cohort, &cohort.release_keys(), cell),
         Stage::Purge => of_cohort(header, "purges", &hex(key, 12)),
+    }
+}
+
+/// Where a row of a cohort may have been published: its results may be those of a cohort that was opened before samples
+/// were fanned out, or after.
+pub(crate) fn sample_directories(cohort: &Cohort, row: u32) -> [String; 2] {
+    [false, true].map(|fanned| sample_directory(cohort, row, fanned))
+}
+
+/// A programme has a hundred thousand samples, and no folder should have so many entries: fanned out, two hexadecimal digits
+/// of the SHA-256 of the sample's name come before it.
+fn sample_directory(cohort: &Cohort, row: u32, fanned: bool) -> String {
+    let programme = &cohort.header.programme;
+    let sample = &cohort.samples[row as usize].name;
+    let run = Hex::of(&cohort.layout.gvcf[row as usize], 12);
+    let run = run.as_str();
+    if fanned {
+        let fan = Sha256::digest(sample)[0];
+        format!("{programme}/samples/{fan:02x}/{sample}/{run}")
+    } else {
+        format!("{programme}/samples/{sample}/{run}")
     }
 }
 

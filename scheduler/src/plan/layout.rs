@@ -462,12 +462,6 @@ impl Layout {
             key,
         }
     }
-
-    /// Where a row publishes, below the root.
-    pub(crate) fn sample_directory(&self, programme: &str, sample: &str, row: u32) -> String {
-        let run = hex(&self.gvcf[row as usize], 12);
-        format!("{programme}/samples/{sample}/{run}")
-    }
 }
 
 /// One chunk is the whole.

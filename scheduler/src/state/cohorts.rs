@@ -18,6 +18,7 @@ use crate::state::account::{Counted, mark_key};
 use crate::state::traces::Traces;
 use crate::tallies::{Ending, UnitLabels};
 use crate::unit::Unit;
+use crate::version::FANNED_SAMPLES;
 use crate::view::cohort_state;
 
 impl State {
@@ -29,8 +30,11 @@ impl State {
     }
 
     pub(super) fn open(&mut self, open: v1::Open) -> Result<Outcome, Rejection> {
-        let header = open.header.unwrap_or_default();
+        let mut header = open.header.unwrap_or_default();
         validate_in(self.version, &header, &open.samples).map_err(Rejection::InvalidCohort)?;
+        if let Some(params) = &mut header.params {
+            params.fan_samples = self.version >= FANNED_SAMPLES;
+        }
         self.enter(header, open.samples, None)
     }
 

@@ -11,6 +11,7 @@ use crate::plan::batch::Batch;
 use crate::plan::directory;
 use crate::plan::key::{Address, CohortPlace, Key};
 use crate::state::{State, Store};
+use crate::version::FANNED_SAMPLES;
 
 /// Collected over all cohorts of a place, whatever became of them.
 pub(super) struct Traces {
@@ -47,13 +48,12 @@ impl Traces {
 
     /// What was made of a sample alone.
     fn add_row(&mut self, state: &State, place: &CohortPlace, (cohort, row): (&Cohort, u32)) {
+        let directories = directories_of(state, cohort, row);
         if is_used_elsewhere(state, place, (cohort, row)) {
-            let programme = &cohort.header.programme;
-            let sample = &cohort.samples[row as usize].name;
-            let directory = cohort.layout.sample_directory(programme, sample, row);
-            self.kept.insert(directory);
+            self.kept.extend(directories);
             return;
         }
+        self.directories.extend(directories);
         for stage in BY_SAMPLE {
             let columns = 0..cohort.grid(stage).columns();
             let cells = columns.map(|column| Cell { stage, row, column });
@@ -156,6 +156,16 @@ impl Traces {
             forget: self.forget.into_iter().collect(),
             batches: self.batches.into_iter().collect(),
         }
+    }
+}
+
+/// Where a row of a cohort may have been published.
+fn directories_of(state: &State, cohort: &Cohort, row: u32) -> Vec<String> {
+    if state.version >= FANNED_SAMPLES {
+        directory::sample_directories(cohort, row).to_vec()
+    } else {
+        let (stage, column) = (Stage::Gvcf, 0);
+        vec![directory::directory(cohort, Cell { stage, row, column })]
     }
 }
 

@@ -7,12 +7,12 @@ use kumi_proto::specs;
 use kumi_proto::v1;
 use kumi_proto::v1::command::Kind;
 use kumi_proto::v1::finished_task::Result as Finished;
-use kumi_scheduler::policy::{self, Offer};
-use kumi_scheduler::{Outcome, State, version};
+use kumi_scheduler::{Outcome, version};
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
-use crate::support::{Checked, Shape, finished, hello, manifest, pick, stamped};
+use crate::lab::Lab;
+use crate::support::{Checked, Shape, finished, hello, manifest, pick};
 
 /// A sample and the directory of its gVCF.
 type Member = (String, String);
@@ -116,67 +116,22 @@ impl Sums {
     }
 }
 
-struct Lab {
-    state: State,
-    index: u64,
-}
-
-impl Lab {
-    fn apply(&mut self, version: u32, kind: Kind) -> Outcome {
-        self.index += 1;
-        let outcome = self.state.apply(self.index, version, &stamped(1, kind));
-        self.state.check();
-        outcome
-    }
-
-    /// Releases a cohort of these samples, one to a batch, with a worker that reads so much; what censuses it was told.
-    fn release(&mut self, samples: &[&str], version: u32, specs: u32) -> Vec<v1::CensusSpec> {
-        let shape = Shape {
-            samples: samples.iter().map(|name| (*name).to_owned()).collect(),
-            batch_samples: 1,
-            joint_shards: 1,
-            index_given: true,
-            ..Shape::default()
-        };
-        self.apply(version, shape.open());
-        let hello = Some(hello("w", "1", 8, 64));
-        let registered = self.apply(version, Kind::Register(v1::Register { hello }));
-        let Outcome::Registered(worker) = registered else {
-            panic!("{registered:?}");
-        };
-        let offer = Offer {
-            worker,
-            free_cores: 8,
-            free_memory_bytes: 64 << 30,
-        };
-        let mut censuses = Vec::new();
-        loop {
-            let tasks = policy::pick(&self.state, &offer, 1);
-            if tasks.is_empty() {
-                return censuses;
-            }
-            let grant = v1::Grant {
-                worker: worker.0,
-                tasks,
-                lease_ms: 1_000,
-            };
-            let Outcome::Granted(granted) = self.apply(version, Kind::Grant(grant)) else {
-                panic!("the worker is known");
-            };
-            for start in self.state.starts(&granted, specs) {
-                let spec = start.spec.expect("a specification");
-                let result = Finished::Manifest(manifest(&spec));
-                let settle = v1::Settle {
-                    worker: worker.0,
-                    finished: vec![finished(start.attempt, spec.task, result)],
-                };
-                if let Some(v1::spec::Kind::Census(census)) = spec.kind {
-                    censuses.push(census);
-                }
-                self.apply(version, Kind::Settle(settle));
-            }
-        }
-    }
+/// Releases a cohort of these samples, one to a batch; what censuses the worker was told.
+fn release(lab: &mut Lab, samples: &[&str]) -> Vec<v1::CensusSpec> {
+    let shape = Shape {
+        samples: samples.iter().map(|name| (*name).to_owned()).collect(),
+        batch_samples: 1,
+        joint_shards: 1,
+        index_given: true,
+        ..Shape::default()
+    };
+    lab.open(&shape);
+    let told = lab.work(|_| true).into_iter();
+    let censuses = told.filter_map(|spec| match spec.kind {
+        Some(v1::spec::Kind::Census(census)) => Some(census),
+        _ => None,
+    });
+    censuses.collect()
 }
 
 /// A worker that would not read from what a census begins is given all batches, and so is every worker as long as not
@@ -190,12 +145,12 @@ fn a_census_begins_from_another_where_that_is_kept_and_read() {
         (before, before, specs::NEWEST, false),
         (before, version::KEPT_SUMS, specs::NEWEST, false),
     ] {
-        let mut lab = Lab {
-            state: State::default(),
-            index: 0,
-        };
-        lab.release(&["A", "B"], first, specs);
-        let censuses = lab.release(&["A", "B", "C"], second, specs);
+        let mut lab = Lab::new();
+        lab.checked.specs = specs;
+        lab.checked.version = first;
+        release(&mut lab, &["A", "B"]);
+        lab.checked.version = second;
+        let censuses = release(&mut lab, &["A", "B", "C"]);
         let found = censuses.iter().map(|census| {
             let base = census.base.is_some();
             (base, census.batches.len(), census.withdrawn.len())
@@ -215,17 +170,13 @@ fn a_census_begins_from_another_where_that_is_kept_and_read() {
 fn a_census_costs_its_new_batch_however_many_there_were() {
     let names: Vec<String> = (0..40).map(|number| format!("S{number:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut lab = Lab {
-        state: State::default(),
-        index: 0,
-    };
+    let mut lab = Lab::new();
     for samples in 1..=names.len() {
-        let specs = specs::NEWEST;
-        let censuses = lab.release(&names[..samples], version::NEWEST, specs);
+        let censuses = release(&mut lab, &names[..samples]);
         assert_eq!(censuses.len(), 1);
         assert_eq!(censuses[0].batches.len(), 1);
         assert_eq!(censuses[0].base.is_some(), samples > 1);
-        lab.state = State::restore(&lab.state.snapshot()).expect("restorable");
+        lab.checked.restart();
     }
 }
 

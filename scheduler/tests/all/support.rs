@@ -141,6 +141,7 @@ impl Shape {
                 filters: self.filters.into(),
                 batch_samples: self.batch_samples,
                 genotypes: self.genotypes.into(),
+                fan_samples: false,
             }),
         }
     }
@@ -269,17 +270,31 @@ pub(crate) fn finished(
 }
 
 /// A state that is checked after each command, and against its own snapshot.
-#[derive(Default)]
 pub(crate) struct Checked {
     pub(crate) state: State,
     pub(crate) index: u64,
+    /// Of the state machine.
+    pub(crate) version: u32,
+    /// Of what workers read.
+    pub(crate) specs: u32,
+}
+
+impl Default for Checked {
+    fn default() -> Self {
+        Self {
+            state: State::default(),
+            index: 0,
+            version: version::NEWEST,
+            specs: specs::NEWEST,
+        }
+    }
 }
 
 impl Checked {
     pub(crate) fn apply(&mut self, at_ms: u64, kind: Kind) -> Outcome {
         self.index += 1;
         let command = stamped(at_ms, kind);
-        let outcome = self.state.apply(self.index, version::NEWEST, &command);
+        let outcome = self.state.apply(self.index, self.version, &command);
         self.state.check();
         outcome
     }
@@ -309,7 +324,7 @@ impl Checked {
         let Outcome::Granted(starts) = self.apply(at_ms, Kind::Grant(grant)) else {
             panic!("the worker is known");
         };
-        self.state.starts(&starts, specs::NEWEST)
+        self.state.starts(&starts, self.specs)
     }
 
     /// Replaces the state by what its snapshot gives.

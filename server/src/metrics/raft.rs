@@ -1,6 +1,6 @@
 //! The replication's metrics, named after etcd's.
 
-use kumi_cluster::{FSYNC_BOUNDS_SECONDS, Metrics, Status};
+use kumi_cluster::{BOUNDS_SECONDS, Histogram, Metrics, Status};
 
 use crate::metrics::family::Family;
 
@@ -9,16 +9,6 @@ pub(crate) fn families(status: &Status, counted: &Metrics) -> Vec<Family> {
     let flag = |on: bool| if on { 1.0 } else { 0.0 };
     let gauge = |name, help, value: f64| Family::gauge(name, help).of(&[], value);
     let counter = |name, help, value: u64| Family::counter(name, help).of(&[], value as f64);
-    let mut fsync = Family::histogram(
-        "kumi_raft_wal_fsync_duration_seconds",
-        "Time of a durable write of the raft log, fsync included.",
-    );
-    fsync.add_histogram(
-        &[],
-        &FSYNC_BOUNDS_SECONDS,
-        &counted.fsync.buckets,
-        counted.fsync.sum_seconds,
-    );
     vec![
         gauge(
             "kumi_raft_has_leader",
@@ -90,6 +80,21 @@ pub(crate) fn families(status: &Status, counted: &Metrics) -> Vec<Family> {
             "Messages between schedulers dropped because a queue was full; raft repeats them.",
             counted.messages_dropped,
         ),
-        fsync,
+        durations(
+            "kumi_raft_wal_fsync_duration_seconds",
+            "Time of a durable write of the raft log, fsync included.",
+            &counted.fsync,
+        ),
+        durations(
+            "kumi_raft_proposal_duration_seconds",
+            "Time from a command's proposal here until a majority had it on disk and it was applied here.",
+            &counted.proposal,
+        ),
     ]
+}
+
+fn durations(name: &str, help: &str, counted: &Histogram) -> Family {
+    let mut family = Family::histogram(name, help);
+    family.add_histogram(&[], &BOUNDS_SECONDS, &counted.buckets, counted.sum_seconds);
+    family
 }

@@ -31,7 +31,9 @@ pub(crate) fn has_parts(directory: &str) -> Result<bool, StoreError> {
     below(Path::new(""), directory)?;
     let parts: Vec<&str> = directory.split('/').collect();
     match parts[..] {
-        [_, "samples", _, _] | [_, "cohorts", _, "store" | "census" | "releases", _] => Ok(false),
+        // Of a sample, in a folder of samples or, as earlier versions published it, not.
+        [_, "samples", _, _] | [_, "samples", _, _, _] => Ok(false),
+        [_, "cohorts", _, "store" | "census" | "releases", _] => Ok(false),
         [_, "work", _] => Ok(true),
         _ => Err(StoreError::Escape(directory.to_owned())),
     }
@@ -140,6 +142,8 @@ mod tests {
             ("p/work/bb/bbcd", "9"),
             ("p/samples/S/run/qc", "4"),
             ("p/samples/S/other", "5"),
+            ("p/samples/e3/S/run", "6"),
+            ("p/samples/e3/T/run", "6"),
         ] {
             let directory = root.path().join(directory);
             fs::create_dir_all(&directory).expect("created");
@@ -157,6 +161,7 @@ mod tests {
             "p/work/aa",
             "p/work/bbc",
             "p/samples/S/run",
+            "p/samples/e3/S/run",
             "p/cohorts/c/store/gone",
         ] {
             remove(root.path(), directory).expect("removed");
@@ -165,6 +170,8 @@ mod tests {
         assert!(root.path().join("p/work/aab/3").is_file());
         assert!(root.path().join("p/work/bb/bbcd/9").is_file());
         assert!(root.path().join("p/samples/S/other/5").is_file());
+        assert!(root.path().join("p/samples/e3/T/run/6").is_file());
+        assert!(!root.path().join("p/samples/e3/S").exists());
         for refused in [
             "p/samples/S",
             "p/work",

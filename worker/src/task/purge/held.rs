@@ -139,8 +139,8 @@ fn is_of(file: &str, sample: &str) -> bool {
 
 /// Whether some of what is of a sample alone stays.
 fn is_kept(spec: &v1::PurgeSpec, sample: &str) -> bool {
-    let folder = format!("/samples/{sample}/");
-    spec.kept.iter().any(|kept| kept.contains(&folder))
+    let of = |kept: &str| kept.rsplit('/').nth(1) == Some(sample);
+    spec.kept.iter().any(|kept| of(kept))
 }
 
 fn unknown(context: &Context<'_>, what: impl std::fmt::Display) -> Fault {
