@@ -80,7 +80,7 @@ async fn run(options: &Options) {
         options.samples, submitted.tasks, submitted.seconds
     );
     println!(
-        "| slots | workers | tasks/s | control plane, us a task: all, leader, each follower | load generator, us a task | report to acknowledgement, ms: p50, p99 | a command until it is applied, mean ms | tasks a command | log, bytes a task |"
+        "| slots | workers | tasks/s | control plane, us a task: all, leader, each follower | load generator, us a task | report to acknowledgement, ms: p50, p99 | entries, tasks in each, mean ms to a majority | commands, mean ms until applied | log, bytes a task |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     for slots in &options.slots {
@@ -103,16 +103,15 @@ async fn rate(cluster: &Cluster, leader: usize, slots: u32, seconds: f64) -> Str
     let (before, cpu_before) = (crew.take(), cluster.cpu_us());
     drop(before);
     let (own_before, log_before) = (process::own_cpu_us(), cluster.log_bytes(leader));
-    let proposals_before = cluster.proposals(leader);
+    let replicated_before = cluster.replicated(leader);
     let began = Instant::now();
     sleep(Duration::from_secs_f64(seconds)).await;
     let sum: Sum = crew.take();
     let lasted = began.elapsed().as_secs_f64();
     let (cpu, own) = (cluster.cpu_us(), process::own_cpu_us());
     let log = cluster.log_bytes(leader) - log_before;
-    let proposals = cluster.proposals(leader);
-    let commands = (proposals.count - proposals_before.count).max(1.0);
-    let proposed_ms = (proposals.seconds - proposals_before.seconds) / commands * 1e3;
+    let replicated = cluster.replicated(leader);
+    let [entries, commands] = [0, 1].map(|what| replicated[what].since(replicated_before[what]));
     let workers = crew.dismiss().await;
     let tasks = sum.latencies_us.len().max(1) as f64;
     let each: Vec<f64> = (cpu.iter().zip(&cpu_before))
@@ -122,14 +121,18 @@ async fn rate(cluster: &Cluster, leader: usize, slots: u32, seconds: f64) -> Str
     let mut latencies = sum.latencies_us;
     let mut quantile = |part| process::quantile(&mut latencies, part) / 1e3;
     format!(
-        "| {slots} | {workers} | {:.0} | {:.1}, {:.1}, {followers:.1} | {:.1} | {:.1}, {:.1} | {proposed_ms:.2} | {:.1} | {:.0} |",
+        "| {slots} | {workers} | {:.0} | {:.1}, {:.1}, {followers:.1} | {:.1} | {:.1}, {:.1} | {:.0}, {:.0}, {:.2} | {:.0}, {:.2} | {:.0} |",
         tasks / lasted,
         each.iter().sum::<f64>(),
         each[leader],
         (own - own_before) / tasks,
         quantile(0.5),
         quantile(0.99),
-        tasks / commands,
+        entries.count,
+        tasks / entries.count.max(1.0),
+        entries.mean_ms(),
+        commands.count,
+        commands.mean_ms(),
         log as f64 / tasks
     )
 }

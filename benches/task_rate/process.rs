@@ -19,11 +19,24 @@ pub(crate) struct Cluster {
     children: Vec<Child>,
 }
 
-/// How many commands were replicated, and how long that took.
+/// How often something was done, and how long all of that took.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Proposals {
+pub(crate) struct Timed {
     pub(crate) count: f64,
     pub(crate) seconds: f64,
+}
+
+impl Timed {
+    pub(crate) fn since(self, before: Self) -> Self {
+        Self {
+            count: self.count - before.count,
+            seconds: self.seconds - before.seconds,
+        }
+    }
+
+    pub(crate) fn mean_ms(self) -> f64 {
+        self.seconds / self.count.max(1.0) * 1e3
+    }
 }
 
 impl Cluster {
@@ -81,8 +94,8 @@ impl Cluster {
             .collect()
     }
 
-    /// What a node's proposals took so far, by its metrics.
-    pub(crate) fn proposals(&self, node: usize) -> Proposals {
+    /// What a node's entries took to a majority so far, and its commands to their outcome, by its metrics.
+    pub(crate) fn replicated(&self, node: usize) -> [Timed; 2] {
         let mut stream = TcpStream::connect(&self.metrics[node]).expect("metrics are told");
         let asked = stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n");
         asked.expect("asked");
@@ -92,10 +105,13 @@ impl Cluster {
             let of = |line: &str| line.strip_prefix(name)?.trim().parse().ok();
             text.lines().find_map(of).expect("a metric")
         };
-        Proposals {
-            count: value("kumi_raft_proposal_duration_seconds_count "),
-            seconds: value("kumi_raft_proposal_duration_seconds_sum "),
-        }
+        ["commit", "proposal"].map(|what| {
+            let part = |part| value(&format!("kumi_raft_{what}_duration_seconds_{part} "));
+            Timed {
+                count: part("count"),
+                seconds: part("sum"),
+            }
+        })
     }
 
     /// Bytes of all that a node has applied, as its audit log keeps it.

@@ -57,9 +57,9 @@ pub const CONNECT_MS_MAX: u64 = 2000;
 pub const KEEP_ALIVE_MS: u64 = 5000;
 
 /// Bytes of the newest entries kept in memory beside the store.
-pub const LOG_CACHE_BYTES_MAX: usize = 64 << 20;
+pub const LOG_CACHE_BYTES_MAX: usize = 16 << 20;
 /// Bytes of redb's own page cache.
-pub const STORE_CACHE_BYTES: usize = 64 << 20;
+pub const STORE_CACHE_BYTES: usize = 16 << 20;
 /// The write-ahead log in front of redb, with its header.
 pub const WAL_BYTES: usize = 1 << 20;
 /// Where its records begin.

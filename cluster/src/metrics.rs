@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// Upper bounds of the histograms' buckets in seconds; a last bucket holds what is longer.
 pub const BOUNDS_SECONDS: [f64; 16] = [
     0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.024,
@@ -43,6 +45,8 @@ pub struct Metrics {
     pub leader_changes: u64,
     /// Durable writes, fsync included.
     pub fsync: Histogram,
+    /// Entries of this node, from when they were proposed until it knew that a majority had them on disk.
+    pub commit: Histogram,
     /// Proposals, from when they were made to their outcome here, of those that had one.
     pub proposal: Histogram,
     /// Snapshots of its own state this node has taken.
@@ -70,6 +74,7 @@ pub(crate) struct Counters {
     pub(crate) wal_bytes: AtomicU64,
     pub(crate) messages_dropped: AtomicU64,
     fsync: Mutex<Histogram>,
+    commit: Mutex<Histogram>,
     proposal: Mutex<Histogram>,
 }
 
@@ -88,6 +93,10 @@ impl Counters {
         counted(&self.fsync).observe(took);
     }
 
+    pub(crate) fn observe_commit(&self, took: Duration) {
+        counted(&self.commit).observe(took);
+    }
+
     pub(crate) fn observe_proposal(&self, took: Duration) {
         counted(&self.proposal).observe(took);
     }
@@ -100,6 +109,7 @@ impl Counters {
             proposals_failed: get(&self.proposals_failed),
             leader_changes: get(&self.leader_changes),
             fsync: counted(&self.fsync).clone(),
+            commit: counted(&self.commit).clone(),
             proposal: counted(&self.proposal).clone(),
             snapshots_taken: get(&self.snapshots_taken),
             snapshots_installed: get(&self.snapshots_installed),
@@ -107,5 +117,52 @@ impl Counters {
             wal_bytes: get(&self.wal_bytes),
             messages_dropped: get(&self.messages_dropped),
         }
+    }
+}
+
+/// Notices how long a leader's entries take to a majority, of those that are on their way one after another.
+#[derive(Debug, Default)]
+pub(crate) struct Commits {
+    /// An index that a majority was not known to hold yet, and since when.
+    awaited: Option<(u64, Instant)>,
+}
+
+impl Commits {
+    /// Looks at a leader's log, by its committed and its last index; none of a node that does not lead. How long the
+    /// entries took that were looked at when they were new, if they are committed now.
+    pub(crate) fn look(&mut self, log: Option<(u64, u64)>, now: Instant) -> Option<Duration> {
+        let Some((committed, last)) = log else {
+            self.awaited = None;
+            return None;
+        };
+        let done = self.awaited.filter(|(index, _)| *index <= committed);
+        if done.is_some() || self.awaited.is_none() {
+            self.awaited = (committed < last).then_some((last, now));
+        }
+        done.map(|(_, since)| now - since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::Commits;
+
+    #[test]
+    fn an_entry_is_timed_from_when_it_was_new_until_a_majority_has_it() {
+        let (mut commits, start) = (Commits::default(), Instant::now());
+        let mut look = |log, ms| commits.look(log, start + Duration::from_millis(ms));
+        let ms = |ms| Some(Duration::from_millis(ms));
+        assert_eq!(look(Some((4, 5)), 1), None);
+        assert_eq!(look(Some((4, 6)), 3), None, "the sixth is not timed");
+        assert_eq!(look(Some((5, 7)), 4), ms(3));
+        assert_eq!(look(Some((6, 7)), 5), None);
+        assert_eq!(look(Some((7, 7)), 9), ms(5));
+        assert_eq!(look(Some((7, 8)), 10), None);
+        assert_eq!(look(None, 11), None, "it leads no more");
+        assert_eq!(look(Some((8, 8)), 12), None);
     }
 }

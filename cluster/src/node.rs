@@ -27,7 +27,7 @@ use crate::error::{Failure, ProposeError, ReadError, StartError};
 use crate::event::{ChangeReply, Event, Introduction, Proposal, Reader, Waiter};
 use crate::limits;
 use crate::machine::StateMachine;
-use crate::metrics::{Counters, Metrics};
+use crate::metrics::{Commits, Counters, Metrics};
 use crate::replica::{Disk, POISONED, Replica, Shared};
 use crate::status::Status;
 use crate::store::LogStore;
@@ -158,6 +158,7 @@ impl<S: StateMachine> Node<S> {
             founding,
             drive: drive.clone(),
             config: config.clone(),
+            counters: Arc::clone(&counters),
         };
         let closing = (Arc::clone(&proposals), Arc::clone(&reads));
         let whole = async move {
@@ -418,6 +419,7 @@ struct Loop<S: StateMachine, L: LogStore> {
     founding: Arc<AtomicU64>,
     drive: Drive,
     config: Config,
+    counters: Arc<Counters>,
 }
 
 impl<S: StateMachine, L: LogStore> Drop for Loop<S, L> {
@@ -456,6 +458,7 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
         let mut next_tick = Instant::now() + self.config.tick;
         let mut ticked = true;
         let mut tell = None;
+        let mut commits = Commits::default();
         loop {
             self.turn_end(ticked)?;
             self.drive.written().await;
@@ -477,6 +480,9 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
                 return Ok(());
             }
             let now = Instant::now();
+            if let Some(took) = commits.look(self.replica.leads_log(), now) {
+                self.counters.observe_commit(took);
+            }
             if tell.is_some_and(|tell| now >= tell) {
                 self.replica.tell_commit();
             }

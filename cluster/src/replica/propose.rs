@@ -79,8 +79,14 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
 
     /// Whether this node leads and has entries that no majority is known to hold.
     pub(crate) fn awaits_majority(&self) -> bool {
+        self.leads_log()
+            .is_some_and(|(committed, last)| committed < last)
+    }
+
+    /// Committed and last index of the log, when this node leads.
+    pub(crate) fn leads_log(&self) -> Option<(u64, u64)> {
         let (raft, log) = (&self.raw.raft, &self.raw.raft.raft_log);
-        raft.state == StateRole::Leader && log.committed < log.last_index()
+        (raft.state == StateRole::Leader).then(|| (log.committed, log.last_index()))
     }
 
     /// Whether proposals come from many at a time: those that come together can go together.

@@ -86,6 +86,11 @@ pub(crate) fn families(status: &Status, counted: &Metrics) -> Vec<Family> {
             &counted.fsync,
         ),
         durations(
+            "kumi_raft_commit_duration_seconds",
+            "Time from when this node, the leader, proposed an entry until it knew that a majority had it on disk.",
+            &counted.commit,
+        ),
+        durations(
             "kumi_raft_proposal_duration_seconds",
             "Time from a command's proposal here until a majority had it on disk and it was applied here.",
             &counted.proposal,

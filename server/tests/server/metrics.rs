@@ -194,6 +194,7 @@ async fn the_families_are_there_and_a_strict_reader_accepts_them() {
         "kumi_raft_term",
         "kumi_raft_proposals_committed_total",
         "kumi_raft_wal_fsync_duration_seconds",
+        "kumi_raft_commit_duration_seconds",
         "kumi_raft_proposal_duration_seconds",
         "kumi_raft_snapshot_bytes",
         "grpc_server_handling_seconds",
