@@ -9,7 +9,8 @@ use kumi_worker::daemon::{self, Attempt, Daemon, Run};
 use kumi_worker::executor::Execution;
 
 use crate::campaign;
-use crate::process::{Cluster, quantile};
+use crate::measure::quantile;
+use crate::process::Cluster;
 use crate::submit::submit;
 
 const WORKERS: usize = 4;

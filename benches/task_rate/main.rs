@@ -9,6 +9,8 @@
 #[path = "../campaign.rs"]
 mod campaign;
 mod failover;
+#[path = "../measure.rs"]
+mod measure;
 mod process;
 mod submit;
 mod worker;
@@ -73,7 +75,7 @@ async fn run(options: &Options) {
         println!("{}", String::from_utf8_lossy(&output));
     }
     let mut cluster = Cluster::start();
-    println!("{}", process::machine(cluster.folder()));
+    println!("{}", measure::machine(cluster.folder()));
     let submitted = submit::submit(&cluster, "first", options.samples).await;
     println!(
         "{} samples, {} tasks: submitted in {:.2} s\n",
@@ -102,13 +104,13 @@ async fn rate(cluster: &Cluster, leader: usize, slots: u32, seconds: f64) -> Str
     sleep(WARM_UP).await;
     let (before, cpu_before) = (crew.take(), cluster.cpu_us());
     drop(before);
-    let (own_before, log_before) = (process::own_cpu_us(), cluster.log_bytes(leader));
+    let (own_before, log_before) = (measure::cpu_us("self"), cluster.log_bytes(leader));
     let replicated_before = cluster.replicated(leader);
     let began = Instant::now();
     sleep(Duration::from_secs_f64(seconds)).await;
     let sum: Sum = crew.take();
     let lasted = began.elapsed().as_secs_f64();
-    let (cpu, own) = (cluster.cpu_us(), process::own_cpu_us());
+    let (cpu, own) = (cluster.cpu_us(), measure::cpu_us("self"));
     let log = cluster.log_bytes(leader) - log_before;
     let replicated = cluster.replicated(leader);
     let [entries, commands] = [0, 1].map(|what| replicated[what].since(replicated_before[what]));
@@ -119,7 +121,7 @@ async fn rate(cluster: &Cluster, leader: usize, slots: u32, seconds: f64) -> Str
         .collect();
     let followers = (each.iter().sum::<f64>() - each[leader]) / (each.len() - 1) as f64;
     let mut latencies = sum.latencies_us;
-    let mut quantile = |part| process::quantile(&mut latencies, part) / 1e3;
+    let mut quantile = |part| measure::quantile(&mut latencies, part) / 1e3;
     format!(
         "| {slots} | {workers} | {:.0} | {:.1}, {:.1}, {followers:.1} | {:.1} | {:.1}, {:.1} | {:.0}, {:.0}, {:.2} | {:.0}, {:.2} | {:.0} |",
         tasks / lasted,
