@@ -71,16 +71,16 @@ fn main() {
         let folder = tempfile::tempdir().expect("a folder");
         println!("{}\n", measure::machine(folder.path()));
         println!("{HEAD}");
-        let leader = lead(folder.path()).await;
+        let nodes = start(folder.path()).await;
+        let leader = led_by(&nodes).await;
         for window in windows.split(',') {
             let window = window.parse().expect("a number of commands");
-            println!("{}", measure(&leader, window, &command, seconds).await);
+            println!("{}", measure(leader, window, &command, seconds).await);
         }
     });
 }
 
-/// Starts three nodes; the one that leads.
-async fn lead(folder: &Path) -> Node<Nothing> {
+async fn start(folder: &Path) -> Vec<Node<Nothing>> {
     let mut listeners = BTreeMap::new();
     for id in 1..=3 {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -104,9 +104,13 @@ async fn lead(folder: &Path) -> Node<Nothing> {
         tokio::spawn(server);
         nodes.push(node);
     }
+    nodes
+}
+
+async fn led_by(nodes: &[Node<Nothing>]) -> &Node<Nothing> {
     loop {
         if let Some(leader) = nodes.iter().find(|node| node.status().borrow().leads()) {
-            return leader.clone();
+            return leader;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

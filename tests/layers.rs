@@ -49,7 +49,7 @@ fn allowed() -> BTreeMap<String, BTreeSet<String>> {
     );
     allow(
         "benches",
-        set(&["proto", "scheduler", "server", "worker"])
+        set(&["proto", "scheduler", "cluster", "server", "worker"])
             .into_iter()
             .chain(all_kernels())
             .collect(),
