@@ -3,6 +3,7 @@
 use raft::eraftpb::Message;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use crate::audit::Head;
 use crate::change::{Change, ChangeError};
 use crate::error::{ProposeError, ReadError};
 
@@ -63,6 +64,8 @@ pub(crate) enum Event {
         /// Whether all of it left.
         sent: bool,
     },
+    /// Somebody is about to read the audit log.
+    Audit(oneshot::Sender<(u64, Head)>),
     /// The end.
     Stop,
 }

@@ -85,6 +85,8 @@ pub const PROMOTE_ENTRIES_BEHIND_MAX: u64 = 1000;
 pub const HEARD_NODES_MAX: usize = 64;
 /// A file of the audit log is closed once it has this size.
 pub const AUDIT_FILE_BYTES: u64 = 64 << 20;
+/// Bytes of records that wait at most for the next tick before they are written to an audit file.
+pub const AUDIT_WAITING_BYTES: usize = 64 << 10;
 /// Bytes of an audit file read at once.
 pub const AUDIT_BUFFER_BYTES: usize = 256 << 10;
 /// Most nodes of a cluster.

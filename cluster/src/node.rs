@@ -153,6 +153,7 @@ impl<S: StateMachine> Node<S> {
             desk: Arc::clone(&desk),
             outbox,
             status: status_out,
+            audits: Vec::new(),
             untold: false,
             applied: applied_out,
             founding,
@@ -300,13 +301,16 @@ impl<S: StateMachine> Node<S> {
         self.inner.audit.as_deref()
     }
 
-    /// The index up to which the audit log can be read from its files, and the head there.
+    /// The index up to which the audit log can be read from its files, and the head there: what was applied before this
+    /// call is in them.
     ///
-    /// # Panics
-    /// As [`Node::stale`].
-    pub fn head(&self) -> (u64, Head) {
-        let shared = self.inner.shared.read().expect(POISONED);
-        shared.written
+    /// # Errors
+    /// When the node has stopped.
+    pub async fn head(&self) -> Result<(u64, Head), ReadError> {
+        let (reply, head) = oneshot::channel();
+        let sent = self.inner.events.send(Event::Audit(reply));
+        sent.map_err(|_| ReadError::Stopped)?;
+        head.await.map_err(|_| ReadError::Stopped)
     }
 
     /// Reads the local replica and the index up to which it has been applied. It may lag behind.
@@ -413,6 +417,8 @@ struct Loop<S: StateMachine, L: LogStore> {
     desk: Arc<Desk<S::Outcome>>,
     outbox: Outbox,
     status: watch::Sender<Status>,
+    /// Who waits to read the audit log.
+    audits: Vec<oneshot::Sender<(u64, Head)>>,
     /// Whether the status changed since somebody was woken for it.
     untold: bool,
     applied: watch::Sender<u64>,
@@ -477,7 +483,7 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
                 self.drive.gather().await;
             }
             if !self.take(first) {
-                return Ok(());
+                return self.replica.flush_audit().map(drop);
             }
             let now = Instant::now();
             if let Some(took) = commits.look(self.replica.leads_log(), now) {
@@ -519,6 +525,7 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
                 Event::Heard(from, introduction) => self.replica.hear(from, &introduction),
                 Event::Unreachable(peer) => self.replica.unreachable(peer),
                 Event::SnapshotSent { to, sent } => self.replica.snapshot_sent(to, sent),
+                Event::Audit(reply) => self.audits.push(reply),
                 Event::Stop => return false,
             }
         }
@@ -531,6 +538,13 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
     fn turn_end(&mut self, ticked: bool) -> Result<(), Failure> {
         let outbox = &mut self.outbox;
         self.replica.settle(&mut |message| outbox.send(message))?;
+        if ticked || !self.audits.is_empty() {
+            let head = self.replica.flush_audit()?;
+            // Who went away needs no answer.
+            self.audits
+                .drain(..)
+                .for_each(|reply| drop(reply.send(head)));
+        }
         if let Some(routes) = self.replica.take_routes() {
             self.founding
                 .store(self.replica.founding(), Ordering::Relaxed);

@@ -44,8 +44,6 @@ pub(crate) struct Applied<S> {
     pub(crate) index: u64,
     /// Of the audit log up to the index.
     pub(crate) head: Head,
-    /// Index and head up to which the audit log can be read from its files.
-    pub(crate) written: (u64, Head),
 }
 
 /// What a replica finds on its disk.

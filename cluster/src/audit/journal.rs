@@ -111,11 +111,17 @@ impl Journal {
         segment::put(&mut self.waiting, record);
         self.bytes += (self.waiting.len() - waited) as u64;
         self.last = Some((record.index, record.head));
+        if self.waiting.len() >= limits::AUDIT_WAITING_BYTES {
+            self.flush()?;
+        }
         Ok(())
     }
 
     /// Hands what was appended to the operating system: readers see it.
     pub(crate) fn flush(&mut self) -> Result<(), AuditError> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
         if let Some(file) = &mut self.file {
             file.write_all(&self.waiting)
                 .map_err(io("write", &self.folder))?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use raft::eraftpb::{Entry, EntryType};
 
-use crate::audit::Record;
+use crate::audit::{Head, Record};
 use crate::entry::unpack;
 use crate::error::Failure;
 use crate::event::Waiter;
@@ -52,11 +52,6 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
                 self.bytes_since_snapshot += entry.data.len() as u64;
             }
         }
-        if let Some(audit) = &mut self.audit {
-            audit.flush()?;
-            let mut shared = self.shared.write().expect(POISONED);
-            shared.written = (shared.index, shared.head);
-        }
         self.entries_since_snapshot += entries.len() as u64;
         Counters::add(&self.counters.entries_applied, entries.len() as u64);
         for (Waiter { reply, permit }, outcome) in outcomes {
@@ -74,6 +69,16 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             }
         }
         Ok(())
+    }
+
+    /// Hands what waits for the audit log to the operating system. The index up to which it can be read then, and the
+    /// head there.
+    pub(crate) fn flush_audit(&mut self) -> Result<(u64, Head), Failure> {
+        if let Some(audit) = &mut self.audit {
+            audit.flush()?;
+        }
+        let shared = self.shared.read().expect(POISONED);
+        Ok((shared.index, shared.head))
     }
 }
 

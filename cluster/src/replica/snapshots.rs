@@ -33,7 +33,6 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             self.applied = shared.index;
             if let Some(audit) = &mut self.audit {
                 audit.skip_to(shared.index, shared.head)?;
-                shared.written = (shared.index, shared.head);
             }
         }
         self.conf = snapshot.get_metadata().get_conf_state().clone();
@@ -100,7 +99,6 @@ pub(super) fn stored<S: StateMachine, L: LogStore>(
         version: 0,
         index: 0,
         head: Head::default(),
-        written: (0, Head::default()),
     };
     if let Some(snapshot) = storage.stored_snapshot()? {
         let found = opened(&snapshot).map_err(StartError::State)?.membership;
@@ -109,7 +107,6 @@ pub(super) fn stored<S: StateMachine, L: LogStore>(
         restore(&mut applied, &snapshot).map_err(StartError::State)?;
     }
     applied.version = membership.version;
-    applied.written = (applied.index, applied.head);
     Ok((applied, membership))
 }
 

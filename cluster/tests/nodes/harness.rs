@@ -259,7 +259,7 @@ impl Cluster {
         self.peers[&id].clone()
     }
 
-    /// Ends a node. Nothing is written on the way out, so its disk is as after a kill.
+    /// Ends a node. Nothing but the end of the audit log is written on the way out, so its disk is as after a kill.
     pub(crate) async fn kill(&mut self, id: u64) {
         let member = self.members.remove(&id).unwrap();
         member.server.abort();

@@ -29,7 +29,7 @@ type Records = mpsc::Sender<Result<AuditRecord, Status>>;
 #[tonic::async_trait]
 impl AuditService for Audit {
     async fn head(&self, _: Request<AuditHeadRequest>) -> Result<Response<AuditHead>, Status> {
-        let (folder, (index, head)) = (self.folder()?, self.control.node.head());
+        let (folder, (index, head)) = (self.folder()?, self.written().await?);
         let files = blocking(move || beginnings(&folder, index)).await?;
         let file = |(first, before): (u64, audit::Head)| AuditFile {
             first,
@@ -50,7 +50,7 @@ impl AuditService for Audit {
         request: Request<ReadAuditRequest>,
     ) -> Result<Response<Self::ReadStream>, Status> {
         let from = request.into_inner().from;
-        let (folder, (until, _)) = (self.folder()?, self.control.node.head());
+        let (folder, (until, _)) = (self.folder()?, self.written().await?);
         let (records, stream) = mpsc::channel(limits::AUDIT_RECORDS_AHEAD);
         tokio::spawn(async move {
             if let Err(status) = send((folder, from, until), &records).await {
@@ -67,7 +67,7 @@ impl AuditService for Audit {
     ) -> Result<Response<AuditTail>, Status> {
         let TailAuditRequest { events, all } = request.into_inner();
         let most = (events as usize).min(limits::AUDIT_TAIL_MAX);
-        let (folder, (until, _)) = (self.folder()?, self.control.node.head());
+        let (folder, (until, _)) = (self.folder()?, self.written().await?);
         let records = blocking(move || audit::latest(&folder, until, (most, all))).await?;
         Ok(Response::new(AuditTail { records }))
     }
@@ -77,6 +77,12 @@ impl Audit {
     fn folder(&self) -> Result<PathBuf, Status> {
         let folder = self.control.node.audit();
         folder.map(PathBuf::from).ok_or_else(refusal::no_audit)
+    }
+
+    /// Index and head up to which it can be read.
+    async fn written(&self) -> Result<(u64, audit::Head), Status> {
+        let head = self.control.node.head().await;
+        head.map_err(|error| refusal::read(&error))
     }
 }
 
