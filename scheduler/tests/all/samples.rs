@@ -51,14 +51,14 @@ fn samples_are_published_in_folders_of_some() {
 fn cohorts_publish_where_they_were_opened_to_publish() {
     let mut lab = Lab::new();
     lab.checked.version = version::FANNED_SAMPLES - 1;
-    lab.open(&shape("before", &["A"]));
+    let before = lab.open(&shape("before", &["A", "B"]));
     lab.checked.version = version::FANNED_SAMPLES;
     let told = lab.work(|_| true);
-    let [flat] = published(&told)[..] else {
+    let [flat, _] = published(&told)[..] else {
         panic!("{told:?}");
     };
     assert!(flat.starts_with("p/samples/A/"), "{flat}");
-    let after = lab.open(&shape("after", &["A"]));
+    let after = lab.open(&shape("after", &["A", "B"]));
     lab.checked.restart();
     let told = lab.work(|_| true);
     assert!(published(&told).is_empty(), "{told:?}");
@@ -67,7 +67,7 @@ fn cohorts_publish_where_they_were_opened_to_publish() {
     let places = [fanned, flat.to_owned()];
     let kept = purged(&mut lab, after);
     assert_eq!(kept.kept, places, "the other cohort still has them");
-    let gone = purged(&mut lab, 1);
+    let gone = purged(&mut lab, before);
     assert!(places.iter().all(|place| gone.directories.contains(place)));
 }
 
