@@ -1,6 +1,7 @@
 //! What is known to be done: manifests by content address. An entry means that the files are there;
 //! a client that finds them missing says so with `Retry`.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use kumi_proto::v1::Manifest;
@@ -45,5 +46,42 @@ impl Ledger {
         let sound = Manifest::decode(&*manifest).is_ok();
         self.entries.insert(address, manifest.into_boxed_slice());
         sound
+    }
+}
+
+/// Reads manifests one after another. Tasks that a worker is told of together mostly read the same index and alignment, which
+/// stay decoded.
+pub(crate) struct Reader<'a> {
+    ledger: &'a Ledger,
+    /// What is shared; the one that was decoded last comes last.
+    decoded: RefCell<Vec<(Address, Manifest)>>,
+}
+
+impl<'a> Reader<'a> {
+    /// The index and an alignment.
+    const DECODED: usize = 2;
+
+    pub(crate) fn new(ledger: &'a Ledger) -> Self {
+        let decoded = RefCell::default();
+        Self { ledger, decoded }
+    }
+
+    /// As [`Ledger::get`].
+    pub(crate) fn get(&self, address: &Address) -> Option<Manifest> {
+        self.ledger.get(address)
+    }
+
+    /// As [`Ledger::get`], of a result that many tasks read.
+    pub(crate) fn get_shared(&self, address: &Address) -> Option<Manifest> {
+        let mut decoded = self.decoded.borrow_mut();
+        if let Some((_, manifest)) = decoded.iter().find(|(of, _)| of == address) {
+            return Some(manifest.clone());
+        }
+        let manifest = self.ledger.get(address)?;
+        if decoded.len() == Self::DECODED {
+            decoded.remove(0);
+        }
+        decoded.push((*address, manifest.clone()));
+        Some(manifest)
     }
 }

@@ -8,7 +8,7 @@ use kumi_proto::v1::{Manifest, Stage, TaskState};
 
 use crate::cohort::Cohort;
 use crate::grid::Cell;
-use crate::ledger::Ledger;
+use crate::ledger::Reader;
 use crate::plan::contig;
 use crate::plan::directory::{directory, directory_of};
 use crate::plan::key::{Address, Key, hex};
@@ -30,11 +30,11 @@ pub(crate) fn spec(
     cohort: &Cohort,
     (cell, key): (Cell, &Key),
     need: Need,
-    (ledger, sums): (&Ledger, &[Sum]),
+    (manifests, sums): (&Reader<'_>, &[Sum]),
 ) -> v1::Spec {
     let writer = Writer {
         cohort,
-        ledger,
+        manifests,
         sums,
     };
     let facts = cohort.header.reference.as_ref();
@@ -62,17 +62,17 @@ fn discard(cohort: &Cohort, cell: Cell) -> Vec<String> {
 
 struct Writer<'a> {
     cohort: &'a Cohort,
-    ledger: &'a Ledger,
+    manifests: &'a Reader<'a>,
     /// What a census may begin from, the oldest first.
     sums: &'a [Sum],
 }
 
 impl<'a> Writer<'a> {
     /// One that begins from no sum.
-    fn reading(cohort: &'a Cohort, ledger: &'a Ledger) -> Self {
+    fn reading(cohort: &'a Cohort, manifests: &'a Reader<'a>) -> Self {
         Self {
             cohort,
-            ledger,
+            manifests,
             sums: &[],
         }
     }
@@ -285,7 +285,7 @@ impl Writer<'_> {
 
     /// A manifest of which a cohort may read thousands: what was counted is not needed.
     fn without_counts(&self, address: &Address) -> Option<Manifest> {
-        let manifest = self.ledger.get(address)?;
+        let manifest = self.manifests.get(address)?;
         Some(Manifest {
             counts: Default::default(),
             ..manifest
@@ -338,7 +338,12 @@ impl Writer<'_> {
 
     fn manifest_of(&self, cell: Cell) -> Manifest {
         debug_assert_eq!(self.cohort.get(cell), TaskState::Done, "{cell:?}");
-        self.ledger.get(&self.cohort.address(cell)).expect(READ)
+        let address = self.cohort.address(cell);
+        let manifest = match cell.stage {
+            Stage::Cut | Stage::Align => self.manifests.get_shared(&address),
+            _ => self.manifests.get(&address),
+        };
+        manifest.expect(READ)
     }
 
     /// The index: a path below the root, or the absolute one that the submitter gave.
@@ -348,7 +353,7 @@ impl Writer<'_> {
             Some(v1::reference_facts::Source::Index(file)) => file.path.clone(),
             _ => {
                 let address = self.cohort.layout.index_address();
-                index_path(&self.ledger.get(&address).expect(READ))
+                index_path(&self.manifests.get_shared(&address).expect(READ))
             }
         };
         v1::Reference {

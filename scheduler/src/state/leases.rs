@@ -8,6 +8,7 @@ use kumi_proto::v1::{FailureClass, Manifest, Stage, TaskState};
 
 use crate::cohort::{Cohort, Extent, Mishap, Unsplit, is_by_sample, is_shared};
 use crate::grid::Cell;
+use crate::ledger::Reader;
 use crate::outcome::{Granted, Outcome, Rejection, Settlement, Verdict};
 use crate::plan::directory;
 use crate::plan::key::Address;
@@ -136,7 +137,12 @@ impl State {
         attempt
     }
 
-    fn start_of(&self, attempt: u64, lease: &Lease, specs: u32) -> v1::Start {
+    fn start_of(
+        &self,
+        (attempt, lease): (u64, &Lease),
+        specs: u32,
+        manifests: &Reader<'_>,
+    ) -> v1::Start {
         let cohort = &self.cohorts[&lease.cohort];
         v1::Start {
             attempt,
@@ -144,7 +150,7 @@ impl State {
                 cohort,
                 (lease.cell, &lease.address.key),
                 lease.claim(),
-                (&self.ledger, self.sums_for(lease, specs)),
+                (manifests, self.sums_for(lease, specs)),
             )),
         }
     }
@@ -345,9 +351,10 @@ impl State {
     pub fn starts(&self, granted: &[Granted], specs: u32) -> Vec<v1::Start> {
         // Nearly all are current, and a specification is too large to be moved again and again while they grow.
         let mut starts = Vec::with_capacity(granted.len());
+        let manifests = Reader::new(&self.ledger);
         starts.extend(granted.iter().filter_map(|granted| {
             let lease = self.leases.get(&granted.attempt)?;
-            Some(self.start_of(granted.attempt, lease, specs))
+            Some(self.start_of((granted.attempt, lease), specs, &manifests))
         }));
         starts
     }
@@ -356,9 +363,10 @@ impl State {
     /// was granted.
     #[must_use]
     pub fn starts_of(&self, worker: WorkerId, specs: u32) -> Vec<v1::Start> {
+        let manifests = Reader::new(&self.ledger);
         let leases = self.leases_of(worker);
         leases
-            .map(|(attempt, lease)| self.start_of(attempt, lease, specs))
+            .map(|lease| self.start_of(lease, specs, &manifests))
             .collect()
     }
 

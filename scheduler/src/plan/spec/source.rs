@@ -5,7 +5,7 @@ use kumi_proto::v1::Stage;
 
 use crate::cohort::Cohort;
 use crate::grid::Cell;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Reader};
 use crate::plan::spec::Writer;
 
 /// What a release was genotyped from, by the cohorts that made it or began to. Those with other batches may each have
@@ -32,13 +32,13 @@ fn whole_source(one: &Cohort, cohorts: &[&Cohort], ledger: &Ledger) -> Option<v1
     let shards: Option<Vec<v1::ReleaseShard>> = columns.map(shard).collect();
     Some(v1::ReleaseSource {
         shards: shards.filter(|_| index)?,
-        reference: Some(Writer::reading(one, ledger).reference()),
+        reference: Some(Writer::reading(one, &Reader::new(ledger)).reference()),
     })
 }
 
 /// What a cohort ingested in a shard.
 fn source_of_shard(cohort: &Cohort, column: u32, ledger: &Ledger) -> Option<v1::ReleaseShard> {
-    let batches = Writer::reading(cohort, ledger).batches(column)?;
+    let batches = Writer::reading(cohort, &Reader::new(ledger)).batches(column)?;
     let census = Cell {
         stage: Stage::Census,
         row: 0,
