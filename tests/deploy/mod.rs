@@ -1,7 +1,9 @@
-//! What is in `deploy/`: units and manifests that are valid, and say to the program only what it understands.
+//! What is in `deploy/`: units and manifests that are valid, and say to the program only what it understands; and guides
+//! that can be followed.
 
 mod guide;
 mod manifests;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::fs;
