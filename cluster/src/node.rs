@@ -470,14 +470,16 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
             self.drive.written().await;
             tell = (self.replica.owes_commit())
                 .then(|| tell.unwrap_or_else(|| Instant::now() + COMMIT_TOLD));
-            let mut until = tell.map_or(next_tick, |tell| next_tick.min(tell));
-            if !self.desk.may_sleep(!self.replica.awaits_majority()) {
-                until = Instant::now();
-            }
-            let first = match timeout_at(until, self.queue.recv()).await {
-                Ok(Some(event)) => Some(event),
-                Ok(None) => return Ok(()),
-                Err(_) => None,
+            let until = tell.map_or(next_tick, |tell| next_tick.min(tell));
+            // Where a proposal waits already, it is as if its event had come: tokio's clock would let it wait a millisecond.
+            let first = if self.desk.may_sleep(!self.replica.awaits_majority()) {
+                match timeout_at(until, self.queue.recv()).await {
+                    Ok(Some(event)) => Some(event),
+                    Ok(None) => return Ok(()),
+                    Err(_) => None,
+                }
+            } else {
+                Some(Event::Proposed)
             };
             if matches!(first, Some(Event::Proposed)) && self.replica.expects_proposals() {
                 self.drive.gather().await;
