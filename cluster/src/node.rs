@@ -542,10 +542,10 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
         self.replica.settle(&mut |message| outbox.send(message))?;
         if ticked || !self.audits.is_empty() {
             let head = self.replica.flush_audit()?;
-            // Who went away needs no answer.
-            self.audits
-                .drain(..)
-                .for_each(|reply| drop(reply.send(head)));
+            for reply in self.audits.drain(..) {
+                // Who went away needs no answer.
+                let _ = reply.send(head);
+            }
         }
         if let Some(routes) = self.replica.take_routes() {
             self.founding
