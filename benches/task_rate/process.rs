@@ -52,8 +52,8 @@ impl Cluster {
             .collect();
         drop(listeners);
         let metrics = addresses.split_off(NODES);
-        for node in 0..NODES {
-            let text = configuration(folder.path(), node, (&addresses, &metrics[node]));
+        for (node, told) in metrics.iter().enumerate() {
+            let text = configuration(folder.path(), node, (&addresses, told));
             std::fs::write(folder.path().join(file(node)), text).expect("written");
         }
         let children = (0..NODES).map(|node| spawn(folder.path(), node)).collect();

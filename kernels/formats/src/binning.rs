@@ -98,9 +98,7 @@ fn walk(bytes: &[u8]) -> Option<()> {
         }
         b"TBI\x01" => {
             let contigs = rest.count()?;
-            rest.take(6 * 4)?;
-            let names = rest.count()?;
-            rest.take(names)?;
+            rest.columns()?;
             rest.contigs(contigs, BINS, true)
         }
         b"CSI\x01" => {
@@ -109,7 +107,14 @@ fn walk(bytes: &[u8]) -> Option<()> {
                 return None;
             }
             let auxiliary = rest.count()?;
-            rest.take(auxiliary)?;
+            let mut auxiliary = Rest(rest.take(auxiliary)?);
+            if !auxiliary.0.is_empty() {
+                auxiliary.columns()?;
+            }
+            // The parser would take what is left of it for contigs.
+            if !auxiliary.0.is_empty() {
+                return None;
+            }
             let contigs = rest.count()?;
             let bins = ((1u64 << (3 * (depth + 1))) - 1) / 7;
             rest.contigs(contigs, u32::try_from(bins).ok()?, false)
@@ -134,6 +139,13 @@ impl<'a> Rest<'a> {
     /// A number of things, which is written signed.
     fn count(&mut self) -> Option<usize> {
         usize::try_from(self.number()? as i32).ok()
+    }
+
+    /// Which columns of a text are indexed, and the names of contigs.
+    fn columns(&mut self) -> Option<()> {
+        self.take(6 * 4)?;
+        let names = self.count()?;
+        self.take(names).map(drop)
     }
 
     /// `linear`: with a linear index; otherwise every bin has its offset. One number is left out behind those of the
@@ -196,5 +208,27 @@ mod tests {
                 assert_eq!(walk(&index(kind, bin)).is_some(), good, "{kind} {bin}");
             }
         }
+    }
+
+    /// The parser reads columns and names and goes on with what is left of the auxiliary data, as if contigs began there:
+    /// it made room for two thousand million bins (found by fuzzing `csi`).
+    #[test]
+    fn auxiliary_data_with_more_than_names_are_malformed() {
+        let plain = index("CSI", 0);
+        let (head, tail) = plain.split_at(4 + 2 * 4 + 4);
+        let with = |auxiliary: &[u8]| {
+            let length = (auxiliary.len() as u32).to_le_bytes();
+            walk(&[&head[..12], &length, auxiliary, tail].concat()).is_some()
+        };
+        let named = |name: &[u8]| {
+            let length = (name.len() as u32).to_le_bytes();
+            [&[0; 24][..], &length, name].concat()
+        };
+        assert!(with(&[]));
+        assert!(with(&named(b"")));
+        assert!(with(&named(b"chr1\0")));
+        assert!(!with(&[named(b"chr1\0"), vec![0]].concat()));
+        assert!(!with(&named(b"chr1\0")[..30]));
+        assert!(!with(&[0; 5]));
     }
 }
