@@ -9,7 +9,7 @@ use crate::cgroup;
 
 /// The version of everything that decides what the kernels compute. It is part of every content
 /// address: raise it whenever the same input may give other bytes than before.
-pub const KERNEL_VERSION: &str = "22";
+pub const KERNEL_VERSION: &str = "23";
 
 /// The software version of this build.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

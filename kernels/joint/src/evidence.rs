@@ -6,6 +6,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::allele::Part;
+use crate::level::level;
 
 /// A number for every genotype or allele; no heap for the usual three alleles.
 pub(crate) type Numbers = SmallVec<[u32; 6]>;
@@ -116,6 +117,15 @@ impl Call {
     /// Phred by which the likelihoods favour that the sample carries one of the alleles for which
     /// `carried` holds.
     pub(crate) fn quality_of(&self, carried: impl Fn(usize) -> bool) -> u32 {
+        self.favour(carried, |phred| phred)
+    }
+
+    /// As [`Call::quality_of`], in levels: what is counted of the call says the same.
+    pub(crate) fn levels_of(&self, carried: impl Fn(usize) -> bool) -> u32 {
+        self.favour(carried, level)
+    }
+
+    fn favour(&self, carried: impl Fn(usize) -> bool, told: impl Fn(u32) -> u32) -> u32 {
         let Some(pl) = &self.likelihoods else {
             return 0;
         };
@@ -130,7 +140,7 @@ impl Call {
                 } else {
                     &mut without
                 };
-                *least = (*least).min(self.likelihood(pl, a, b));
+                *least = (*least).min(told(self.likelihood(pl, a, b)));
             }
         }
         if with == u32::MAX {

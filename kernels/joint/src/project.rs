@@ -152,10 +152,11 @@ pub(crate) fn project_records<'a>(
     }
 }
 
-/// Of calls that span the site, the one whose spanning allele is best supported.
+/// Of calls that span the site, the one whose spanning allele is best supported, as far as levels tell: a census knows no
+/// more, and has to choose the same.
 fn strongest<'a>(calls: &[&'a Call], site: &Site) -> Option<&'a Call> {
     calls.iter().copied().max_by_key(|call| {
-        let quality = call.quality_of(|allele| spans(call, allele, site));
+        let quality = call.levels_of(|allele| spans(call, allele, site));
         (quality, std::cmp::Reverse(call.start))
     })
 }
