@@ -211,7 +211,7 @@ mod tests {
     }
 
     /// The parser reads columns and names and goes on with what is left of the auxiliary data, as if contigs began there:
-    /// it made room for two thousand million bins (found by fuzzing `csi`).
+    /// it made room for 1.46 thousand million bins (found by fuzzing `csi`).
     #[test]
     fn auxiliary_data_with_more_than_names_are_malformed() {
         let plain = index("CSI", 0);

@@ -148,3 +148,23 @@ fn unknown(context: &Context<'_>, what: impl std::fmt::Display) -> Fault {
         "{what}; whose data that is cannot be told: remove it, then run `kumi cohort retry`"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use kumi_proto::v1;
+
+    use super::is_kept;
+
+    #[test]
+    fn a_sample_is_kept_by_its_own_name_wherever_its_folder_lies() {
+        let spec = v1::PurgeSpec {
+            kept: vec![
+                "p/samples/A/run".to_owned(),
+                "p/samples/df/B/run".to_owned(),
+            ],
+            ..v1::PurgeSpec::default()
+        };
+        let kept = ["A", "B", "df", "run"].map(|sample| is_kept(&spec, sample));
+        assert_eq!(kept, [true, true, false, false]);
+    }
+}
