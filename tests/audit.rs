@@ -115,8 +115,8 @@ fn every_mutation_is_written_and_every_change_of_it_found() {
     let mut verify = kumi();
     verify.args(["audit", "verify", "--endpoint", &schedulers.endpoints()]);
     refuses(&mut verify, 65, "audit log could be verified");
-    // The others are as written, and the node is told by its own log when it starts again: what it
-    // has not yet snapshotted it writes anew.
+    // The others are as written. Behind its snapshot the node's raft log still has what was changed: started again it
+    // writes that anew.
     schedulers.nodes[0].kill();
     schedulers.restart(0);
     schedulers.leader();

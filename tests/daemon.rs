@@ -108,7 +108,8 @@ pub(crate) struct Schedulers {
 }
 
 impl Schedulers {
-    /// Starts as many as there are ports and waits until one leads.
+    /// Starts as many as there are ports and waits until one leads and all go by the newest version of the state
+    /// machine: what they are told from then on is behind the snapshot that this takes, and in that version.
     pub(crate) fn start(dir: &Path, ports: &[u16], metrics: &[u16]) -> Self {
         Self::start_with(dir, ports, metrics, "")
     }
@@ -144,6 +145,9 @@ impl Schedulers {
             schedulers.nodes.push(process);
         }
         schedulers.leader();
+        until("the newest version to be in force", || {
+            newest_in_force(&schedulers.status()?).then_some(())
+        });
         schedulers
     }
 
@@ -209,15 +213,17 @@ impl Schedulers {
     /// Waits until a node that answers says it leads; its place.
     pub(crate) fn leader(&self) -> usize {
         until("a leader", || {
-            let mut command = kumi();
-            command.args(["cluster", "status", "--output", "json", "--endpoint"]);
-            let output = command.arg(self.endpoints()).output().expect("kumi runs");
-            let nodes: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
-            nodes
-                .as_array()?
-                .iter()
-                .position(|node| node["role"] == "leader")
+            let nodes = self.status()?;
+            nodes.iter().position(|node| node["role"] == "leader")
         })
+    }
+
+    /// What each node says of the cluster, in their order.
+    fn status(&self) -> Option<Vec<serde_json::Value>> {
+        let mut command = kumi();
+        command.args(["cluster", "status", "--output", "json", "--endpoint"]);
+        let output = command.arg(self.endpoints()).output().expect("kumi runs");
+        serde_json::from_slice(&output.stdout).ok()
     }
 
     /// A client command against one node, as JSON.
@@ -227,6 +233,14 @@ impl Schedulers {
         command.args(["--output", "json", "--endpoint", &self.endpoint(node)]);
         json(&ok(&mut command))
     }
+}
+
+/// Whether all nodes answered ([`Schedulers::status`]) and go by the newest version of the state machine.
+pub(crate) fn newest_in_force(nodes: &[serde_json::Value]) -> bool {
+    nodes.iter().all(|node| {
+        let known = node["machine_version_known"].as_u64();
+        known.is_some() && node["machine_version"].as_u64() == known
+    })
 }
 
 /// Starts a worker.

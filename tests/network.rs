@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use crate::daemon::Process;
+use crate::daemon::{Process, newest_in_force};
 use crate::support::lab::Lab;
 use crate::support::random::Numbers;
 use crate::support::trio::{EMBEDDED, cohort_file};
@@ -105,10 +105,19 @@ impl Site {
     fn submit(&self) {
         let cohort = cohort_file(self.dir.path(), "call_shards = 3");
         let out = self.dir.path().join("out").display().to_string();
+        until("the newest version to be in force", || {
+            newest_in_force(&self.status()?).then_some(())
+        });
         until("a submission that is answered", || {
             let submitted = self.tell(&["cohort", "submit", "--output-dir", &out], Some(&cohort));
             submitted.status.success().then_some(())
         });
+    }
+
+    /// What each scheduler says of the cluster.
+    fn status(&self) -> Option<Vec<serde_json::Value>> {
+        let nodes = self.tell(&["cluster", "status", "--output", "json"], None);
+        serde_json::from_slice(&nodes.stdout).ok()
     }
 
     fn state(&self) -> Option<String> {
@@ -219,12 +228,8 @@ fn a_leader_that_vanishes_costs_no_task() {
     };
     site.submit();
     let leader = until("a leader that gave work away", || {
-        let nodes = site.tell(&["cluster", "status", "--output", "json"], None);
-        let nodes: serde_json::Value = serde_json::from_slice(&nodes.stdout).ok()?;
-        let leader = nodes
-            .as_array()?
-            .iter()
-            .position(|node| node["role"] == "leader")?;
+        let nodes = site.status()?;
+        let leader = nodes.iter().position(|node| node["role"] == "leader")?;
         let workers = json(&site.tell(&["worker", "list", "--output", "json"], None));
         let busy = |worker: &serde_json::Value| {
             worker["running"].as_array().is_some_and(|r| !r.is_empty())

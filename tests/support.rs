@@ -118,20 +118,11 @@ pub(crate) fn published(root: &Path) -> BTreeMap<String, String> {
         let product = name.ends_with(".cram") || name.ends_with(".vcf.gz");
         product && !name.contains("/work/")
     };
-    let digest = |name: String| (unfanned(&name), sha256(&root.join(&name)));
+    let digest = |name: String| {
+        let sum = sha256(&root.join(&name));
+        (name, sum)
+    };
     files(root, &wanted).into_iter().map(digest).collect()
-}
-
-/// Without the folder of some samples: a cohort that was submitted before the newest version of the state machine was in
-/// force is not published in one.
-fn unfanned(name: &str) -> String {
-    let parts: Vec<&str> = name.split('/').collect();
-    match parts[..] {
-        [programme, "samples", _, sample, run, file] => {
-            [programme, "samples", sample, run, file].join("/")
-        }
-        _ => name.to_owned(),
-    }
 }
 
 /// The one file below `root`, shards of work in progress aside, whose name has this end.
