@@ -3,19 +3,26 @@
 //! While an entry is on its way to a majority, proposals wait for that in any case; the answers of the followers wake the
 //! loop, and its ticks.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::event::Proposal;
 use crate::limits;
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Desk<O>(Mutex<Waiting<O>>);
+pub(crate) struct Desk<O> {
+    waiting: Mutex<Waiting<O>>,
+    /// As many as the loop waits for are there.
+    enough: Condvar,
+}
 
 #[derive(Debug)]
 struct Waiting<O> {
     proposals: Vec<Proposal<O>>,
     bytes: usize,
+    /// So many the loop waits for at most.
+    wanted: usize,
     /// Whether the loop sleeps and wants to know of the next one.
     calls: bool,
     /// The loop has ended.
@@ -24,18 +31,30 @@ struct Waiting<O> {
 
 impl<O> Default for Desk<O> {
     fn default() -> Self {
-        Self(Mutex::new(Waiting {
+        let waiting = Waiting {
             proposals: Vec::new(),
             bytes: 0,
+            wanted: 0,
             calls: true,
             closed: false,
-        }))
+        };
+        Self {
+            waiting: Mutex::new(waiting),
+            enough: Condvar::new(),
+        }
+    }
+}
+
+impl<O> Waiting<O> {
+    /// Whether they fill an entry.
+    fn are_full(&self) -> bool {
+        self.bytes >= limits::ENTRY_PACK_BYTES || self.proposals.len() >= limits::ENTRY_COMMANDS_MAX
     }
 }
 
 impl<O> Desk<O> {
     fn lock(&self) -> MutexGuard<'_, Waiting<O>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Leaves a proposal; whether the loop is to be woken. None when it has ended.
@@ -46,9 +65,21 @@ impl<O> Desk<O> {
         }
         waiting.bytes += proposal.command.len();
         waiting.proposals.push(proposal);
-        let full = waiting.bytes >= limits::ENTRY_PACK_BYTES
-            || waiting.proposals.len() >= limits::ENTRY_COMMANDS_MAX;
+        let full = waiting.are_full();
+        if full || waiting.proposals.len() == waiting.wanted {
+            self.enough.notify_one();
+        }
         Some(std::mem::take(&mut waiting.calls) || full)
+    }
+
+    /// Blocks until so many wait, or fill an entry, or for so long.
+    pub(crate) fn gather(&self, wanted: usize, at_most: Duration) {
+        let mut waiting = self.lock();
+        waiting.wanted = wanted;
+        let lacking =
+            |waiting: &mut Waiting<O>| waiting.proposals.len() < wanted && !waiting.are_full();
+        // Whether they came or the time is over is the same to the loop.
+        drop(self.enough.wait_timeout_while(waiting, at_most, lacking));
     }
 
     /// All that wait.

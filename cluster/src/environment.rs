@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use kumi_proto::dial::Dial;
 
+use crate::desk::Desk;
 use crate::limits;
 use crate::store::StoreError;
 use crate::store::disk::DiskLog;
@@ -46,12 +47,12 @@ impl Drive {
         Ok(())
     }
 
-    /// Lets proposals gather.
-    pub(crate) async fn gather(&self) {
+    /// Lets so many proposals gather, if they come soon.
+    pub(crate) async fn gather<O>(&self, desk: &Desk<O>, wanted: usize) {
         let while_they_come = Duration::from_micros(limits::GATHER_US);
         match self {
             // The thread is the loop's alone, and tokio counts whole milliseconds.
-            Self::Thread => std::thread::sleep(while_they_come),
+            Self::Thread => desk.gather(wanted, while_they_come),
             Self::Task(_) => tokio::time::sleep(while_they_come).await,
         }
     }

@@ -19,10 +19,10 @@ pub const READS_IN_FLIGHT_MAX: usize = 65_536;
 pub const TURN_EVENTS_MAX: usize = 8192;
 /// Followers are told that an entry is committed with the next one, or after this.
 pub const COMMIT_TOLD_MS: u64 = 5;
-/// After an entry of so many proposals the next one waits for others, that it carries more: who proposed those hears of
-/// them at the same time, and proposes again.
+/// After an entry of so many proposals the next one waits for as many, that it does not carry fewer: who proposed those
+/// hears of them at the same time, and proposes again.
 pub const GATHER_PROPOSALS_MIN: usize = 4;
-/// How long it waits, microseconds: about as long as the answers take to reach them all.
+/// How long it waits at most, microseconds: about as long as the answers take to reach them all.
 pub const GATHER_US: u64 = 300;
 /// Bytes of entries raft puts into one append message.
 pub const APPEND_BYTES_MAX: u64 = 1 << 20;

@@ -481,8 +481,10 @@ impl<S: StateMachine, L: LogStore> Loop<S, L> {
             } else {
                 Some(Event::Proposed)
             };
-            if matches!(first, Some(Event::Proposed)) && self.replica.expects_proposals() {
-                self.drive.gather().await;
+            if let (Some(Event::Proposed), Some(wanted)) =
+                (&first, self.replica.expects_proposals())
+            {
+                self.drive.gather(&self.desk, wanted).await;
             }
             if !self.take(first) {
                 return self.replica.flush_audit().map(drop);

@@ -89,9 +89,10 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         (raft.state == StateRole::Leader).then(|| (log.committed, log.last_index()))
     }
 
-    /// Whether proposals come from many at a time: those that come together can go together.
-    pub(crate) fn expects_proposals(&self) -> bool {
-        self.packed >= limits::GATHER_PROPOSALS_MIN
+    /// How many proposals are to be expected soon, when they come from many at a time: as many as the last entry carried,
+    /// which can go together again.
+    pub(crate) fn expects_proposals(&self) -> Option<usize> {
+        (self.packed >= limits::GATHER_PROPOSALS_MIN).then_some(self.packed)
     }
 
     fn append(&mut self, packer: Packer, waiters: Vec<Waiter<S::Outcome>>) {
