@@ -144,7 +144,8 @@ fn before_its_version_is_in_force_nobody_says_what_scratch_there_is() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-    /// Whatever samples need and workers have: nobody is given more than there is, and nothing that fits is left.
+    /// Whatever samples need and workers have: nobody is given more than there is, and nothing that fits is left, unless it
+    /// would be in the way of the first that waits for room.
     #[test]
     fn no_scratch_is_promised_twice(sizes in prop::collection::vec(1u64..40, 1..5), limits in prop::collection::vec(0u64..900, 1..4)) {
         let mut checked = Checked::default();
@@ -167,6 +168,8 @@ proptest! {
             given.insert(worker, checked.grant(3, worker, tasks));
         }
         let left = |cohort: &u64| (0..8).filter(|row| why(&checked, *cohort, *row).state() == v1::TaskState::Ready).count();
+        let most = workers.iter().map(|(_, limit)| if *limit == 0 { u64::MAX } else { *limit }).max();
+        let first = needs.iter().find(|(cohort, need)| Some(**need) <= most && left(cohort) > 0);
         for (worker, limit) in workers {
             let starts = given.get(&worker).map_or(&[][..], |starts| starts);
             let task = |start: &v1::Start| start.spec.as_ref().and_then(|spec| spec.task).expect("a task");
@@ -174,7 +177,10 @@ proptest! {
             let free = if limit == 0 { u64::MAX } else { limit - used.min(limit) };
             prop_assert!(limit == 0 || used <= limit);
             for (cohort, need) in &needs {
-                prop_assert!(starts.len() == 8 || *need > free || left(cohort) == 0);
+                let in_the_way = first.is_some_and(|(first, large)| {
+                    first < cohort && *large > free && *large <= limit && *need > limit - large
+                });
+                prop_assert!(starts.len() == 8 || *need > free || in_the_way || left(cohort) == 0);
             }
         }
     }
