@@ -77,10 +77,11 @@ impl House {
         PathBuf::from(release["directory"].as_str().expect("a folder"))
     }
 
-    /// The folders of the store, and when they were changed.
+    /// The folders of the store's batches, and when they were changed.
     fn store(&self) -> Vec<(PathBuf, std::time::SystemTime)> {
         let store = self.root().join("example/cohorts/ceu-trio/store");
-        let entries = fs::read_dir(store).expect("a store").flatten();
+        let entries = |folder: &Path| fs::read_dir(folder).expect("a store").flatten();
+        let entries = entries(&store).flat_map(|fan| entries(&fan.path()));
         let changed = |path: &Path| fs::metadata(path).and_then(|found| found.modified());
         let mut folders: Vec<_> = entries
             .map(|entry| (entry.path(), changed(&entry.path()).expect("a time")))

@@ -30,12 +30,12 @@ pub const STORED_GENOTYPES: u32 = 9;
 pub const RELEASE_CHUNKS: u32 = 10;
 /// What censuses are the sums of is kept, so that others begin from them and purges find them.
 pub const KEPT_SUMS: u32 = 11;
-/// Samples are published in folders of some, not all in one.
-pub const FANNED_SAMPLES: u32 = 12;
+/// Samples, and what is kept of a cohort's batches, are published in folders of some, not all in one.
+pub const FANNED_OUT: u32 = 12;
 /// Notes for the audit log.
 pub const NOTES: u32 = 2;
 /// The newest that this build knows.
-pub const NEWEST: u32 = FANNED_SAMPLES;
+pub const NEWEST: u32 = FANNED_OUT;
 
 /// The version that brought a kind of command: before it is in force, the command is refused.
 pub(crate) fn brought(kind: &Kind) -> u32 {

@@ -10,6 +10,10 @@ use crate::plan::key::{Hex, Key, hex};
 use crate::plan::keys;
 use crate::plan::layout::ReleaseKeys;
 
+/// The folders of what is kept of a cohort for its next releases.
+const STORE: &str = "store";
+const CENSUS: &str = "census";
+
 /// Where a task publishes, below the cohort's root.
 pub(crate) fn directory(cohort: &Cohort, cell: Cell) -> String {
     directory_of(cohort, cell, &cohort.address(cell).key)
@@ -21,11 +25,7 @@ pub(crate) fn directory_of(cohort: &Cohort, cell: Cell, key: &Key) -> String {
     let programme = &header.programme;
     match cell.stage {
         Stage::Unspecified | Stage::Index => format!("reference/{}", hex(key, 16)),
-        Stage::Align | Stage::Gvcf => {
-            let params = header.params.as_ref();
-            let fanned = params.is_some_and(|params| params.fan_samples);
-            sample_directory(cohort, cell.row, fanned)
-        }
+        Stage::Align | Stage::Gvcf => sample_directory(cohort, cell.row, fans_out(header)),
         // What a shard is in the release lies there at once.
         Stage::Joint if keys::in_chunks(header) => {
             directory_in(cohort, &cohort.release_keys(), cell)
@@ -33,21 +33,27 @@ pub(crate) fn directory_of(cohort: &Cohort, cell: Cell, key: &Key) -> String {
         Stage::Cut | Stage::Chunk | Stage::Mark | Stage::Merge | Stage::Call | Stage::Joint => {
             [programme, "/work/", Hex::of(key, 16).as_str()].concat()
         }
-        Stage::Ingest => store_directory(header, key),
-        Stage::Census => of_cohort(header, "census", &hex(key, 16)),
+        Stage::Ingest => kept_directory(header, STORE, key, fans_out(header)),
+        Stage::Census => kept_directory(header, CENSUS, key, fans_out(header)),
         Stage::Release => directory_in(cohort, &cohort.release_keys(), cell),
         Stage::Purge => of_cohort(header, "purges", &hex(key, 12)),
     }
 }
 
-/// Where a row of a cohort may have been published: its results may be those of a cohort that was opened before samples
+/// What a cohort was opened to do: in folders that would come to hold tens of thousands of directories, two hexadecimal
+/// digits come before each.
+fn fans_out(header: &v1::CohortHeader) -> bool {
+    let params = header.params.as_ref();
+    params.is_some_and(|params| params.fan_out)
+}
+
+/// Where a row of a cohort may have been published: its results may be those of a cohort that was opened before results
 /// were fanned out, or after.
 pub(crate) fn sample_directories(cohort: &Cohort, row: u32) -> [String; 2] {
     [false, true].map(|fanned| sample_directory(cohort, row, fanned))
 }
 
-/// A programme has a hundred thousand samples, and no folder should have so many entries: fanned out, two hexadecimal digits
-/// of the SHA-256 of the sample's name come before it.
+/// A programme has a hundred thousand samples. The digits are of the SHA-256 of the sample's name.
 fn sample_directory(cohort: &Cohort, row: u32, fanned: bool) -> String {
     let programme = &cohort.header.programme;
     let sample = &cohort.samples[row as usize].name;
@@ -73,9 +79,24 @@ pub(crate) fn directory_in(cohort: &Cohort, keys: &ReleaseKeys, cell: Cell) -> S
     }
 }
 
-/// Where what is ingested of a batch in a shard is published, by its key, below the cohort's root.
-pub(crate) fn store_directory(header: &v1::CohortHeader, key: &Key) -> String {
-    of_cohort(header, "store", &hex(key, 16))
+/// Where what is ingested of a batch in a shard may have been published, by its key, below the cohort's root: as
+/// [`sample_directories`].
+pub(crate) fn store_directories(header: &v1::CohortHeader, key: &Key) -> [String; 2] {
+    [false, true].map(|fanned| kept_directory(header, STORE, key, fanned))
+}
+
+/// Where a census may have been published, by its key: as [`sample_directories`].
+pub(crate) fn census_directories(header: &v1::CohortHeader, key: &Key) -> [String; 2] {
+    [false, true].map(|fanned| kept_directory(header, CENSUS, key, fanned))
+}
+
+/// What later releases read: of each batch, or each release, an entry for every joint shard, for years.
+fn kept_directory(header: &v1::CohortHeader, what: &str, key: &Key, fanned: bool) -> String {
+    let key = hex(key, 16);
+    match fanned {
+        true => of_cohort(header, what, &format!("{}/{key}", &key[..2])),
+        false => of_cohort(header, what, &key),
+    }
 }
 
 fn of_cohort(header: &v1::CohortHeader, what: &str, name: &str) -> String {

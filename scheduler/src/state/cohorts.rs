@@ -18,7 +18,7 @@ use crate::state::account::{Counted, mark_key};
 use crate::state::traces::Traces;
 use crate::tallies::{Ending, UnitLabels};
 use crate::unit::Unit;
-use crate::version::FANNED_SAMPLES;
+use crate::version::FANNED_OUT;
 use crate::view::cohort_state;
 
 impl State {
@@ -33,7 +33,7 @@ impl State {
         let mut header = open.header.unwrap_or_default();
         validate_in(self.version, &header, &open.samples).map_err(Rejection::InvalidCohort)?;
         if let Some(params) = &mut header.params {
-            params.fan_samples = self.version >= FANNED_SAMPLES;
+            params.fan_out = self.version >= FANNED_OUT;
         }
         self.enter(header, open.samples, None)
     }

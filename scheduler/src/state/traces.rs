@@ -10,8 +10,9 @@ use crate::grid::Cell;
 use crate::plan::batch::Batch;
 use crate::plan::directory;
 use crate::plan::key::{Address, CohortPlace, Key};
+use crate::plan::layout::ReleaseKeys;
 use crate::state::{State, Store};
-use crate::version::FANNED_SAMPLES;
+use crate::version::FANNED_OUT;
 
 /// Collected over all cohorts of a place, whatever became of them.
 pub(super) struct Traces {
@@ -40,7 +41,7 @@ impl Traces {
                 }
             }
             traces.add_batches(state, cohort);
-            traces.add_release(cohort);
+            traces.add_release(state, cohort);
             traces.add_sums(state, cohort);
         }
         traces
@@ -48,7 +49,8 @@ impl Traces {
 
     /// What was made of a sample alone.
     fn add_row(&mut self, state: &State, place: &CohortPlace, (cohort, row): (&Cohort, u32)) {
-        let directories = directories_of(state, cohort, row);
+        let places = directory::sample_directories(cohort, row);
+        let directories = known_in(state, places);
         if is_used_elsewhere(state, place, (cohort, row)) {
             self.kept.extend(directories);
             return;
@@ -87,8 +89,8 @@ impl Traces {
             for column in 0..cohort.grid(Stage::Ingest).columns() {
                 let address = cohort.ingest_address_of(&key, column);
                 self.forget.insert(address);
-                let directory = directory::store_directory(&cohort.header, &address.key);
-                self.directories.insert(directory);
+                let places = directory::store_directories(&cohort.header, &address.key);
+                self.directories.extend(known_in(state, places));
             }
         }
     }
@@ -101,17 +103,11 @@ impl Traces {
     }
 
     /// What was released with one of the samples in it.
-    fn add_release(&mut self, cohort: &Cohort) {
+    fn add_release(&mut self, state: &State, cohort: &Cohort) {
         let mut included = cohort.included();
         let name = |row: u32| &cohort.samples[row as usize].name;
-        if !included.any(|row| self.samples.contains(name(row))) {
-            return;
-        }
-        for stage in [Stage::Census, Stage::Joint, Stage::Release] {
-            let (row, columns) = (0, cohort.grid(stage).columns());
-            for column in 0..columns {
-                self.add(cohort, Cell { stage, row, column });
-            }
+        if included.any(|row| self.samples.contains(name(row))) {
+            self.add_shards(state, cohort, &cohort.release_keys());
         }
     }
 
@@ -125,13 +121,23 @@ impl Traces {
             .filter(|sum| samples.iter().any(|name| sum.counts(name)))
         {
             let keys = cohort.layout.release_keys_of(&cohort.header, sum.base);
-            for stage in [Stage::Census, Stage::Joint, Stage::Release] {
-                let (row, columns) = (0, cohort.grid(stage).columns());
-                for column in 0..columns {
-                    let cell = Cell { stage, row, column };
-                    self.forget.insert(cohort.address_in(&keys, cell));
-                    self.directories
-                        .insert(directory::directory_in(cohort, &keys, cell));
+            self.add_shards(state, cohort, &keys);
+        }
+    }
+
+    /// A release, and what it was made of.
+    fn add_shards(&mut self, state: &State, cohort: &Cohort, keys: &ReleaseKeys) {
+        for stage in [Stage::Census, Stage::Joint, Stage::Release] {
+            let (row, columns) = (0, cohort.grid(stage).columns());
+            for cell in (0..columns).map(|column| Cell { stage, row, column }) {
+                let address = cohort.address_in(keys, cell);
+                self.forget.insert(address);
+                if stage == Stage::Census {
+                    let places = directory::census_directories(&cohort.header, &address.key);
+                    self.directories.extend(known_in(state, places));
+                } else {
+                    let directory = directory::directory_in(cohort, keys, cell);
+                    self.directories.insert(directory);
                 }
             }
         }
@@ -159,14 +165,10 @@ impl Traces {
     }
 }
 
-/// Where a row of a cohort may have been published.
-fn directories_of(state: &State, cohort: &Cohort, row: u32) -> Vec<String> {
-    if state.version >= FANNED_SAMPLES {
-        directory::sample_directories(cohort, row).to_vec()
-    } else {
-        let (stage, column) = (Stage::Gvcf, 0);
-        vec![directory::directory(cohort, Cell { stage, row, column })]
-    }
+/// Of where something may have been published, without and with digits before it, those that the version in force knows.
+fn known_in(state: &State, [flat, fanned]: [String; 2]) -> impl Iterator<Item = String> {
+    let knows = state.version >= FANNED_OUT;
+    std::iter::once(flat).chain(knows.then_some(fanned))
 }
 
 /// Whether a cohort of another name and the same programme uses what was made of a sample: one that runs, or from which

@@ -1,4 +1,4 @@
-//! Where the files of samples are.
+//! Where the files of samples are, and what is kept of a cohort for its next releases.
 
 use kumi_proto::v1;
 use kumi_proto::v1::Stage;
@@ -29,19 +29,38 @@ fn published(told: &[v1::Spec]) -> Vec<&str> {
     of_samples.map(|spec| spec.directory.as_str()).collect()
 }
 
+/// Where it was published what is kept of the batches or the releases of a cohort, and the key of each.
+fn kept(told: &[v1::Spec], of: Stage) -> Vec<(&str, &str)> {
+    let stage = |spec: &&v1::Spec| spec.task.expect("a task").stage();
+    let of_stage = told.iter().filter(|spec| stage(spec) == of);
+    of_stage
+        .map(|spec| (spec.directory.as_str(), &spec.key[..16]))
+        .collect()
+}
+
 /// `printf %s A | sha256sum` begins with 55, that of B with df.
 const FANS: [(&str, &str); 2] = [("A", "55"), ("B", "df")];
 
 #[test]
-fn samples_are_published_in_folders_of_some() {
+fn results_are_published_in_folders_of_some() {
     let mut lab = Lab::new();
-    lab.open(&shape("c", &["A", "B"]));
+    lab.open(&Shape {
+        genotypes: v1::Genotypes::Store,
+        ..shape("c", &["A", "B"])
+    });
     let told = lab.work(|_| true);
     let directories = published(&told);
     assert_eq!(directories.len(), FANS.len());
     for (directory, (sample, fan)) in directories.iter().zip(FANS) {
         let expected = format!("p/samples/{fan}/{sample}/");
         assert!(directory.starts_with(&expected), "{directory}");
+    }
+    for (stage, folder) in [(Stage::Ingest, "store"), (Stage::Census, "census")] {
+        let [(directory, key)] = kept(&told, stage)[..] else {
+            panic!("{told:?}");
+        };
+        let fan = &key[..2];
+        assert_eq!(directory, format!("p/cohorts/c/{folder}/{fan}/{key}"));
     }
 }
 
@@ -50,14 +69,27 @@ fn samples_are_published_in_folders_of_some() {
 #[test]
 fn cohorts_publish_where_they_were_opened_to_publish() {
     let mut lab = Lab::new();
-    lab.checked.version = version::FANNED_SAMPLES - 1;
-    let before = lab.open(&shape("before", &["A", "B"]));
-    lab.checked.version = version::FANNED_SAMPLES;
+    lab.checked.version = version::FANNED_OUT - 1;
+    let before = lab.open(&Shape {
+        genotypes: v1::Genotypes::Store,
+        ..shape("before", &["A", "B"])
+    });
+    lab.checked.version = version::FANNED_OUT;
     let told = lab.work(|_| true);
     let [flat, _] = published(&told)[..] else {
         panic!("{told:?}");
     };
     assert!(flat.starts_with("p/samples/A/"), "{flat}");
+    let mut of_cohort = Vec::new();
+    for (stage, folder) in [(Stage::Ingest, "store"), (Stage::Census, "census")] {
+        let [(directory, key)] = kept(&told, stage)[..] else {
+            panic!("{told:?}");
+        };
+        assert_eq!(directory, format!("p/cohorts/before/{folder}/{key}"));
+        let fan = &key[..2];
+        of_cohort.push(format!("p/cohorts/before/{folder}/{fan}/{key}"));
+        of_cohort.push(directory.to_owned());
+    }
     let after = lab.open(&shape("after", &["A", "B"]));
     lab.checked.restart();
     let told = lab.work(|_| true);
@@ -68,7 +100,8 @@ fn cohorts_publish_where_they_were_opened_to_publish() {
     let kept = purged(&mut lab, after);
     assert_eq!(kept.kept, places, "the other cohort still has them");
     let gone = purged(&mut lab, before);
-    assert!(places.iter().all(|place| gone.directories.contains(place)));
+    let mut places = places.iter().chain(&of_cohort);
+    assert!(places.all(|place| gone.directories.contains(place)));
 }
 
 /// Takes A out of a cohort, and all that there is of it.

@@ -141,7 +141,7 @@ impl Shape {
                 filters: self.filters.into(),
                 batch_samples: self.batch_samples,
                 genotypes: self.genotypes.into(),
-                fan_samples: false,
+                fan_out: false,
             }),
         }
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::store::{StoreError, below, laid_out, split, sync_directory};
+use crate::store::{StoreError, below, is_fan, laid_out, split, sync_directory};
 
 /// Removes a directory of work that nothing needs any more: `<programme>/work/<key>` below `root`, no other. One
 /// that is not there is no error.
@@ -31,9 +31,11 @@ pub(crate) fn has_parts(directory: &str) -> Result<bool, StoreError> {
     below(Path::new(""), directory)?;
     let parts: Vec<&str> = directory.split('/').collect();
     match parts[..] {
-        // Of a sample, in a folder of samples or, as earlier versions published it, not.
+        // In a folder of some or, as earlier versions published it, not.
         [_, "samples", _, _] | [_, "samples", _, _, _] => Ok(false),
-        [_, "cohorts", _, "store" | "census" | "releases", _] => Ok(false),
+        [_, "cohorts", _, "store" | "census", name] if !is_fan(name) => Ok(false),
+        [_, "cohorts", _, "store" | "census", fan, _] if is_fan(fan) => Ok(false),
+        [_, "cohorts", _, "releases", _] => Ok(false),
         [_, "work", _] => Ok(true),
         _ => Err(StoreError::Escape(directory.to_owned())),
     }
@@ -144,6 +146,9 @@ mod tests {
             ("p/samples/S/other", "5"),
             ("p/samples/e3/S/run", "6"),
             ("p/samples/e3/T/run", "6"),
+            ("p/cohorts/c/store/fa/fab", "a"),
+            ("p/cohorts/c/store/fa/fac", "b"),
+            ("p/cohorts/c/census/fad", "c"),
         ] {
             let directory = root.path().join(directory);
             fs::create_dir_all(&directory).expect("created");
@@ -163,6 +168,8 @@ mod tests {
             "p/samples/S/run",
             "p/samples/e3/S/run",
             "p/cohorts/c/store/gone",
+            "p/cohorts/c/store/fa/fab",
+            "p/cohorts/c/census/fad",
         ] {
             remove(root.path(), directory).expect("removed");
             assert!(listed(directory).is_empty());
@@ -171,6 +178,7 @@ mod tests {
         assert!(root.path().join("p/work/bb/bbcd/9").is_file());
         assert!(root.path().join("p/samples/S/other/5").is_file());
         assert!(root.path().join("p/samples/e3/T/run/6").is_file());
+        assert!(root.path().join("p/cohorts/c/store/fa/fac/b").is_file());
         assert!(!root.path().join("p/samples/e3/S").exists());
         for refused in [
             "p/samples/S",
@@ -178,6 +186,8 @@ mod tests {
             "p",
             "reference/x",
             "p/cohorts/c/purges/x",
+            "p/cohorts/c/store/fa",
+            "p/cohorts/c/store/fac/x",
             "../p/work/x",
         ] {
             assert!(remove(root.path(), refused).is_err(), "{refused}");

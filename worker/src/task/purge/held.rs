@@ -39,11 +39,19 @@ pub(super) fn directories(
             if holds(context, spec, &directory)? {
                 found.insert(directory.clone());
             }
-            if place.ends_with("/work") && store::is_fan(&name) {
-                for name in context.names(&directory)? {
-                    if holds(context, spec, &format!("{directory}/{name}"))? {
-                        found.insert(format!("{place}/{name}"));
-                    }
+            if !store::is_fan(&name) {
+                continue;
+            }
+            for name in context.names(&directory)? {
+                let within = format!("{directory}/{name}");
+                if holds(context, spec, &within)? {
+                    // Work is told of without the folder that it lies in.
+                    let is_work = place.ends_with("/work");
+                    found.insert(if is_work {
+                        format!("{place}/{name}")
+                    } else {
+                        within
+                    });
                 }
             }
         }

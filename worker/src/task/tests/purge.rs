@@ -12,15 +12,16 @@ use super::house::House;
 use crate::agent::TaskResult;
 use crate::control::Control;
 
-const DIRECTORIES: [&str; 4] = [
+const DIRECTORIES: [&str; 5] = [
     "p/work/aa",
     "p/samples/S1/run",
-    "p/cohorts/c/store/bb",
+    "p/cohorts/c/store/bbc",
+    "p/cohorts/c/store/bb/bbc",
     "p/cohorts/c/releases/cc",
 ];
 /// What is listed, and four that nobody knows of: a staged part, one that only its name tells of, sites whose manifest
 /// lists the sample, and a chunk of a release that was never completed.
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     HALTED,
     "p/cohorts/c/releases/unknown/c.sites.vcf.gz",
     "p/cohorts/c/releases/unknown/manifest.json",
@@ -30,7 +31,8 @@ const FILES: [&str; 11] = [
     "p/work/aa-4096/shard.vcf.gz",
     "p/samples/S1/run/S1.cram",
     "p/samples/S1/run/qc/S1.stats",
-    "p/cohorts/c/store/bb/00001.census.arrow",
+    "p/cohorts/c/store/bbc/00001.census.arrow",
+    "p/cohorts/c/store/bb/bbc/00001.census.arrow",
     "p/cohorts/c/releases/cc/c.vcf.gz.tbi",
 ];
 
@@ -112,11 +114,11 @@ fn every_file_is_in_the_certificate_wherever_attempts_end() {
 fn what_cannot_be_read_is_named() {
     let house = House::new(1);
     furnish(&house);
-    let path = house.root.path().join("p/cohorts/c/store/zz");
+    let path = house.root.path().join("p/cohorts/c/store/zz/zzy");
     std::fs::create_dir_all(&path).expect("created");
     std::fs::write(path.join("00001.segment.arrow"), "data").expect("written");
     let failure = house.fails(purge(&house, &DIRECTORIES));
-    for told in ["cohort c", "zz/00001.segment.arrow", "remove it"] {
+    for told in ["cohort c", "zz/zzy/00001.segment.arrow", "remove it"] {
         assert!(failure.message.contains(told), "{told} in {failure:?}");
     }
     assert!(
