@@ -71,17 +71,22 @@ impl<'a> Reader<'a> {
         self.ledger.get(address)
     }
 
-    /// As [`Ledger::get`], of a result that many tasks read.
-    pub(crate) fn get_shared(&self, address: &Address) -> Option<Manifest> {
+    /// What there is to say of a result that many tasks read.
+    pub(crate) fn read_shared<T>(
+        &self,
+        address: &Address,
+        read: impl FnOnce(&Manifest) -> T,
+    ) -> Option<T> {
         let mut decoded = self.decoded.borrow_mut();
         if let Some((_, manifest)) = decoded.iter().find(|(of, _)| of == address) {
-            return Some(manifest.clone());
+            return Some(read(manifest));
         }
         let manifest = self.ledger.get(address)?;
+        let told = read(&manifest);
         if decoded.len() == Self::DECODED {
             decoded.remove(0);
         }
-        decoded.push((*address, manifest.clone()));
-        Some(manifest)
+        decoded.push((*address, manifest));
+        Some(told)
     }
 }

@@ -172,7 +172,7 @@ impl Writer<'_> {
         v1::CallSpec {
             reference: Some(self.reference()),
             sample: self.sample(cell.row).name.clone(),
-            alignment: Some(self.manifest(Stage::Align, cell.row, 0)),
+            alignment: Some(self.aligned(cell.row)),
             regions: self.cohort.regions(cell).to_vec(),
             ploidy: Some(self.ploidy(cell.row)),
             bin_bases: u32::try_from(self.cohort.bins().bases()).expect("at most 2^31"),
@@ -187,7 +187,7 @@ impl Writer<'_> {
         v1::GvcfSpec {
             reference: Some(self.reference()),
             sample: sample.name.clone(),
-            shards: shards.map(|cell| self.manifest_of(cell)).collect(),
+            shards: shards.map(|cell| self.files_of(cell)).collect(),
             alignment: from_reads.then(|| self.manifest(Stage::Align, row, 0)),
             ploidy: Some(self.ploidy(row)),
             read_groups: sample.read_groups.clone(),
@@ -283,6 +283,23 @@ impl Writer<'_> {
         }
     }
 
+    /// Where an alignment is; what was counted of it nobody who calls needs.
+    fn aligned(&self, row: u32) -> Manifest {
+        let (stage, column) = (Stage::Align, 0);
+        let address = self.cohort.address(Cell { stage, row, column });
+        let files = |manifest: &Manifest| Manifest {
+            directory: manifest.directory.clone(),
+            files: manifest.files.clone(),
+            ..Manifest::default()
+        };
+        self.manifests.read_shared(&address, files).expect(READ)
+    }
+
+    fn files_of(&self, cell: Cell) -> Manifest {
+        let address = self.cohort.address(cell);
+        self.without_counts(&address).expect(READ)
+    }
+
     /// A manifest of which a cohort may read thousands: what was counted is not needed.
     fn without_counts(&self, address: &Address) -> Option<Manifest> {
         let manifest = self.manifests.get(address)?;
@@ -340,7 +357,7 @@ impl Writer<'_> {
         debug_assert_eq!(self.cohort.get(cell), TaskState::Done, "{cell:?}");
         let address = self.cohort.address(cell);
         let manifest = match cell.stage {
-            Stage::Cut | Stage::Align => self.manifests.get_shared(&address),
+            Stage::Cut | Stage::Align => self.manifests.read_shared(&address, Manifest::clone),
             _ => self.manifests.get(&address),
         };
         manifest.expect(READ)
@@ -353,7 +370,8 @@ impl Writer<'_> {
             Some(v1::reference_facts::Source::Index(file)) => file.path.clone(),
             _ => {
                 let address = self.cohort.layout.index_address();
-                index_path(&self.manifests.get_shared(&address).expect(READ))
+                let path = self.manifests.read_shared(&address, index_path);
+                path.expect(READ)
             }
         };
         v1::Reference {
