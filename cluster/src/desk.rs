@@ -1,4 +1,4 @@
-//! Where proposals wait for the node loop: it is woken for them only when it would do something with them.
+//! Where proposals wait for the event loop: it is woken for them only when it would do something with them.
 //!
 //! While an entry is on its way to a majority, proposals wait for that in any case; the answers of the followers wake the
 //! loop, and its ticks.

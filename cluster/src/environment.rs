@@ -14,7 +14,7 @@ use crate::store::StoreError;
 use crate::store::disk::DiskLog;
 use crate::store::records::Identity;
 
-/// What drives a node's loop.
+/// What drives a node's event loop.
 #[derive(Clone)]
 pub enum Drive {
     /// A thread of its own, since writes to disk block.

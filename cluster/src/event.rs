@@ -1,4 +1,4 @@
-//! What the node loop reacts to. The list is closed: nothing else reaches the replica.
+//! What the event loop reacts to. The list is closed: nothing else reaches the replica.
 
 use raft::eraftpb::Message;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -40,7 +40,7 @@ pub(crate) struct Introduction {
 /// Who waits until the membership has changed.
 pub(crate) type ChangeReply = oneshot::Sender<Result<(), ChangeError>>;
 
-/// An input of the node loop (ticks come from its own clock).
+/// An input of the event loop (ticks come from its own clock).
 #[derive(Debug)]
 pub(crate) enum Event {
     /// A peer's message, with its share of the inbound queue.

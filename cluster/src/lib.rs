@@ -19,6 +19,7 @@ pub mod envelope;
 mod environment;
 mod error;
 mod event;
+mod event_loop;
 pub mod limits;
 mod log_bridge;
 mod machine;

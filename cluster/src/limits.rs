@@ -15,7 +15,7 @@ pub const PROPOSALS_IN_FLIGHT_BYTES_MAX: usize = 128 << 20;
 /// Linearizable reads waiting; further `read` calls wait.
 pub const READS_IN_FLIGHT_MAX: usize = 65_536;
 
-/// Events taken off the queue in one turn of the node loop.
+/// Events taken off the queue in one turn of the event loop.
 pub const TURN_EVENTS_MAX: usize = 8192;
 /// Followers are told that an entry is committed with the next one, or after this.
 pub const COMMIT_TOLD_MS: u64 = 5;
@@ -31,9 +31,9 @@ pub const APPENDS_IN_FLIGHT_MAX: usize = 256;
 /// Bytes of committed entries applied in one turn.
 pub const APPLY_BYTES_MAX: u64 = 8 << 20;
 
-/// Received messages waiting for the node loop; beyond it they are dropped (raft repeats them).
+/// Received messages waiting for the event loop; beyond it they are dropped (raft repeats them).
 pub const INBOUND_MESSAGES_MAX: usize = 16_384;
-/// Bytes of received messages waiting for the node loop (a single larger one is let through alone).
+/// Bytes of received messages waiting for the event loop (a single larger one is let through alone).
 pub const INBOUND_BYTES_MAX: usize = 256 << 20;
 /// Messages waiting for one peer's stream; beyond it they are dropped.
 pub const OUTBOUND_MESSAGES_MAX: usize = 4096;

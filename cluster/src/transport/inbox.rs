@@ -1,4 +1,4 @@
-//! The way into the node loop for peers' messages: bounded, never blocking.
+//! The way into the event loop for peers' messages: bounded, never blocking.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,6 +1,6 @@
 //! Raft messages between nodes over gRPC: one outgoing stream for each peer.
 //!
-//! Losing a message is allowed, blocking the node loop is not: queues are bounded and drop.
+//! Losing a message is allowed, blocking the event loop is not: queues are bounded and drop.
 
 pub(crate) mod frame;
 pub(crate) mod inbox;

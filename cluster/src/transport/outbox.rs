@@ -1,4 +1,4 @@
-//! The way out of the node loop: a bounded queue for each peer, each emptied by its own task.
+//! The way out of the event loop: a bounded queue for each peer, each emptied by its own task.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use crate::node::Node;
 use crate::transport::frame::{Assembly, FrameError, decode};
 use crate::transport::inbox::{Closed, Inbox};
 
-/// Receives frames and hands their messages to the node loop. It does not keep the node alive.
+/// Receives frames and hands their messages to the event loop. It does not keep the node alive.
 #[derive(Debug)]
 pub struct RaftEndpoint {
     inbox: Inbox,
