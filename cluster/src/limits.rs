@@ -17,6 +17,11 @@ pub const READS_IN_FLIGHT_MAX: usize = 65_536;
 
 /// Events taken off the queue in one turn of the event loop.
 pub const TURN_EVENTS_MAX: usize = 8192;
+/// Terms that may begin in a new cluster before something is proposed; with more it is taken for one that is not new.
+pub const FOUNDING_ENTRIES_MAX: u64 = 1024;
+/// The leader of a new cluster lets proposals wait until all founders have said what version of the state machine they
+/// know and that is in force, but not for more election timeouts than these.
+pub const FOUNDING_ELECTIONS: usize = 2;
 /// Followers are told that an entry is committed with the next one, or after this.
 pub const COMMIT_TOLD_MS: u64 = 5;
 /// After an entry of so many proposals the next one waits for as many, that it does not carry fewer: who proposed those

@@ -80,7 +80,7 @@ pub fn read(record: &Record) -> Option<(u64, Vec<AuditEvent>)> {
             actor,
             ..of_cluster("members", &what)
         }],
-        // The first leader of a new cluster does this by itself.
+        // The leader of a new cluster does this by itself.
         Deed::Version { version, actor } if actor.starts_with("scheduler/") => vec![AuditEvent {
             actor,
             ..of_cluster("lead", &format!("with state machine version {version}"))

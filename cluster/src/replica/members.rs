@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use raft::StateRole;
-use raft::eraftpb::{ConfChangeV2, Entry};
+use raft::eraftpb::{ConfChangeV2, Entry, EntryType};
+use raft::{GetEntriesContext, StateRole};
 use tokio::sync::oneshot;
 
 use crate::addresses::Addresses;
@@ -184,20 +184,50 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         Ok(())
     }
 
-    /// The first leader of a new cluster brings into force what all its founders know, since there is nothing
-    /// yet that an older version did. In any other cluster an operator decides when.
+    /// Whether nothing was ever proposed: all that the log has is that leaders began their terms.
+    pub(super) fn is_new(&self) -> bool {
+        let log = &self.raw.raft.raft_log;
+        let (first, last) = (log.first_index(), log.last_index());
+        if first > 1 || last > limits::FOUNDING_ENTRIES_MAX {
+            return false;
+        }
+        let entries = log.slice(first, last + 1, None, GetEntriesContext::empty(false));
+        let begins_a_term = |entry: &Entry| {
+            let is_normal = entry.get_entry_type() == EntryType::EntryNormal;
+            is_normal && entry.data.is_empty() && entry.context.is_empty()
+        };
+        entries.is_ok_and(|entries| entries.iter().all(begins_a_term))
+    }
+
+    /// Whether this node is the first to lead a cluster that does something, in an older version of the state machine than
+    /// this build knows.
+    fn founds(&self) -> bool {
+        self.founding.is_some() && self.membership.version < self.known_version
+    }
+
+    /// The leader of a new cluster brings into force what all its founders know, when the last of them has come: nothing was
+    /// done before that an operator would have to weigh. In any other cluster one decides when.
     pub(super) fn found(&mut self) {
+        if !self.founds() {
+            return;
+        }
         let version = self.known_version;
         let knows = |id: &u64| {
             *id == self.config.id || self.peers.versions.get(id).is_some_and(|v| *v >= version)
         };
-        let new = self.term_start == Some(1) && self.membership.version < version;
-        if new && self.changing.is_none() && self.conf.voters.iter().all(knows) {
+        if self.changing.is_none() && self.conf.voters.iter().all(knows) {
             // Nobody waits for it; it is tried again when it is refused.
             let (reply, _) = oneshot::channel();
             let actor = format!("scheduler/-/{}", self.config.id);
             self.change(&Change::Upgrade { version }, actor, reply);
         }
+    }
+
+    /// Whether proposals should wait until the founders' version is in force, so that they are applied in it. For founders
+    /// that do not come they wait some time.
+    pub(super) fn waits_for_founders(&self) -> bool {
+        let most = limits::FOUNDING_ELECTIONS * self.config.election_ticks;
+        self.founds() && self.founding.is_some_and(|ticks| ticks <= most)
     }
 
     fn finish_change(&mut self, index: u64) {

@@ -55,10 +55,10 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
 
     /// Packs what is held into entries. While one is on its way to a majority, what comes waits for that and goes
     /// together, unless it fills an entry by itself: an entry costs each node a write, messages and wake-ups, however
-    /// much it carries.
+    /// much it carries. In a new cluster all waits for the founders' version.
     pub(super) fn pack(&mut self) {
         let leads = self.raw.raft.state == StateRole::Leader;
-        let waits = self.awaits_majority() && !self.held.is_full();
+        let waits = self.awaits_majority() && !self.held.is_full() || self.waits_for_founders();
         // Raft would send a follower's proposals on.
         if !leads || self.held.proposals.is_empty() || waits {
             return;

@@ -125,11 +125,11 @@ impl Cluster {
         cluster
     }
 
-    /// A cluster whose builds all know a version of the state machine.
-    pub(crate) async fn start_knowing(nodes: u64, version: u32) -> Self {
-        let (mut cluster, listeners) = Self::found(nodes, 1000).await;
-        for (id, listener) in listeners {
-            cluster.knows.insert(id, version);
+    /// A cluster of builds that know these versions of the state machine, a node each.
+    pub(crate) async fn start_knowing(versions: &[u32]) -> Self {
+        let (mut cluster, listeners) = Self::found(versions.len() as u64, 1000).await;
+        for ((id, listener), version) in listeners.into_iter().zip(versions) {
+            cluster.knows.insert(id, *version);
             cluster.serve(id, listener).await;
         }
         cluster
