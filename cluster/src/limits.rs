@@ -28,7 +28,7 @@ pub const COMMIT_TOLD_MS: u64 = 5;
 /// hears of them at the same time, and proposes again.
 pub const GATHER_PROPOSALS_MIN: usize = 4;
 /// How long it waits at most, microseconds: about as long as the answers take to reach them all.
-pub const GATHER_US: u64 = 600;
+pub const GATHER_US: u64 = 300;
 /// Bytes of entries raft puts into one append message.
 pub const APPEND_BYTES_MAX: u64 = 1 << 20;
 /// Append messages sent to a follower and not yet answered.
