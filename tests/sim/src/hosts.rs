@@ -178,6 +178,9 @@ struct Pretender {
     seed: u64,
 }
 
+/// So many attempts at a task may be told to fail: with a third it would be given up, as it should be.
+const TOLD_TO_FAIL: usize = 2;
+
 /// How often a waiting attempt looks whether it is to stop.
 const LOOK_MS: u64 = 20;
 
@@ -191,10 +194,16 @@ impl Run for Pretender {
             task,
             makes: format!("{} in {}", spec.key, spec.directory),
         };
-        self.history.seen().begun.push(begun);
+        let before = {
+            let mut seen = self.history.seen();
+            let before = seen.begun.iter().filter(|before| before.task == task);
+            let before = before.count();
+            seen.begun.push(begun);
+            before
+        };
         let mut random = Random::new(self.seed, number.wrapping_add(1_000));
         let looks = random.between(1, 250);
-        let fails = random.once_in(40);
+        let fails = random.once_in(40) && before < TOLD_TO_FAIL;
         tokio::spawn(async move {
             for _ in 0..looks {
                 tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
