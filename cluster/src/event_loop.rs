@@ -92,7 +92,8 @@ impl<S: StateMachine, L: LogStore> EventLoop<S, L> {
                 .then(|| tell.unwrap_or_else(|| Instant::now() + COMMIT_TOLD));
             let until = tell.map_or(next_tick, |tell| next_tick.min(tell));
             // Where a proposal waits already, it is as if its event had come: tokio's clock would let it wait a millisecond.
-            let first = if self.desk.may_sleep(!self.replica.awaits_majority()) {
+            let sleeps = !self.replica.waits_for_others();
+            let first = if sleeps && self.desk.may_sleep(!self.replica.awaits_majority()) {
                 match timeout_at(until, self.queue.recv()).await {
                     Ok(Some(event)) => Some(event),
                     Ok(None) => return Ok(()),
@@ -101,10 +102,10 @@ impl<S: StateMachine, L: LogStore> EventLoop<S, L> {
             } else {
                 Some(Event::Proposed)
             };
-            if let (Some(Event::Proposed), Some(wanted)) =
-                (&first, self.replica.expects_proposals())
+            if matches!(first, Some(Event::Proposed))
+                && let Some(answered) = self.replica.gathers()
             {
-                self.drive.gather(&self.desk, wanted).await;
+                self.drive.gather(&self.desk, answered).await;
             }
             if !self.take(first) {
                 return self.replica.flush_audit().map(drop);

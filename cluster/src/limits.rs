@@ -24,7 +24,7 @@ pub const FOUNDING_ENTRIES_MAX: u64 = 1024;
 pub const FOUNDING_ELECTIONS: usize = 2;
 /// Followers are told that an entry is committed with the next one, or after this.
 pub const COMMIT_TOLD_MS: u64 = 5;
-/// After an entry of so many proposals the next one waits for as many, that it does not carry fewer: who proposed those
+/// When so many proposals were answered, the next entry waits for as many, that it does not carry fewer: who proposed those
 /// hears of them at the same time, and proposes again.
 pub const GATHER_PROPOSALS_MIN: usize = 4;
 /// How long it waits at most, microseconds: about as long as the answers take to reach them all.

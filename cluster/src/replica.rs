@@ -65,8 +65,8 @@ pub(crate) struct Replica<S: StateMachine, L: LogStore> {
     shared: Shared<S>,
     applied: u64,
     held: Held<S::Outcome>,
-    /// How many proposals the newest entry of this node carries.
-    packed: usize,
+    /// How many proposals were answered since the last entry was packed.
+    answered: usize,
     pending: Pending<S::Outcome>,
     /// The commit index when followers were told last, by an entry or without.
     commit_told: u64,
@@ -130,7 +130,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             shared: Arc::new(RwLock::new(applied)),
             applied: index,
             held: Held::default(),
-            packed: 0,
+            answered: 0,
             pending: Pending::default(),
             commit_told: 0,
             reads,

@@ -54,6 +54,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         }
         self.entries_since_snapshot += entries.len() as u64;
         Counters::add(&self.counters.entries_applied, entries.len() as u64);
+        self.answered += outcomes.len();
         for (Waiter { reply, permit }, outcome) in outcomes {
             // A proposer that went away needs no answer.
             let _ = reply.send(Ok(outcome));

@@ -55,14 +55,17 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
 
     /// Packs what is held into entries. While one is on its way to a majority, what comes waits for that and goes
     /// together, unless it fills an entry by itself: an entry costs each node a write, messages and wake-ups, however
-    /// much it carries. In a new cluster all waits for the founders' version.
+    /// much it carries. It also waits for those whose proposals were just answered. In a new cluster all waits for the
+    /// founders' version.
     pub(super) fn pack(&mut self) {
         let leads = self.raw.raft.state == StateRole::Leader;
-        let waits = self.awaits_majority() && !self.held.is_full() || self.waits_for_founders();
+        let waits = self.awaits_majority() || self.answered >= limits::GATHER_PROPOSALS_MIN;
+        let waits = waits && !self.held.is_full() || self.waits_for_founders();
         // Raft would send a follower's proposals on.
         if !leads || self.held.proposals.is_empty() || waits {
             return;
         }
+        self.answered = 0;
         let mut packer = Packer::default();
         let mut waiters = Vec::new();
         for Proposal { command, waiter } in std::mem::take(&mut self.held).proposals {
@@ -89,14 +92,19 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         (raft.state == StateRole::Leader).then(|| (log.committed, log.last_index()))
     }
 
-    /// How many proposals are to be expected soon, when they come from many at a time: as many as the last entry carried,
-    /// which can go together again.
-    pub(crate) fn expects_proposals(&self) -> Option<usize> {
-        (self.packed >= limits::GATHER_PROPOSALS_MIN).then_some(self.packed)
+    /// Whether proposals are held that wait for nothing but others ([`Replica::gathers`]).
+    pub(crate) fn waits_for_others(&self) -> bool {
+        !self.held.proposals.is_empty() && !self.awaits_majority() && !self.waits_for_founders()
+    }
+
+    /// How many proposals are to be expected soon, when many were just answered: they can go together again. It is said
+    /// once: whoever asks lets them gather, and what has come then waits no longer.
+    pub(crate) fn gathers(&mut self) -> Option<usize> {
+        let answered = std::mem::take(&mut self.answered);
+        (answered >= limits::GATHER_PROPOSALS_MIN).then_some(answered)
     }
 
     fn append(&mut self, packer: Packer, waiters: Vec<Waiter<S::Outcome>>) {
-        self.packed = waiters.len();
         match self.raw.propose(Vec::new(), packer.finish()) {
             Ok(()) => {
                 let index = self.raw.raft.raft_log.last_index();
