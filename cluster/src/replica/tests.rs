@@ -282,6 +282,12 @@ impl World {
             replica.tick();
             replica.tell_commit();
         }
+        let replica = self.replicas.get_mut(&id).unwrap();
+        if replica.waits_for_others() {
+            // They do not come in time.
+            replica.gathers();
+            replica.propose(Vec::new());
+        }
         if self.chance.below(4) == 0 {
             let mut proposals = Vec::new();
             for _ in 0..self.chance.below(4) {
@@ -571,6 +577,49 @@ fn what_comes_while_an_entry_is_under_way_shares_the_next() {
         ),
         "what is in an entry may be applied, what is in none is not: {fates:?}"
     );
+}
+
+/// Those whose proposals were answered propose again, and what came meanwhile waits for them.
+#[test]
+fn what_came_meanwhile_goes_with_those_who_were_just_answered() {
+    let mut world = World::new(3, false);
+    let replicas = &mut world.replicas;
+    while !replicas[&1].status().leads() {
+        replicas.get_mut(&1).unwrap().tick();
+        exchange(replicas);
+    }
+    let propose = |leader: &mut Replica<Numbers, Kept>, numbers: std::ops::Range<u64>| {
+        let proposal = |number: u64| {
+            let waiter = Waiter {
+                reply: oneshot::channel().0,
+                permit: None,
+            };
+            let command = number.to_le_bytes().to_vec();
+            Proposal { command, waiter }
+        };
+        leader.propose(numbers.map(proposal).collect());
+    };
+    let last = |leader: &Replica<Numbers, Kept>| leader.raw.raft.raft_log.last_index();
+    let leader = replicas.get_mut(&1).unwrap();
+    let begun = last(leader);
+    propose(leader, 0..4);
+    propose(leader, 4..5);
+    exchange(replicas);
+    let leader = replicas.get_mut(&1).unwrap();
+    assert_eq!(last(leader), begun + 1, "one waits for four");
+    assert!(leader.waits_for_others());
+    assert_eq!(leader.gathers(), Some(4));
+    propose(leader, 5..9);
+    assert_eq!(last(leader), begun + 2, "they go together");
+    assert!(!leader.waits_for_others());
+    exchange(replicas);
+    let shared = replicas[&1].shared();
+    assert_eq!(shared.read().unwrap().machine.0, (0..9).collect::<Vec<_>>());
+    // Nobody came meanwhile: the first who comes is who asks for the others.
+    let leader = replicas.get_mut(&1).unwrap();
+    assert!(!leader.waits_for_others());
+    assert_eq!(leader.gathers(), Some(5));
+    assert_eq!(leader.gathers(), None);
 }
 
 /// Followers that sat idle while the leader applied a submission of megabytes took it for dead.
