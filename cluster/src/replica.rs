@@ -89,7 +89,7 @@ pub(crate) struct Replica<S: StateMachine, L: LogStore> {
     /// that names it.
     conf_changed: bool,
     /// For how many ticks this node has led a cluster in which nothing had been proposed before.
-    founding: Option<usize>,
+    leads_new: Option<usize>,
     changing: Option<Changing>,
     changed: Option<ChangeReply>,
     audit: Option<Journal>,
@@ -144,7 +144,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             membership,
             known_version,
             conf_changed: false,
-            founding: None,
+            leads_new: None,
             changing: None,
             changed: None,
             audit,
@@ -171,7 +171,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
         self.look();
         self.peers.tick();
         self.leave_joint();
-        self.founding = self.founding.map(|ticks| ticks + 1);
+        self.leads_new = self.leads_new.map(|ticks| ticks + 1);
         self.found();
         self.pack();
         for context in self.reads.tick() {
@@ -275,7 +275,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
             Counters::add(&self.counters.proposals_failed, lost);
             self.term_start =
                 (now.0 == StateRole::Leader).then(|| self.raw.raft.raft_log.last_index());
-            self.founding = (now.0 == StateRole::Leader && self.is_new()).then_some(0);
+            self.leads_new = (now.0 == StateRole::Leader && self.is_new()).then_some(0);
             self.seen = now;
         }
         let leader = self.raw.raft.leader_id;

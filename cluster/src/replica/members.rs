@@ -202,7 +202,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
     /// Whether this node is the first to lead a cluster that does something, in an older version of the state machine than
     /// this build knows.
     fn founds(&self) -> bool {
-        self.founding.is_some() && self.membership.version < self.known_version
+        self.leads_new.is_some() && self.membership.version < self.known_version
     }
 
     /// The leader of a new cluster brings into force what all its founders know, when the last of them has come: nothing was
@@ -227,7 +227,7 @@ impl<S: StateMachine, L: LogStore> Replica<S, L> {
     /// that do not come they wait some time.
     pub(super) fn waits_for_founders(&self) -> bool {
         let most = limits::FOUNDING_ELECTIONS * self.config.election_ticks;
-        self.founds() && self.founding.is_some_and(|ticks| ticks <= most)
+        self.founds() && self.leads_new.is_some_and(|ticks| ticks <= most)
     }
 
     fn finish_change(&mut self, index: u64) {
