@@ -6,8 +6,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::entry::is_filled_by;
 use crate::event::Proposal;
-use crate::limits;
 
 /// See the module.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Desk<O> {
 struct Waiting<O> {
     proposals: Vec<Proposal<O>>,
     bytes: usize,
-    /// So many the loop waits for at most.
+    /// With so many the loop waits no longer ([`Desk::gather`]).
     wanted: usize,
     /// Whether the loop sleeps and wants to know of the next one.
     calls: bool,
@@ -48,7 +48,7 @@ impl<O> Default for Desk<O> {
 impl<O> Waiting<O> {
     /// Whether they fill an entry.
     fn are_full(&self) -> bool {
-        self.bytes >= limits::ENTRY_PACK_BYTES || self.proposals.len() >= limits::ENTRY_COMMANDS_MAX
+        is_filled_by(self.proposals.len(), self.bytes)
     }
 }
 

@@ -3,10 +3,17 @@
 //! Layout (`docs/formats/raft-log.md`), little-endian: version `u8`, count `u32`, then for each
 //! proposal its length `u32` and its bytes. Nothing may follow. Never knows what a proposal means.
 
+use crate::limits;
+
 /// The only version there is.
 pub const VERSION: u8 = 1;
 
 const HEADER_BYTES: usize = 5;
+
+/// Whether so many proposals of so many bytes together fill an entry.
+pub(crate) fn is_filled_by(proposals: usize, bytes: usize) -> bool {
+    bytes >= limits::ENTRY_PACK_BYTES || proposals >= limits::ENTRY_COMMANDS_MAX
+}
 
 /// Packs proposals into one payload.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use raft::StateRole;
 use raft::eraftpb::{Entry, Message};
 
-use crate::entry::Packer;
+use crate::entry::{Packer, is_filled_by};
 use crate::error::ProposeError;
 use crate::event::{Proposal, Waiter};
 use crate::limits;
@@ -31,7 +31,7 @@ impl<O> Default for Held<O> {
 impl<O> Held<O> {
     /// Whether they fill an entry.
     fn is_full(&self) -> bool {
-        self.bytes >= limits::ENTRY_PACK_BYTES || self.proposals.len() >= limits::ENTRY_COMMANDS_MAX
+        is_filled_by(self.proposals.len(), self.bytes)
     }
 
     fn waiters(self) -> Vec<Waiter<O>> {

@@ -519,15 +519,22 @@ fn exchange(replicas: &mut BTreeMap<u64, Replica<Numbers, Kept>>) {
     }
 }
 
-/// An entry costs each node a write, messages and wake-ups, however little it carries.
-#[test]
-fn what_comes_while_an_entry_is_under_way_shares_the_next() {
+/// Three nodes of which the first leads.
+fn led_by_the_first() -> World {
     let mut world = World::new(3, false);
     let replicas = &mut world.replicas;
     while !replicas[&1].status().leads() {
         replicas.get_mut(&1).unwrap().tick();
         exchange(replicas);
     }
+    world
+}
+
+/// An entry costs each node a write, messages and wake-ups, however little it carries.
+#[test]
+fn what_comes_while_an_entry_is_under_way_shares_the_next() {
+    let mut world = led_by_the_first();
+    let replicas = &mut world.replicas;
     let propose = |leader: &mut Replica<Numbers, Kept>, number: u64| {
         let (reply, outcome) = oneshot::channel();
         let command = number.to_le_bytes().to_vec();
@@ -582,12 +589,8 @@ fn what_comes_while_an_entry_is_under_way_shares_the_next() {
 /// Those whose proposals were answered propose again, and what came meanwhile waits for them.
 #[test]
 fn what_came_meanwhile_goes_with_those_who_were_just_answered() {
-    let mut world = World::new(3, false);
+    let mut world = led_by_the_first();
     let replicas = &mut world.replicas;
-    while !replicas[&1].status().leads() {
-        replicas.get_mut(&1).unwrap().tick();
-        exchange(replicas);
-    }
     let propose = |leader: &mut Replica<Numbers, Kept>, numbers: std::ops::Range<u64>| {
         let proposal = |number: u64| {
             let waiter = Waiter {
@@ -625,12 +628,8 @@ fn what_came_meanwhile_goes_with_those_who_were_just_answered() {
 /// Followers that sat idle while the leader applied a submission of megabytes took it for dead.
 #[test]
 fn followers_hear_of_a_large_entry_before_the_leader_applies_it() {
-    let mut world = World::new(3, false);
+    let mut world = led_by_the_first();
     let replicas = &mut world.replicas;
-    while !replicas[&1].status().leads() {
-        replicas.get_mut(&1).unwrap().tick();
-        exchange(replicas);
-    }
     let leader = replicas.get_mut(&1).unwrap();
     let (reply, mut outcome) = oneshot::channel();
     let permit = None;

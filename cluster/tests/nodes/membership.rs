@@ -157,18 +157,23 @@ async fn a_rolling_upgrade() {
     cluster.stop().await;
 }
 
+/// What is proposed first to a new cluster is applied everywhere in this version alone.
+async fn applies_the_first_in(version: u32, cluster: Cluster) {
+    let first = cluster.propose(b"first".to_vec()).await;
+    cluster.settled(&[first]).await;
+    for id in 1..=3 {
+        let versions = cluster.node(id).stale(|journal, _| journal.versions());
+        assert_eq!(versions, [version].into(), "node {id}");
+    }
+    cluster.stop().await;
+}
+
 /// What founds a cluster has nothing to be compatible with: it begins in the newest version, in which all is applied that
 /// anybody proposes, however soon.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_cluster_begins_in_the_newest_version() {
     let cluster = Cluster::start_knowing(&[2, 2, 2]).await;
-    let first = cluster.propose(b"first".to_vec()).await;
-    cluster.settled(&[first]).await;
-    for id in 1..=3 {
-        let versions = cluster.node(id).stale(|journal, _| journal.versions());
-        assert_eq!(versions, [2].into(), "node {id}");
-    }
-    cluster.stop().await;
+    applies_the_first_in(2, cluster).await;
 }
 
 /// A founder of an older build, or one that does not come, keeps nobody waiting for long. What was begun without it goes
@@ -176,13 +181,7 @@ async fn a_new_cluster_begins_in_the_newest_version() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_cluster_does_not_wait_for_ever() {
     let cluster = Cluster::start_knowing(&[2, 2, 1]).await;
-    let first = cluster.propose(b"first".to_vec()).await;
-    cluster.settled(&[first]).await;
-    for id in 1..=3 {
-        let versions = cluster.node(id).stale(|journal, _| journal.versions());
-        assert_eq!(versions, [1].into(), "node {id}");
-    }
-    cluster.stop().await;
+    applies_the_first_in(1, cluster).await;
 }
 
 /// A cluster is lost whole; another one of other nodes begins with its backup and never hears the old one.
